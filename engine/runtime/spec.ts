@@ -1,0 +1,130 @@
+/**
+ * The part of the OCI runtime specification (config.json) this engine acts on.
+ * Names and meanings are the specification's own: https://github.com/opencontainers/runtime-spec
+ */
+
+export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup';
+
+/** config-linux.md, "Namespaces". Without `path` a new namespace is made; with it that one is joined. */
+export interface Namespace {
+  type: NamespaceType;
+  path?: string;
+}
+
+/** config-linux.md, "User namespace mappings". Ids are 0…2³²−2, `size` ≥ 1. */
+export interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+/** config.md, "Mounts". `options` are those of mount(8) plus the specification's own. */
+export interface Mount {
+  destination: string;
+  type?: string;
+  source?: string;
+  options?: string[];
+}
+
+/** config.md, "POSIX process → user". */
+export interface User {
+  uid: number;
+  gid: number;
+  umask?: number;
+  additionalGids?: number[];
+}
+
+/** setrlimit(2). `type` is e.g. `RLIMIT_NOFILE`; `soft` ≤ `hard`. */
+export interface Rlimit {
+  type: string;
+  soft: number;
+  hard: number;
+}
+
+export type CapabilitySet = 'bounding' | 'effective' | 'inheritable' | 'permitted' | 'ambient';
+export type Capabilities = Partial<Record<CapabilitySet, string[]>>;
+
+export interface ConsoleSize {
+  height: number;
+  width: number;
+}
+
+/** config.md, "Process". */
+export interface Process {
+  terminal?: boolean;
+  consoleSize?: ConsoleSize;
+  cwd: string;
+  env: string[];
+  args: string[];
+  user: User;
+  /**
+   * Beyond the specification: `user[:group]` by name or number as Docker's `--user` has it, looked up in the
+   * container's own /etc/passwd and /etc/group once its root is in place. Overrides `user`.
+   */
+  userSpec?: string;
+  rlimits?: Rlimit[];
+  capabilities?: Capabilities;
+  noNewPrivileges?: boolean;
+  oomScoreAdj?: number;
+}
+
+/** config-linux.md, "Control groups". Memory in bytes, CPU quota and period in microseconds. */
+export interface Resources {
+  memory?: { limit?: number; reservation?: number; swap?: number };
+  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
+  pids?: { limit: number };
+}
+
+/** config-linux.md, "Devices". */
+export interface Device {
+  type: 'c' | 'b' | 'p' | 'u';
+  path: string;
+  major: number;
+  minor: number;
+  fileMode?: number;
+  uid?: number;
+  gid?: number;
+}
+
+/** Kernel documentation, filesystems/overlayfs. `lower` is topmost first. */
+export interface OverlayRoot {
+  lower: string[];
+  upper: string;
+  work: string;
+}
+
+export interface Root {
+  /** An absolute path on the host; with `overlay`, the directory the overlay is mounted on (it stays empty outside). */
+  path: string;
+  readonly?: boolean;
+  /**
+   * Beyond the specification: the root is mounted by the container itself, inside its own mount namespace, so that no
+   * mount of it ever exists on the host and none can be left behind.
+   */
+  overlay?: OverlayRoot;
+}
+
+export interface Linux {
+  namespaces: Namespace[];
+  uidMappings?: IdMapping[];
+  gidMappings?: IdMapping[];
+  resources?: Resources;
+  /** The cgroup's path below each hierarchy's root, e.g. `/skiff/3f2a/0123456789ab`. */
+  cgroupsPath?: string;
+  devices?: Device[];
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+  sysctl?: Record<string, string>;
+  rootfsPropagation?: 'private' | 'slave' | 'shared' | 'unbindable';
+}
+
+export interface Spec {
+  ociVersion: string;
+  hostname?: string;
+  domainname?: string;
+  root: Root;
+  process: Process;
+  mounts: Mount[];
+  linux: Linux;
+  annotations?: Record<string, string>;
+}
