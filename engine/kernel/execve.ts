@@ -1,0 +1,34 @@
+import { libcFunction, systemCall } from './libc.ts';
+
+const execveCall = systemCall('int execve(const char *, const char **, const char **)');
+const chdirCall = systemCall('int chdir(const char *)');
+const exitCall = libcFunction('void _exit(int)');
+const umaskCall = libcFunction('uint32_t umask(uint32_t)');
+const setsidCall = systemCall('int setsid()');
+
+/** execve(2). Returns only by throwing a KernelError. */
+export function execve(path: string, args: string[], env: string[]): never {
+  execveCall(path, path, [...args, null], [...env, null]);
+  throw new Error('unreachable: execve returned without an error');
+}
+
+/** _exit(2): end at once, without running anything of Node's. @param code 0…255. */
+export function exitNow(code: number): never {
+  exitCall(code);
+  throw new Error('unreachable: _exit returned');
+}
+
+/** chdir(2). */
+export function chdir(path: string): void {
+  chdirCall(path, path);
+}
+
+/** umask(2). @returns the mask from before. */
+export function umask(mask: number): number {
+  return umaskCall(mask);
+}
+
+/** setsid(2): a new session without a controlling terminal. @throws KernelError EPERM for a process group leader. */
+export function setsid(): number {
+  return setsidCall('');
+}

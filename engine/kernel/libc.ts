@@ -1,0 +1,77 @@
+/** The one door to libc. Everything that crosses it is a number, a string, a Buffer or an array of these. */
+
+import koffi from 'koffi';
+import { KernelError } from './errors.ts';
+
+const libc = koffi.load('libc.so.6');
+
+type Argument = number | bigint | string | null | Buffer | (number | string | null)[];
+
+/**
+ * A libc function by its C prototype. The result is a number; errno is not looked at.
+ * On the Linux calling conventions of x86-64 and arm64 a variadic function takes fixed arguments the same way.
+ */
+export function libcFunction(prototype: string): (...args: Argument[]) => number {
+  const bound = libc.func(prototype);
+  return (...args) => Number(bound(...args));
+}
+
+/** A libc function that answers −1 when it fails: the result, or a KernelError. `subject` names what it was asked about. */
+export function systemCall(prototype: string): (subject: string, ...args: Argument[]) => number {
+  const bound = libc.func(prototype);
+  const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
+  return (subject, ...args) => {
+    const result = Number(bound(...args));
+    if (result < 0) throw new KernelError(name, koffi.errno(), subject);
+    return result;
+  };
+}
+
+const syscall = libc.func('long syscall(long, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)');
+
+/**
+ * A system call without a libc wrapper, or one whose wrapper must not be used after a bare clone: glibc's setuid
+ * family signals every thread the parent had and would wait for them for ever.
+ * Buffers and strings are passed by address.
+ */
+export function rawSystemCall(
+  name: keyof typeof numbers,
+  subject: string,
+  ...args: (number | bigint | Buffer)[]
+): number {
+  const words = args.map((arg) => (Buffer.isBuffer(arg) ? koffi.address(arg) : BigInt.asUintN(64, BigInt(arg))));
+  while (words.length < 6) words.push(0n);
+  const result = Number(syscall(numbers[name], ...words));
+  if (result < 0) throw new KernelError(name, koffi.errno(), subject);
+  return result;
+}
+
+/** From asm/unistd.h. Since Linux 5.0 new calls have one number on every architecture; the older ones do not. */
+const numbers = {
+  pidfd_send_signal: 424,
+  pidfd_open: 434,
+  clone3: 435,
+  close_range: 436,
+  openat2: 437,
+  pidfd_getfd: 438,
+  mount_setattr: 442,
+  ...(process.arch === 'arm64'
+    ? { setresuid: 147, setresgid: 149, setgroups: 159, seccomp: 277, execveat: 281 }
+    : { setresuid: 117, setresgid: 119, setgroups: 116, seccomp: 317, execveat: 322 }),
+} as const;
+
+/** A NUL-terminated string to pass by address. */
+export function cString(text: string): Buffer {
+  if (text.includes('\0'))
+    throw new TypeError(`A string for the kernel cannot hold a NUL byte: ${JSON.stringify(text)}`);
+  return Buffer.from(`${text}\0`);
+}
+
+export function addressOf(buffer: Buffer): bigint {
+  return koffi.address(buffer);
+}
+
+/** errno(3) of the last call. */
+export function errno(): number {
+  return koffi.errno();
+}

@@ -1,0 +1,88 @@
+import { cString, rawSystemCall, systemCall } from './libc.ts';
+
+const mountCall = systemCall('int mount(const char *, const char *, const char *, unsigned long, const char *)');
+const umount2Call = systemCall('int umount2(const char *, int)');
+const pivotRootCall = systemCall('long pivot_root(const char *, const char *)');
+const chrootCall = systemCall('int chroot(const char *)');
+
+// linux/mount.h
+export const MS_RDONLY = 1;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOEXEC = 8;
+export const MS_SYNCHRONOUS = 16;
+export const MS_REMOUNT = 32;
+export const MS_MANDLOCK = 64;
+export const MS_DIRSYNC = 128;
+export const MS_NOSYMFOLLOW = 256;
+export const MS_NOATIME = 1024;
+export const MS_NODIRATIME = 2048;
+export const MS_BIND = 4096;
+export const MS_MOVE = 8192;
+export const MS_REC = 16384;
+export const MS_SILENT = 32768;
+export const MS_UNBINDABLE = 1 << 17;
+export const MS_PRIVATE = 1 << 18;
+export const MS_SLAVE = 1 << 19;
+export const MS_SHARED = 1 << 20;
+export const MS_RELATIME = 1 << 21;
+export const MS_STRICTATIME = 1 << 24;
+export const MS_LAZYTIME = 1 << 25;
+
+export const MNT_FORCE = 1;
+export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
+
+/** What mount(2) takes. */
+export interface MountCall {
+  source?: string;
+  target: string;
+  type?: string;
+  /** MS_… flags or'ed together. */
+  flags?: number;
+  /** The file system's own options, comma-separated; at most a page of 4096 bytes. */
+  data?: string;
+}
+
+/** mount(2). @throws KernelError whose subject is the target. */
+export function mount({ source = 'none', target, type, flags = 0, data }: MountCall): void {
+  mountCall(target, source, target, type ?? null, flags, data ?? null);
+}
+
+/** umount2(2). @param flags MNT_… or'ed together. */
+export function umount(target: string, flags = 0): void {
+  umount2Call(target, target, flags);
+}
+
+/** pivot_root(2). Both must be directories, `newRoot` a mount point and `putOld` at or below it. */
+export function pivotRoot(newRoot: string, putOld: string): void {
+  pivotRootCall(newRoot, newRoot, putOld);
+}
+
+/** chroot(2). It changes how paths begin and nothing else; see the lab `rootfs` for how one walks out of it. */
+export function chroot(path: string): void {
+  chrootCall(path, path);
+}
+
+// mount_setattr(2)
+export const MOUNT_ATTR_RDONLY = 0x1n;
+export const MOUNT_ATTR_NOSUID = 0x2n;
+export const MOUNT_ATTR_NODEV = 0x4n;
+export const MOUNT_ATTR_NOEXEC = 0x8n;
+const AT_RECURSIVE = 0x8000n;
+const AT_EMPTY_PATH = 0x1000n;
+
+/** mount_setattr(2) on the mount that descriptor `fd` is open at. @param set MOUNT_ATTR_… flags to add. @param recursive also on every mount below it. */
+export function setMountAttributes(fd: number, set: bigint, recursive = false): void {
+  const attr = Buffer.alloc(32); // struct mount_attr
+  attr.writeBigUInt64LE(set, 0);
+  rawSystemCall(
+    'mount_setattr',
+    `descriptor ${fd}`,
+    fd,
+    cString(''),
+    AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0n),
+    attr,
+    attr.length,
+  );
+}

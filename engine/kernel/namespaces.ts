@@ -1,0 +1,36 @@
+import { systemCall } from './libc.ts';
+
+const setnsCall = systemCall('int setns(int, int)');
+const unshareCall = systemCall('int unshare(int)');
+const sethostnameCall = systemCall('int sethostname(const char *, size_t)');
+const setdomainnameCall = systemCall('int setdomainname(const char *, size_t)');
+
+// linux/sched.h
+export const CLONE_NEWTIME = 0x80n;
+export const CLONE_NEWNS = 0x20000n;
+export const CLONE_NEWCGROUP = 0x2000000n;
+export const CLONE_NEWUTS = 0x4000000n;
+export const CLONE_NEWIPC = 0x8000000n;
+export const CLONE_NEWUSER = 0x10000000n;
+export const CLONE_NEWPID = 0x20000000n;
+export const CLONE_NEWNET = 0x40000000n;
+
+/** setns(2). @param fd an open /proc/PID/ns/… file, or a pidfd. @param kind the CLONE_NEW… flag it must be, 0n for any. */
+export function setns(fd: number, kind: bigint): void {
+  setnsCall(`descriptor ${fd}`, fd, Number(kind));
+}
+
+/** unshare(2): leave the shared namespaces for new ones. With CLONE_NEWPID it is the next child that is in the new one. */
+export function unshare(flags: bigint): void {
+  unshareCall(`flags 0x${flags.toString(16)}`, Number(flags));
+}
+
+/** sethostname(2). At most 64 bytes. */
+export function setHostname(name: string): void {
+  sethostnameCall(name, name, Buffer.byteLength(name));
+}
+
+/** setdomainname(2). At most 64 bytes. */
+export function setDomainname(name: string): void {
+  setdomainnameCall(name, name, Buffer.byteLength(name));
+}

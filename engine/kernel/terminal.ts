@@ -1,0 +1,57 @@
+/** Pseudo-terminals. pty(7), ioctl_tty(2). */
+
+import { O_NOCTTY, O_RDWR, open } from './descriptors.ts';
+import { systemCall } from './libc.ts';
+
+const ioctlNumber = systemCall('int ioctl(int, unsigned long, long)');
+const ioctlBuffer = systemCall('int ioctl(int, unsigned long, void *)');
+
+// asm-generic/ioctls.h; the same on x86-64 and arm64.
+const TIOCSCTTY = 0x540e;
+const TIOCGWINSZ = 0x5413;
+const TIOCSWINSZ = 0x5414;
+const TIOCSPTLCK = 0x40045431;
+const TIOCGPTN = 0x80045430;
+const TIOCGPTPEER = 0x5441;
+
+export interface WindowSize {
+  /** Characters, 0…65535. */
+  height: number;
+  width: number;
+}
+
+/**
+ * A new pseudo-terminal, unlocked. @param ptmx the multiplexer of the devpts instance it is to live in.
+ * @returns the master's descriptor and N of /dev/pts/N.
+ */
+export function openTerminal(ptmx: string): { master: number; number: number } {
+  const master = open(ptmx, O_RDWR | O_NOCTTY);
+  const word = Buffer.alloc(4);
+  ioctlBuffer('TIOCSPTLCK', master, TIOCSPTLCK, word);
+  ioctlBuffer('TIOCGPTN', master, TIOCGPTN, word);
+  return { master, number: word.readUInt32LE(0) };
+}
+
+/** The slave of `master`, opened without a path, so that no mount or link can stand in between. */
+export function openPeer(master: number): number {
+  return ioctlNumber('TIOCGPTPEER', master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+}
+
+/** Make the terminal `fd` the controlling one of the calling session leader. */
+export function setControllingTerminal(fd: number): void {
+  ioctlNumber('TIOCSCTTY', fd, TIOCSCTTY, 0);
+}
+
+/** The kernel sends SIGWINCH to the foreground process group when the size changes. */
+export function setWindowSize(fd: number, { height, width }: WindowSize): void {
+  const winsize = Buffer.alloc(8); // struct winsize
+  winsize.writeUInt16LE(height, 0);
+  winsize.writeUInt16LE(width, 2);
+  ioctlBuffer('TIOCSWINSZ', fd, TIOCSWINSZ, winsize);
+}
+
+export function getWindowSize(fd: number): WindowSize {
+  const winsize = Buffer.alloc(8);
+  ioctlBuffer('TIOCGWINSZ', fd, TIOCGWINSZ, winsize);
+  return { height: winsize.readUInt16LE(0), width: winsize.readUInt16LE(2) };
+}
