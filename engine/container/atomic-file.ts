@@ -1,0 +1,55 @@
+import fs from 'node:fs/promises';
+
+/** Write `file` so that, whatever happens, it holds either its old content or all of `content`, also after a power cut. */
+export async function writeAtomically(file: string, content: string): Promise<void> {
+  const temporary = `${file}.new`;
+  const handle = await fs.open(temporary, 'w', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(temporary, file);
+}
+
+/**
+ * A file that is written again and again, the newest content winning: contents that are overtaken while a write is
+ * under way are never written.
+ */
+export class AtomicFile {
+  readonly #file: string;
+  #content: (() => string) | null = null;
+  #writing: Promise<void> | null = null;
+  #closed = false;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Resolves when `content`, or something newer, is on the disk. Rejects if it could not be written. */
+  async save(content: () => string): Promise<void> {
+    if (this.#closed) return;
+    this.#content = content;
+    // A write that is under way took its content before this one came: wait for it, then for the next.
+    while (this.#content !== null && !this.#closed) {
+      this.#writing ??= this.#write().finally(() => {
+        this.#writing = null;
+      });
+      await this.#writing;
+    }
+    await this.#writing;
+  }
+
+  /** Write nothing any more. Resolves when no write is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing?.catch(() => {});
+  }
+
+  async #write(): Promise<void> {
+    const content = this.#content;
+    this.#content = null;
+    if (content) await writeAtomically(this.#file, content());
+  }
+}
