@@ -88,7 +88,6 @@ async function bundle() {
     return true;
   } catch (error) {
     if (!Array.isArray(error.errors)) throw error;
-    if (entries.length === 1) reportErrors(entries[0][0], error.errors);
   }
   // One source does not compile: the commands that do not need it shall work all the same.
   for (const [entry, source] of entries) {

@@ -1,0 +1,98 @@
+/** Programs of the host that the course or its tests can use. */
+
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import path from 'node:path';
+import type { Finding } from './finding.ts';
+
+/** The program's path in PATH or in the administrator's directories, which a user's PATH may lack. */
+export function which(program: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return folders
+    .filter((folder) => folder !== '')
+    .map((folder) => path.join(folder, program))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+interface Wanted {
+  program: string;
+  title: string;
+  /** Completes "without it …". */
+  without: string;
+  fix: string;
+}
+
+const WANTED: Wanted[] = [
+  {
+    program: 'busybox',
+    title: 'busybox, for the hostbox image',
+    without: 'the image is made of the shell and coreutils and their libraries, which is bigger',
+    fix: 'apt-get install busybox-static',
+  },
+  {
+    program: 'git',
+    title: 'git',
+    without: 'diff, reset and catch-up cannot work',
+    fix: 'apt-get install git',
+  },
+  {
+    program: 'docker',
+    title: 'the docker client',
+    without: 'only skiff itself can talk to the engine',
+    fix: 'https://docs.docker.com/engine/install (the client is enough: docker-ce-cli)',
+  },
+  {
+    program: 'qemu-system-x86_64',
+    title: 'QEMU, for the virtual machine',
+    without: 'the virtual machine of the first lab cannot be booted',
+    fix: 'apt-get install --no-install-recommends qemu-system-x86',
+  },
+];
+
+export function probePrograms(): Finding[] {
+  return WANTED.map(({ program, title, without, fix }) => {
+    const found = which(program);
+    return found === undefined
+      ? { id: program, title, status: 'absent', detail: `without it ${without}`, fix }
+      : { id: program, title, status: 'ok', detail: found };
+  });
+}
+
+/** newuidmap and a range in /etc/subuid: what a rootless container needs for more than one user. */
+export function probeSubordinateIds(): Finding {
+  const finding = { id: 'subordinate-ids', title: 'a range of subordinate ids' };
+  const { username, uid } = userInfo();
+  if (uid === 0) return { ...finding, status: 'ok', detail: 'not needed by root' };
+  if (which('newuidmap') === undefined) {
+    return {
+      ...finding,
+      status: 'absent',
+      detail: 'newuidmap is missing, so only one user id can be mapped',
+      fix: 'apt-get install uidmap',
+    };
+  }
+  const owns = (file: string) => {
+    try {
+      return readFileSync(file, 'utf8')
+        .split('\n')
+        .some((line) => [username, String(uid)].includes(line.split(':')[0] ?? ''));
+    } catch {
+      return false;
+    }
+  };
+  if (owns('/etc/subuid') && owns('/etc/subgid'))
+    return { ...finding, status: 'ok', detail: 'newuidmap, /etc/subuid, /etc/subgid' };
+  return {
+    ...finding,
+    status: 'absent',
+    detail: `${username} has no line in /etc/subuid or /etc/subgid, so only one user id can be mapped`,
+    fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
+  };
+}
