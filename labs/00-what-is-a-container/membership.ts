@@ -1,0 +1,44 @@
+/** What a process is a member of, read from /proc. namespaces(7), cgroups(7). */
+
+import type { CgroupMembership, Membership, NamespaceName } from '#contract/membership';
+import { NotImplemented } from '#contract/not-implemented';
+
+/**
+ * Task 1. Turn what readlink(2) answers for a file of /proc/PID/ns, such as `pid:[4026531836]`, into its parts.
+ * @returns the name before the colon, and the inode number between the brackets as a number.
+ * @throws Error that quotes `link` when it has any other form: a letter before, between or after counts.
+ */
+export function parseNamespaceLink(link: string): { name: string; inode: number } {
+  throw new NotImplemented('what-is-a-container', 1);
+}
+
+/**
+ * Task 2. Parse the whole text of /proc/PID/cgroup: one line per hierarchy, `hierarchy:controllers:path`, each ended
+ * by a newline. The result is in the order of the lines. Empty text gives `[]`.
+ *
+ * Of the three fields only the last is free text: a cgroup is a directory, and `mkdir` takes almost any name.
+ * Version 2 of cgroups has hierarchy 0 and no controllers, which is an empty list.
+ */
+export function parseCgroupFile(text: string): CgroupMembership[] {
+  throw new NotImplemented('what-is-a-container', 2);
+}
+
+/**
+ * Task 3. What process `pid` (1…2²²) is a member of, now.
+ *
+ * Namespaces come from the symbolic links in `PROC/PID/ns`, cgroups from the file `PROC/PID/cgroup`. A namespace that
+ * this kernel does not have is absent from the result; a link that only speaks of future children does not count.
+ * @param proc where procfs is mounted. The checks also pass a directory that looks like one.
+ * @throws Error that names the pid when there is no such process.
+ */
+export function membershipOf(pid: number, proc = '/proc'): Membership {
+  throw new NotImplemented('what-is-a-container', 3);
+}
+
+/**
+ * Task 4. The names of the namespaces that `a` and `b` do not share, in alphabetical order. Empty when both see the
+ * same world. A namespace that only one of them has is not shared. Cgroups say nothing here.
+ */
+export function separatedBy(a: Membership, b: Membership): NamespaceName[] {
+  throw new NotImplemented('what-is-a-container', 4);
+}

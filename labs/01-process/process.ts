@@ -1,0 +1,57 @@
+/** fork, exec, wait: how a program is started and how one learns what became of it. fork(2), execve(2), wait(2). */
+
+import { NotImplemented } from '#contract/not-implemented';
+import type { Child, ExitStatus, Program, SpawnOptions } from '#contract/process';
+
+/**
+ * Task 1. Decode the number that wait(2) stored: WIFEXITED, WEXITSTATUS, WIFSIGNALED and WTERMSIG in words.
+ * @param waitStatus as waitpid stored it, e.g. 0x0300 or 0x008b.
+ * @returns `exitCode` 0…255 and `signal` null when the program ended by itself; 128 + n and the signal's name, e.g.
+ *   `SIGKILL`, when signal n ended it, whether it dumped core or not.
+ */
+export function exitStatus(waitStatus: number): ExitStatus {
+  throw new NotImplemented('process', 1);
+}
+
+/**
+ * Task 2. Start `program` in a child process and return at once, in the parent. `options.cloneFlags` go to clone
+ * (0n when there are no options).
+ *
+ * Task 5. The child runs `options.prepare` first, if there is one. When anything fails in the child before the
+ * program runs, the child writes one `StepFailure` as JSON to the report pipe and ends with its `exitCode`:
+ * 127 when execve(2) found nothing, 126 when execve found something that cannot be executed, 125 for all else, and so
+ * for whatever `prepare` throws. When nothing fails, the read end of the pipe is at end-of-file as soon as the
+ * program runs, and not only when it ends. No copy of the write end outlives this in the parent.
+ * @throws KernelError when there can be no child; no descriptor stays open then.
+ */
+export function spawn(program: Program, options: SpawnOptions = { cloneFlags: 0n }): Child {
+  throw new NotImplemented('process', 2);
+}
+
+/**
+ * Task 2. Become the program: called in a child, never returns when all is well. The environment, the working
+ * directory and the arguments are exactly those of `program`.
+ *
+ * Task 3. Descriptors 0, 1 and 2 are copies of the three in `program.stdio`, open after execve; every other descriptor
+ * is closed by then. The three may be any open descriptors, also 0, 1 and 2 themselves, in any order, also the same
+ * one twice. Nothing but the descriptors of the child changes.
+ *
+ * Task 4. Every signal, 1 to 64, has its default action (as far as one may choose) and none is blocked.
+ *
+ * Task 5. A name without `/` is looked up in the PATH of `program.env`, from left to right; an empty element is the
+ * working directory. A file that may not be executed is passed over.
+ * @throws KernelError with `syscall` `chdir`, `execve`, … and its errno. For a name without `/`: EACCES when PATH only
+ *   has files that cannot be executed, ENOENT when it has none.
+ */
+export function execute(program: Program): never {
+  throw new NotImplemented('process', 2);
+}
+
+/**
+ * Task 6. Wait until child `pid` has ended, reap it, and say how it ended. A signal that reaches the waiting process
+ * meanwhile does not end the wait.
+ * @throws KernelError ECHILD when it is no child of ours, or has been waited for already.
+ */
+export function wait(pid: number): ExitStatus {
+  throw new NotImplemented('process', 6);
+}
