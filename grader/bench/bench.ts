@@ -1,0 +1,81 @@
+/**
+ * The benchmark: `npm run bench [-- --only NAME] [--json] [--rounds N]`. Prints each figure of budgets.md, the other
+ * engines' in the same run, the ratio, the budget and whether it holds. Fails no test: it exits 0 when it could measure.
+ */
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { Engines } from './engines/engines.ts';
+import type { Figure, Result } from './figure.ts';
+import { dockerCli } from './figures/docker-cli.ts';
+import { exec } from './figures/exec.ts';
+import { lifecycle } from './figures/lifecycle.ts';
+import { memory } from './figures/memory.ts';
+import { watch } from './figures/watch.ts';
+import { describeResult } from './report.ts';
+
+const FIGURES: Figure[] = [lifecycle, exec, dockerCli, memory, watch];
+
+interface Options {
+  only?: string[];
+  json?: boolean;
+  rounds: number;
+}
+
+async function measure(figure: Figure, engines: Engines, rounds: number): Promise<Result[]> {
+  const progress = (text: string): void => void process.stderr.write(`  ${figure.name}: ${text}\n`);
+  try {
+    return await figure.run({ engines, progress, rounds });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [{ title: figure.title, unit: 'ms', ours: null, reason, comparisons: [] }];
+  }
+}
+
+async function main({ only, json, rounds }: Options): Promise<void> {
+  const figures = only === undefined ? FIGURES : FIGURES.filter(({ name }) => only.includes(name));
+  const engines = new Engines(mkdtempSync(join(tmpdir(), 'skiff-bench-')));
+  const interrupted = (): void => {
+    process.stderr.write('bench: interrupted, cleaning up\n');
+    engines.stop().finally(() => process.exit(130));
+  };
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupted);
+  const all: Record<string, Result[]> = {};
+  try {
+    for (const figure of figures) {
+      const results = await measure(figure, engines, rounds);
+      all[figure.name] = results;
+      if (!json) console.log(`${figure.title} [${figure.name}]\n${results.map(describeResult).join('\n')}\n`);
+    }
+  } finally {
+    await engines.stop();
+  }
+  if (json) console.log(JSON.stringify(all, null, 2));
+  // Started only to be measured, so nothing of theirs is waited for.
+  process.exitCode = Object.values(all)
+    .flat()
+    .some(({ ours }) => ours !== null)
+    ? 0
+    : 1;
+}
+
+function figureName(name: string, before: string[] = []): string[] {
+  const names = FIGURES.map((figure) => figure.name);
+  if (!names.includes(name)) throw new InvalidArgumentError(`The figures are: ${names.join(', ')}.`);
+  return [...before, name];
+}
+
+function count(text: string): number {
+  const rounds = Number(text);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new InvalidArgumentError('A whole number from 1 is wanted.');
+  return rounds;
+}
+
+const program = new Command('bench')
+  .option('--only <name>', `one figure; may be repeated (${FIGURES.map(({ name }) => name).join(', ')})`, figureName)
+  .option('--json', 'the results as one JSON document')
+  .option('--rounds <count>', 'how often what is small is measured', count, 200)
+  .action(main);
+await program.parseAsync();

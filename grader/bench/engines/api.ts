@@ -1,0 +1,90 @@
+/** The few calls of the Docker Engine API that are measured, on one kept-open unix socket connection. */
+
+import { Agent, request } from 'node:http';
+
+export interface ContainerRequest {
+  Image: string;
+  Cmd: string[];
+}
+
+interface Answer {
+  status: number;
+  body: string;
+}
+
+export class EngineApi {
+  readonly socket: string;
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  /** Any answer, whatever its status. `body` is sent as JSON unless it is bytes. */
+  private ask(method: string, path: string, body?: object): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+      const type = Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json';
+      const headers = bytes === undefined ? {} : { 'Content-Type': type, 'Content-Length': bytes.length };
+      const call = request({ socketPath: this.socket, agent: this.agent, method, path, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+        response.on('error', reject);
+      });
+      call.on('error', reject);
+      call.end(bytes);
+    });
+  }
+
+  /** @throws Error with the engine's own words unless the status is 2xx. */
+  async call(method: string, path: string, body?: object): Promise<string> {
+    const answer = await this.ask(method, path, body);
+    if (answer.status < 200 || answer.status > 299) {
+      throw new Error(`${method} ${path}: ${answer.status} ${answer.body.trim()}`);
+    }
+    return answer.body;
+  }
+
+  async ping(): Promise<void> {
+    await this.call('GET', '/_ping');
+  }
+
+  /** Make an image of one layer from the bytes of a tar archive, as `docker import` does. */
+  async importImage(name: string, tar: Buffer): Promise<void> {
+    await this.call('POST', `/images/create?fromSrc=-&repo=${name}&tag=latest`, tar);
+  }
+
+  /** Network none; the id. */
+  async create(container: ContainerRequest): Promise<string> {
+    const body = await this.call('POST', '/containers/create', { ...container, HostConfig: { NetworkMode: 'none' } });
+    return (JSON.parse(body) as { Id: string }).Id;
+  }
+
+  async start(id: string): Promise<void> {
+    await this.call('POST', `/containers/${id}/start`);
+  }
+
+  /** The exit code, once it has ended. */
+  async wait(id: string): Promise<number> {
+    return (JSON.parse(await this.call('POST', `/containers/${id}/wait`)) as { StatusCode: number }).StatusCode;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.call('DELETE', `/containers/${id}?force=true`);
+  }
+
+  /** Run `command` in a running container, from the call that makes the exec to its exit code. */
+  async exec(id: string, command: string[]): Promise<number> {
+    const body = { AttachStdout: true, AttachStderr: true, Cmd: command };
+    const made = JSON.parse(await this.call('POST', `/containers/${id}/exec`, body)) as { Id: string };
+    // Without Detach and without an Upgrade header the answer's body ends when the command does.
+    await this.call('POST', `/exec/${made.Id}/start`, { Detach: false, Tty: false });
+    const state = JSON.parse(await this.call('GET', `/exec/${made.Id}/json`)) as { ExitCode: number | null };
+    return state.ExitCode ?? -1;
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}

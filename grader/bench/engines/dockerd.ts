@@ -1,0 +1,50 @@
+/** Docker's own daemon: the one that runs, or one of our own that is stopped again. */
+
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { which } from '../../vm/tools.ts';
+import { EngineApi } from './api.ts';
+import type { OtherEngine } from './other-engine.ts';
+import { pidsNaming, startServer, stop } from './process.ts';
+
+const SYSTEM_SOCKET = '/var/run/docker.sock';
+
+/** @throws Error that says why there is none. */
+export async function startDockerd(directory: string): Promise<OtherEngine> {
+  if (existsSync(SYSTEM_SOCKET)) {
+    const api = new EngineApi(SYSTEM_SOCKET);
+    try {
+      await api.ping();
+      // What else runs on it is not ours to weigh.
+      return { name: 'dockerd', api, pids: () => [], stop: async () => api.close() };
+    } catch {
+      api.close();
+    }
+  }
+  const program = which('dockerd');
+  if (program === undefined) throw new Error('dockerd is not installed (Debian: docker.io)');
+  const home = join(directory, 'dockerd');
+  mkdirSync(home);
+  const socket = join(home, 'docker.sock');
+  const places = ['--data-root', join(home, 'data'), '--exec-root', join(home, 'exec'), '--pidfile', join(home, 'pid')];
+  // Containers without a network need neither bridge nor rules, and so none is left behind.
+  const network = ['--bridge', 'none', '--iptables=false', '--ip-forward=false', '--ip-masq=false'];
+  const daemon = await startServer(program, ['-H', `unix://${socket}`, ...places, ...network], socket);
+  const api = new EngineApi(socket);
+  try {
+    await api.ping();
+  } catch (error) {
+    await stop(daemon);
+    throw error;
+  }
+  return {
+    name: 'dockerd',
+    api,
+    // dockerd, its containerd and the shims all name the exec root.
+    pids: () => [...new Set([daemon.pid!, ...pidsNaming(home)])],
+    stop: async () => {
+      api.close();
+      await stop(daemon);
+    },
+  };
+}

@@ -1,0 +1,96 @@
+/** Every engine of a run: started when a figure first asks for it, all stopped at the end. */
+
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { which } from '../../vm/tools.ts';
+import { startDockerd } from './dockerd.ts';
+import type { OtherEngine } from './other-engine.ts';
+import { startPodman } from './podman.ts';
+import { run } from './process.ts';
+import { unpackHostbox } from './rootfs.ts';
+import { prepareRunc, type Runc } from './runc.ts';
+import { type Skiff, startSkiff } from './skiff.ts';
+
+/** Either the thing, or why there is none. */
+export type Maybe<T> = { value: T } | { value: null; reason: string };
+
+export const IMAGE = 'hostbox';
+
+async function attempt<T>(make: () => Promise<T>): Promise<Maybe<T>> {
+  try {
+    return { value: await make() };
+  } catch (error) {
+    return { value: null, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export class Engines {
+  private readonly directory: string;
+  private readonly made = new Map<string, Promise<unknown>>();
+  private readonly stops: (() => Promise<void> | void)[] = [];
+
+  /** @param directory an empty directory for everything; it is for the caller to remove after `stop`. */
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  private once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    const made = this.made.get(name) ?? make();
+    this.made.set(name, made);
+    return made as Promise<T>;
+  }
+
+  /** @throws Error when our own engine does not start: then there is nothing to measure. */
+  skiff(): Promise<Skiff> {
+    return this.once('skiff', async () => {
+      const skiff = await startSkiff(this.directory);
+      this.stops.push(skiff.stop);
+      return skiff;
+    });
+  }
+
+  private rootfs(): Promise<string> {
+    return this.once('rootfs', async () => unpackHostbox(await this.skiff(), this.directory));
+  }
+
+  runc(): Promise<Maybe<Runc>> {
+    return this.once('runc', () =>
+      attempt(async () => {
+        if (which('runc') === undefined) throw new Error('runc is not installed');
+        const bundle = join(this.directory, 'bundle');
+        mkdirSync(bundle);
+        const runc = await prepareRunc(bundle, await this.rootfs());
+        this.stops.push(runc.remove);
+        return runc;
+      }),
+    );
+  }
+
+  private other(name: string, start: (directory: string) => Promise<OtherEngine>): Promise<Maybe<OtherEngine>> {
+    return this.once(name, () =>
+      attempt(async () => {
+        const engine = await start(this.directory);
+        this.stops.push(engine.stop);
+        const tar = join(this.directory, 'rootfs.tar');
+        await run('tar', ['-cf', tar, '-C', await this.rootfs(), '.']);
+        await engine.api.importImage(IMAGE, readFileSync(tar));
+        return engine;
+      }),
+    );
+  }
+
+  dockerd(): Promise<Maybe<OtherEngine>> {
+    return this.other('dockerd', startDockerd);
+  }
+
+  podman(): Promise<Maybe<OtherEngine>> {
+    return this.other('podman', startPodman);
+  }
+
+  /** Stop everything that was started, the last one first. */
+  async stop(): Promise<void> {
+    for (const stop of this.stops.reverse()) await stop();
+    this.stops.length = 0;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

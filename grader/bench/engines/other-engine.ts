@@ -1,0 +1,10 @@
+import type { EngineApi } from './api.ts';
+
+/** An engine that ours is measured beside, through Docker's API. */
+export interface OtherEngine {
+  name: string;
+  api: EngineApi;
+  /** The processes it consists of besides the containers; empty when they cannot be told from others'. */
+  pids: () => number[];
+  stop: () => Promise<void>;
+}

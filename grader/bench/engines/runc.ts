@@ -1,0 +1,52 @@
+/** runc, the reference runtime that Docker and Podman use. */
+
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { run } from './process.ts';
+
+/** The part of runc's own default configuration that is changed here. */
+const configuration = z.looseObject({
+  process: z.looseObject({ terminal: z.boolean(), args: z.array(z.string()) }),
+  root: z.looseObject({ path: z.string(), readonly: z.boolean() }),
+  linux: z.looseObject({ namespaces: z.array(z.looseObject({ type: z.string() })) }),
+});
+
+export interface Runc {
+  /** Start `true` in a container of its own, wait for its end and remove it: one command. */
+  runTrue: (id: string) => Promise<void>;
+  remove: () => void;
+}
+
+/** A bundle like what our engine makes of `run hostbox true`: all namespaces, a cgroup, capabilities; the root without an overlay. */
+export async function prepareRunc(directory: string, rootfs: string): Promise<Runc> {
+  const cgroup = `/skiff-bench-${process.pid}`;
+  await run('runc', ['spec', '--bundle', directory]);
+  const path = join(directory, 'config.json');
+  const spec = configuration.parse(JSON.parse(readFileSync(path, 'utf8')));
+  spec.process.terminal = false;
+  spec.process.args = ['true'];
+  spec.root = { path: rootfs, readonly: false };
+  const types = spec.linux.namespaces.map((namespace) => namespace.type);
+  if (!types.includes('cgroup')) spec.linux.namespaces.push({ type: 'cgroup' });
+  const state = join(directory, 'runc');
+  return {
+    runTrue: async (id) => {
+      spec.linux.cgroupsPath = `${cgroup}/${id}`;
+      writeFileSync(path, JSON.stringify(spec));
+      await run('runc', ['--root', state, 'run', '--bundle', directory, id]);
+    },
+    remove: () => removeCgroup(cgroup),
+  };
+}
+
+/** runc removes a container's cgroup, not the one above it that it made as well. */
+function removeCgroup(path: string): void {
+  for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {
+    try {
+      rmdirSync(join('/sys/fs/cgroup', hierarchy, path));
+    } catch {
+      // Not a hierarchy, or runc has no cgroup in it.
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** Our own engine, with a root of its own. */
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EngineApi } from './api.ts';
+import { pidsNaming, run, startServer, stop } from './process.ts';
+
+const REPOSITORY = dirname(dirname(dirname(import.meta.dirname)));
+const SKIFF = join(REPOSITORY, 'skiff');
+
+export interface Skiff {
+  root: string;
+  api: EngineApi;
+  /** The daemon's pid, and those of its shim. */
+  pids: () => number[];
+  stop: () => Promise<void>;
+}
+
+/** Start a daemon in the foreground with everything under `directory`, which is removed again by `stop`. */
+export async function startSkiff(directory: string): Promise<Skiff> {
+  const root = join(directory, 'skiff');
+  mkdirSync(root);
+  const socket = join(directory, 'skiff.sock');
+  // Builds what is not built yet, so that starting does not have to.
+  await run('node', [join(REPOSITORY, 'engine', 'build.mjs'), '--need', 'skiff']);
+  const daemon = await startServer(SKIFF, ['--root', root, 'daemon', '--socket', socket], socket);
+  const api = new EngineApi(socket);
+  await api.ping();
+  return {
+    root,
+    api,
+    pids: () => pidsNaming(root),
+    stop: async () => {
+      api.close();
+      await stop(daemon);
+      // The shim outlives its daemon by design; with this root gone it serves nobody.
+      for (const pid of pidsNaming(root)) process.kill(pid, 'SIGTERM');
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
