@@ -13,16 +13,20 @@ export function doctor(options: { json?: boolean }): void {
     say(JSON.stringify({ ...examination, labs: unlocked(examination) }, null, 2));
   } else {
     say(paint.bold('This host, probed by doing'));
-    for (const finding of examination.findings) sayFinding(finding);
+    sayFindings(examination.findings);
     say();
     for (const line of laneLines(examination)) say(line);
   }
   process.exitCode = examination.lanes.pure === null ? 0 : 1;
 }
 
-function sayFinding({ title, status, detail, fix }: Finding): void {
-  say(`  ${MARKS[status]} ${title.padEnd(40)} ${paint.dim(detail)}`);
-  if (fix !== undefined) say(wrap(`→ ${fix}`, '      '));
+/** A fix that several findings share is said after the last of them. */
+function sayFindings(findings: Finding[]): void {
+  for (const [index, { title, status, detail, fix }] of findings.entries()) {
+    say(`  ${MARKS[status]} ${title.padEnd(40)} ${paint.dim(detail)}`);
+    const saidLater = findings.slice(index + 1).some((later) => later.fix === fix);
+    if (fix !== undefined && !saidLater) say(wrap(`→ ${fix}`, '      '));
+  }
 }
 
 /** Which labs each lane unlocks here. */

@@ -37,11 +37,14 @@ export function examine(): Examination {
   const lacking = (ids: string[]) => {
     const gaps = findings.filter((finding) => ids.includes(finding.id) && finding.status !== 'ok');
     if (process.platform !== 'linux') return `this is ${process.platform}, and containers are Linux`;
-    return gaps.length === 0
-      ? null
-      : `${gaps.map((finding) => finding.title).join(', ')} ${gaps.length > 1 ? 'do' : 'does'} not work here`;
+    return gaps.length === 0 ? null : `${listed(gaps.map((finding) => finding.title))} cannot be had here`;
   };
   return { findings, lanes: { pure: lackingPure(findings), rootless: lacking(ROOTLESS), kernel: lacking(KERNEL) } };
+}
+
+function listed(titles: string[]): string {
+  const shown = titles.slice(0, 2).join(', ');
+  return titles.length > 2 ? `${shown} and ${titles.length - 2} more` : shown;
 }
 
 function lackingPure(findings: Finding[]): string | null {
@@ -119,21 +122,24 @@ function kernelFinding(id: string, title: string, answers: Map<string, string | 
   const error = answers.get(id);
   if (error === null) return { id, title, status: 'ok', detail: 'made' };
   const detail = error ?? 'not tried, because the probe before it ended';
-  const fix = fixFor(id);
+  const fix = fixFor(id, detail);
   // A user namespace is what the rootless lane stands on, and root has no need of it.
   const status = id === 'user' && process.getuid?.() === 0 ? 'absent' : 'missing';
   return { id, title, status, detail, ...(fix === undefined ? {} : { fix }) };
 }
 
-function fixFor(id: string): string | undefined {
+function fixFor(id: string, error: string): string | undefined {
   const root = process.getuid?.() === 0;
+  if (root && id !== 'user' && error.startsWith('clone3')) {
+    return 'This is root without CAP_SYS_ADMIN: in a container, start it with --privileged.';
+  }
   if (id === 'user' || (!root && id in TITLES && id !== 'fork' && id !== 'seccomp')) return fixForUserNamespaces();
   if (id === 'proc')
     return 'A container hides parts of /proc: start it with --privileged, or with --security-opt systempaths=unconfined.';
   if (id === 'overlay')
     return 'modprobe overlay. In a container: --privileged, and a state folder that is not itself on an overlay.';
   if (id === 'seccomp') return 'The kernel was built without CONFIG_SECCOMP_FILTER; use a distribution kernel.';
-  return root ? 'Root without CAP_SYS_ADMIN: in a container, start it with --privileged.' : undefined;
+  return undefined;
 }
 
 /** The three switches that distributions have put in front of user namespaces. */

@@ -1,0 +1,77 @@
+/** `workshop test`: every check there is, and one line that says how they ended. */
+
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { home } from '../home.ts';
+import { setUpPackages } from '../setup.ts';
+import { paint, say } from '../terminal.ts';
+import { tallyReporter } from './reporter.ts';
+import { emptyTally, type Tally, tallyLine } from './tally.ts';
+
+/** @param filters only test files whose path has one of these in it; lint and types are checked all the same. */
+export async function runEveryCheck(filters: string[], { install }: { install: boolean }): Promise<void> {
+  await setUpPackages({ install, tests: true });
+  const tally = emptyTally();
+  checkWith(tally, 'lint', '@biomejs/biome/bin/biome', ['check', '.', '--diagnostic-level=error']);
+  checkWith(tally, 'typecheck', 'typescript/bin/tsc', ['--noEmit']);
+  await runVitest(tally, filters);
+  sayTally(tally);
+  // Whatever a test may have left open must not keep the verdict from its reader.
+  process.stdout.write(`${tallyLine(tally)}\n`, () => process.exit(tally.failures.length === 0 ? 0 : 1));
+}
+
+/** A tool that says with its exit code whether all is well, counted as one check. */
+function checkWith(tally: Tally, title: string, script: string, args: string[]): void {
+  const started = Date.now();
+  const child = spawnSync(process.execPath, [path.join(home, 'node_modules', script), ...args], {
+    cwd: home,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const good = child.status === 0;
+  if (good) tally.passed += 1;
+  else
+    tally.failures.push({
+      title,
+      detail: `${child.stdout}${child.stderr}`.trim() || String(child.error ?? child.signal),
+    });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  say(`  ${good ? paint.green('✔') : paint.red('✘')} ${title} ${paint.dim(`(${seconds} s)`)}`);
+}
+
+async function runVitest(tally: Tally, filters: string[]): Promise<void> {
+  const { startVitest } = await import('vitest/node');
+  const before = tally.passed + tally.failures.length + tally.skipped.length;
+  try {
+    const vitest = await startVitest('test', filters, {
+      root: home,
+      watch: false,
+      reporters: [tallyReporter(tally)],
+    });
+    await vitest?.close();
+  } catch (error) {
+    tally.failures.push({ title: 'vitest', detail: (error as Error).stack ?? String(error) });
+  }
+  if (tally.passed + tally.failures.length + tally.skipped.length === before) {
+    tally.failures.push({
+      title: 'vitest',
+      detail: `No test ran${filters.length > 0 ? ` for ${filters.join(' ')}` : ''}.`,
+    });
+  }
+  // Vitest leaves its own verdict here; ours also counts lint and types.
+  process.exitCode = 0;
+}
+
+function sayTally({ failures, skipped }: Tally): void {
+  if (skipped.length > 0) {
+    say(`\n${paint.bold('Skipped')}`);
+    for (const { title, reason } of skipped) say(`  ${paint.yellow('–')} ${title}\n      ${reason}`);
+  }
+  if (failures.length > 0) {
+    say(`\n${paint.bold('Failed')}`);
+    for (const { title, detail } of failures) {
+      say(`  ${paint.red('✘')} ${title}\n${detail.replace(/^/gm, '      ')}\n`);
+    }
+  }
+  say();
+}
