@@ -16,8 +16,12 @@ export class EngineApi {
   readonly socket: string;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-  constructor(socket: string) {
+  private readonly hostConfig: Record<string, string>;
+
+  /** @param hostConfig added to the `HostConfig` of every container that is created. */
+  constructor(socket: string, hostConfig: Record<string, string> = {}) {
     this.socket = socket;
+    this.hostConfig = { NetworkMode: 'none', ...hostConfig };
   }
 
   /** Any answer, whatever its status. `body` is sent as JSON unless it is bytes. */
@@ -57,7 +61,7 @@ export class EngineApi {
 
   /** Network none; the id. */
   async create(container: ContainerRequest): Promise<string> {
-    const body = await this.call('POST', '/containers/create', { ...container, HostConfig: { NetworkMode: 'none' } });
+    const body = await this.call('POST', '/containers/create', { ...container, HostConfig: this.hostConfig });
     return (JSON.parse(body) as { Id: string }).Id;
   }
 

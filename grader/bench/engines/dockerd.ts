@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
+import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import type { OtherEngine } from './other-engine.ts';
 import { pidsNaming, startServer, stop } from './process.ts';
 
@@ -29,7 +30,9 @@ export async function startDockerd(directory: string): Promise<OtherEngine> {
   const places = ['--data-root', join(home, 'data'), '--exec-root', join(home, 'exec'), '--pidfile', join(home, 'pid')];
   // Containers without a network need neither bridge nor rules, and so none is left behind.
   const network = ['--bridge', 'none', '--iptables=false', '--ip-forward=false', '--ip-masq=false'];
-  const daemon = await startServer(program, ['-H', `unix://${socket}`, ...places, ...network], socket);
+  const cgroup = cgroupParent('dockerd');
+  const options = [...places, ...network, '--cgroup-parent', cgroup];
+  const daemon = await startServer(program, ['-H', `unix://${socket}`, ...options], socket);
   const api = new EngineApi(socket);
   try {
     await api.ping();
@@ -45,6 +48,7 @@ export async function startDockerd(directory: string): Promise<OtherEngine> {
     stop: async () => {
       api.close();
       await stop(daemon);
+      removeCgroupParent(cgroup);
     },
   };
 }

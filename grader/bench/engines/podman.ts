@@ -4,11 +4,20 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
+import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import type { OtherEngine } from './other-engine.ts';
-import { run, startServer, stop } from './process.ts';
+import { pidsNaming, run, startServer, stop } from './process.ts';
 
-/** Within the limits of a host that may not raise them. containers.conf(5). */
-const CONFIGURATION = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n';
+/**
+ * Limits within those of a host that may not raise them; and not five minutes but two seconds in which a command that was
+ * run by exec can still be asked for its exit code. containers.conf(5).
+ */
+const CONFIGURATION = `
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+exit_command_delay = 2
+`;
 
 /** @throws Error that says why there is none. */
 export async function startPodman(directory: string): Promise<OtherEngine> {
@@ -29,7 +38,8 @@ export async function startPodman(directory: string): Promise<OtherEngine> {
     socket,
     env,
   );
-  const api = new EngineApi(socket);
+  const cgroup = cgroupParent('podman');
+  const api = new EngineApi(socket, { CgroupParent: cgroup });
   return {
     name: 'podman',
     api,
@@ -39,6 +49,8 @@ export async function startPodman(directory: string): Promise<OtherEngine> {
       await stop(service);
       // Its store is a mount of its own, which only podman takes down.
       await run(program, [...options, 'system', 'reset', '--force'], env).catch(() => {});
+      for (const pid of pidsNaming(home)) process.kill(pid, 'SIGTERM');
+      removeCgroupParent(cgroup);
     },
   };
 }

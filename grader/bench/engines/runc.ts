@@ -1,8 +1,9 @@
 /** runc, the reference runtime that Docker and Podman use. */
 
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import { run } from './process.ts';
 
 /** The part of runc's own default configuration that is changed here. */
@@ -20,7 +21,7 @@ export interface Runc {
 
 /** A bundle like what our engine makes of `run hostbox true`: all namespaces, a cgroup, capabilities; the root without an overlay. */
 export async function prepareRunc(directory: string, rootfs: string): Promise<Runc> {
-  const cgroup = `/skiff-bench-${process.pid}`;
+  const cgroup = cgroupParent('runc');
   await run('runc', ['spec', '--bundle', directory]);
   const path = join(directory, 'config.json');
   const spec = configuration.parse(JSON.parse(readFileSync(path, 'utf8')));
@@ -36,17 +37,7 @@ export async function prepareRunc(directory: string, rootfs: string): Promise<Ru
       writeFileSync(path, JSON.stringify(spec));
       await run('runc', ['--root', state, 'run', '--bundle', directory, id]);
     },
-    remove: () => removeCgroup(cgroup),
+    // runc removes a container's cgroup, not the one above it that it made as well.
+    remove: () => removeCgroupParent(cgroup),
   };
-}
-
-/** runc removes a container's cgroup, not the one above it that it made as well. */
-function removeCgroup(path: string): void {
-  for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {
-    try {
-      rmdirSync(join('/sys/fs/cgroup', hierarchy, path));
-    } catch {
-      // Not a hierarchy, or runc has no cgroup in it.
-    }
-  }
 }
