@@ -6,18 +6,10 @@ import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import type { OtherEngine } from './other-engine.ts';
-import { pidsNaming, run, startServer, stop } from './process.ts';
+import { endAll, pidsNaming, run, startServer, stop } from './process.ts';
 
-/**
- * Limits within those of a host that may not raise them; and not five minutes but two seconds in which a command that was
- * run by exec can still be asked for its exit code. containers.conf(5).
- */
-const CONFIGURATION = `
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-[engine]
-exit_command_delay = 2
-`;
+/** Limits within those of a host that may not raise them. containers.conf(5). */
+const CONFIGURATION = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n';
 
 /** @throws Error that says why there is none. */
 export async function startPodman(directory: string): Promise<OtherEngine> {
@@ -49,7 +41,8 @@ export async function startPodman(directory: string): Promise<OtherEngine> {
       await stop(service);
       // Its store is a mount of its own, which only podman takes down.
       await run(program, [...options, 'system', 'reset', '--force'], env).catch(() => {});
-      for (const pid of pidsNaming(home)) process.kill(pid, 'SIGTERM');
+      // The monitor of a command that exec ran stays for five minutes, in case somebody asks how it ended.
+      await endAll(() => pidsNaming(home));
       removeCgroupParent(cgroup);
     },
   };

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 /** Run a program to its end. @throws Error with its last words when it fails. */
 export async function run(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
@@ -68,9 +69,13 @@ export async function stop(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = once(server, 'exit');
   server.kill('SIGTERM');
-  const timer = setTimeout(() => server.kill('SIGKILL'), 15_000);
+  const patience = new AbortController();
+  setTimeout(15_000, undefined, { signal: patience.signal }).then(
+    () => server.kill('SIGKILL'),
+    () => {},
+  );
   await ended;
-  clearTimeout(timer);
+  patience.abort();
 }
 
 /** Pids of the processes whose command line holds `text`, other than this one. */
@@ -85,6 +90,22 @@ export function pidsNaming(text: string): number[] {
       }
     })
     .map(Number);
+}
+
+/** Kill what `find` finds until it finds nothing, for at most 10 s. None of them is a child of ours, so there is no event to wait for. */
+export async function endAll(find: () => number[]): Promise<void> {
+  for (let round = 0; round < 200; round++) {
+    const pids = find();
+    if (pids.length === 0) return;
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has just ended.
+      }
+    }
+    await setTimeout(50);
+  }
 }
 
 /** Proportional set size of the processes together, in MiB. Those that have ended weigh nothing. proc(5), smaps_rollup. */

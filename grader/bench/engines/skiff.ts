@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EngineApi } from './api.ts';
-import { pidsNaming, run, startServer, stop } from './process.ts';
+import { endAll, pidsNaming, run, startServer, stop } from './process.ts';
 
 const REPOSITORY = dirname(dirname(dirname(import.meta.dirname)));
 const SKIFF = join(REPOSITORY, 'skiff');
@@ -34,7 +34,7 @@ export async function startSkiff(directory: string): Promise<Skiff> {
       api.close();
       await stop(daemon);
       // The shim outlives its daemon by design; with this root gone it serves nobody.
-      for (const pid of pidsNaming(root)) process.kill(pid, 'SIGTERM');
+      await endAll(() => pidsNaming(root));
       rmSync(root, { recursive: true, force: true });
     },
   };
