@@ -1,0 +1,309 @@
+/** All images of one engine, as the container room and the API see them. */
+
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, shortId } from './digest.ts';
+import { type Descriptor, ImageConfig, Manifest, MEDIA_TYPE, parseDocument } from './documents.ts';
+import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
+import { AmbiguousImage, ImageConflict, ImageNotFound, InvalidImage } from './image-errors.ts';
+import {
+  entriesVersion,
+  entryOf,
+  type IndexEntry,
+  putEntry,
+  readEntries,
+  removeEntry,
+  syncIndex,
+} from './index-entries.ts';
+import {
+  familiarName,
+  familiarReference,
+  formatReference,
+  InvalidReference,
+  parseReference,
+  withDefaultTag,
+} from './reference.ts';
+import { Snapshots } from './snapshots.ts';
+import { Store } from './store.ts';
+
+export interface ImageRecord {
+  /** The digest of its configuration. */
+  id: Digest;
+  /** The digest of its manifest. */
+  manifest: Digest;
+  /** E.g. `hostbox:latest`, sorted; empty for an image whose last name has moved on. */
+  repoTags: string[];
+  /** E.g. `hostbox@sha256:…`: under which digests registries know it; empty for an image made here. */
+  repoDigests: string[];
+  /** RFC 3339. */
+  created: string;
+  /** Bytes of its layers as they are stored. */
+  size: number;
+  config: ImageConfig;
+  /** Where its layers are unpacked once `prepare` was called: absolute overlay lowerdirs, topmost first. */
+  lower: string[];
+}
+
+/** What never changes about an image. */
+type Content = Omit<ImageRecord, 'repoTags' | 'repoDigests'> & { layers: Digest[]; descriptor: Descriptor };
+
+export interface Removed {
+  /** Names taken away, as in `repoTags` or `repoDigests`. */
+  untagged: string[];
+  /** Ids of images that are gone. */
+  deleted: Digest[];
+}
+
+const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
+
+export class Images {
+  readonly store: Store;
+  readonly #snapshots: Snapshots;
+  readonly #contents = new Map<Digest, Promise<Content>>();
+  #listed: { version: string; images: ImageRecord[] } | undefined;
+  #hostbox: Promise<ImageRecord> | undefined;
+  /** Removing must not look for what is unused while another call is naming it. */
+  #changes: Promise<unknown> = Promise.resolve();
+
+  private constructor(store: Store, snapshots: Snapshots) {
+    this.store = store;
+    this.#snapshots = snapshots;
+  }
+
+  /**
+   * Open the images below `directory`, made if missing: `oci/` is an OCI image layout, `snapshots/` its unpacked layers.
+   * @throws InvalidDocument when what is there is of another version or damaged.
+   */
+  static async open(directory: string): Promise<Images> {
+    await mkdir(directory, { recursive: true });
+    const store = await Store.open(join(directory, 'oci'));
+    await syncIndex(store);
+    return new Images(store, await Snapshots.open(join(directory, 'snapshots')));
+  }
+
+  /** Newest first. An image with damaged or missing documents is left out; `find` tells what is wrong with it. */
+  async list(): Promise<ImageRecord[]> {
+    const version = await entriesVersion(this.store);
+    if (version !== undefined && this.#listed?.version === version) return [...this.#listed.images];
+    const entries = await readEntries(this.store);
+    const manifests = new Set(entries.map((entry) => entry.descriptor.digest));
+    const records = await Promise.all(
+      [...manifests].map((digest) => this.#record(digest, entries).catch(() => undefined)),
+    );
+    const images = records
+      .filter((record) => record !== undefined)
+      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1));
+    this.#listed = version === undefined ? undefined : { version, images };
+    return [...images];
+  }
+
+  /**
+   * @param reference a name, name:tag, name@digest, an id, or the beginning of an id that no other image has. A name
+   *   wins over an id.
+   * @throws ImageNotFound, AmbiguousImage, InvalidReference, or what is wrong with the image's documents.
+   */
+  async find(reference: string): Promise<ImageRecord> {
+    const named = await this.#findByName(reference);
+    if (named) return named;
+    const prefix = ID_PREFIX.exec(reference)?.[1];
+    const found =
+      prefix === undefined ? [] : (await this.list()).filter((image) => image.id.startsWith(`sha256:${prefix}`));
+    const ids = new Set(found.map((image) => image.id));
+    if (ids.size > 1) throw new AmbiguousImage(reference, [...ids]);
+    if (found[0]) return found[0];
+    throw new ImageNotFound(
+      displayName(reference),
+      (await this.list()).flatMap((image) => image.repoTags),
+    );
+  }
+
+  /**
+   * Unpack the layers that are not unpacked yet.
+   * @returns the absolute overlay lowerdirs, topmost first.
+   * @throws BlobNotFound, BlobCorrupt, HostileArchive, UnsupportedCompression
+   */
+  async prepare(image: ImageRecord): Promise<string[]> {
+    const { layers } = await this.#content(image.manifest);
+    const diffIds = image.config.rootfs.diff_ids;
+    await Promise.all(diffIds.map((diffId, index) => this.#snapshots.prepare(diffId, this.store, layers[index]!)));
+    return image.lower;
+  }
+
+  /** The image `hostbox:latest`: as it is, or built now. Callers at the same time share one build. */
+  ensureHostbox(options: HostboxOptions = {}): Promise<ImageRecord> {
+    this.#hostbox ??= this.#findByName(HOSTBOX)
+      .then(async (image) => image ?? this.add(await buildHostbox(this.store, options), HOSTBOX))
+      .finally(() => {
+        this.#hostbox = undefined;
+      });
+    return this.#hostbox;
+  }
+
+  /**
+   * Make an image of a manifest whose blobs are in the store, and name it.
+   * @param reference a name with a tag (`latest` if none), or a name with a digest, which becomes a `repoDigest`.
+   * @throws BlobNotFound when a blob is missing, InvalidDocument, InvalidImage, InvalidReference.
+   */
+  add(descriptor: Descriptor, reference?: string): Promise<ImageRecord> {
+    return this.#change(async () => {
+      const { mediaType, digest, size } = descriptor;
+      const bare = { mediaType, digest, size };
+      const { layers } = await this.#content(digest);
+      await Promise.all(layers.map((layer) => this.store.stat(layer)));
+      await putEntry(this.store, { descriptor: bare });
+      if (reference !== undefined) await putEntry(this.store, { descriptor: bare, reference: completeName(reference) });
+      return this.#find(digest);
+    });
+  }
+
+  /** Give the image one more name, taken from any other image that has it. @throws as `find` and `parseReference` do. */
+  async tag(image: string, reference: string): Promise<void> {
+    const parsed = parseReference(reference);
+    if (parsed.digest)
+      throw new InvalidReference(
+        `a tag cannot be made of the digest reference "${reference}"; leave out the "@sha256:…"`,
+      );
+    const { manifest } = await this.find(image);
+    await this.#change(async () => {
+      const { descriptor } = await this.#content(manifest);
+      await putEntry(this.store, { descriptor, reference: completeName(reference) });
+    });
+  }
+
+  /**
+   * Take a name away; with its last name, or when asked by id, the image goes too. Whether containers use it is for
+   * the caller to ask first.
+   * @param options.force also by an id that has several names.
+   * @param options.keepLayers leave the data in place, for containers that still run on it.
+   * @throws ImageConflict, and as `find` does.
+   */
+  async remove(reference: string, options: { force?: boolean; keepLayers?: boolean } = {}): Promise<Removed> {
+    const image = await this.find(reference);
+    return this.#change(async () => {
+      const names = [...image.repoTags, ...image.repoDigests];
+      const name = names.find((each) => each === displayName(reference));
+      const stays = name !== undefined && image.repoTags.some((tag) => tag !== name);
+      if (name === undefined && image.repoTags.length > 1 && !options.force) {
+        throw new ImageConflict(
+          `conflict: unable to delete ${shortId(image.id)} (must be forced) - image has the names ${image.repoTags.join(', ')}`,
+        );
+      }
+      const untagged = stays ? [name] : names;
+      for (const each of untagged) await removeEntry(this.store, { reference: completeName(each) });
+      if (stays) return { untagged, deleted: [] };
+      await removeEntry(this.store, { manifest: image.manifest });
+      if (!options.keepLayers) await this.#discard(image);
+      return { untagged, deleted: [image.id] };
+    });
+  }
+
+  /** Delete the blobs and snapshots of an image that no other image has. */
+  async #discard(image: ImageRecord): Promise<void> {
+    const gone = await this.#content(image.manifest);
+    const others = await Promise.all((await this.list()).map((other) => this.#content(other.manifest)));
+    const used = new Set(others.flatMap((other) => [other.manifest, other.id, ...other.layers]));
+    const mounted = new Set(others.flatMap((other) => other.config.rootfs.diff_ids));
+    this.#contents.delete(image.manifest);
+    for (const blob of [gone.manifest, gone.id, ...gone.layers]) {
+      if (!used.has(blob)) await rm(this.store.path(blob), { force: true });
+    }
+    for (const diffId of gone.config.rootfs.diff_ids) {
+      if (!mounted.has(diffId)) await this.#snapshots.remove(diffId);
+    }
+  }
+
+  async #findByName(reference: string): Promise<ImageRecord | undefined> {
+    let parsed: ReturnType<typeof parseReference>;
+    try {
+      parsed = withDefaultTag(parseReference(reference));
+    } catch (error) {
+      // An id is no name, but is no mistake either.
+      if (error instanceof InvalidReference && ID_PREFIX.test(reference)) return undefined;
+      throw error;
+    }
+    const images = await this.list();
+    const name = familiarReference(parsed);
+    const image = images.find(({ repoTags, repoDigests }) => repoTags.includes(name) || repoDigests.includes(name));
+    if (image) return image;
+    if (parsed.digest)
+      return images.find((each) => each.manifest === parsed.digest && hasName(each, familiarName(parsed)));
+    // Not in the list, but there: something is wrong with it, and that is what the caller should hear.
+    const entry = await entryOf(this.store, formatReference(parsed));
+    return entry && this.#find(entry.descriptor.digest);
+  }
+
+  async #find(manifest: Digest): Promise<ImageRecord> {
+    return this.#record(manifest, await readEntries(this.store));
+  }
+
+  async #record(manifest: Digest, entries: IndexEntry[]): Promise<ImageRecord> {
+    const { layers: _, descriptor: __, ...content } = await this.#content(manifest);
+    const references = entries.flatMap(({ descriptor, reference }) =>
+      descriptor.digest === manifest && reference ? [parseReference(reference)] : [],
+    );
+    const names = (some: typeof references) => some.map(familiarReference).sort();
+    return {
+      ...content,
+      repoTags: names(references.filter((reference) => !reference.digest)),
+      repoDigests: names(references.filter((reference) => reference.digest)),
+    };
+  }
+
+  /** Read, verified and validated once in the life of this object: what has a digest does not change. */
+  #content(manifest: Digest): Promise<Content> {
+    let content = this.#contents.get(manifest);
+    if (!content) {
+      content = this.#readContent(manifest);
+      this.#contents.set(manifest, content);
+      content.catch(() => this.#contents.delete(manifest));
+    }
+    return content;
+  }
+
+  async #readContent(digest: Digest): Promise<Content> {
+    const bytes = await this.store.read(digest);
+    const manifest = parseDocument(Manifest, bytes, `manifest ${digest}`);
+    const id = manifest.config.digest;
+    const config = parseDocument(ImageConfig, await this.store.read(id), `image configuration ${id}`);
+    const diffIds = config.rootfs.diff_ids;
+    if (diffIds.length !== manifest.layers.length) {
+      throw new InvalidImage(
+        `image ${id} has ${manifest.layers.length} layers but names ${diffIds.length}; pull or build it again`,
+      );
+    }
+    return {
+      id,
+      manifest: digest,
+      created: config.created ?? '1970-01-01T00:00:00Z',
+      size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+      config,
+      lower: diffIds.map((diffId) => this.#snapshots.path(diffId)).reverse(),
+      layers: manifest.layers.map((layer) => layer.digest),
+      descriptor: { mediaType: manifest.mediaType ?? MEDIA_TYPE.manifest, digest, size: bytes.length },
+    };
+  }
+
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changes.then(change);
+    this.#changes = result.catch(() => {});
+    return result;
+  }
+}
+
+/** For the store: with its domain and its tag. */
+function completeName(reference: string): string {
+  return formatReference(withDefaultTag(parseReference(reference)));
+}
+
+/** As `repoTags` has it; what is no name (an id) stays as it is. */
+function displayName(reference: string): string {
+  try {
+    return familiarReference(withDefaultTag(parseReference(reference)));
+  } catch {
+    return reference;
+  }
+}
+
+function hasName(image: ImageRecord, name: string): boolean {
+  return image.repoTags.some((tag) => familiarName(parseReference(tag)) === name);
+}

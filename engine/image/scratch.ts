@@ -1,0 +1,45 @@
+/**
+ * Unfinished work on disk. Whatever must appear as a whole is made under a name of its own in a scratch directory and
+ * renamed into place; what a killed process left there is recognised by its maker's pid and start time.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const NAME = /^(\d+)-(\d+)-[0-9a-f]{16}$/;
+
+/** A path in `directory` that nothing has yet. */
+export function scratchPath(directory: string): string {
+  return join(directory, `${process.pid}-${startTime('self')}-${randomBytes(8).toString('hex')}`);
+}
+
+/** Remove what processes that have ended left in `directory`, and make the directory if it is missing. */
+export function sweepScratch(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const entry of readdirSync(directory)) {
+    const [, pid, started] = NAME.exec(entry) ?? [];
+    if (pid === undefined || startTime(pid) === started) continue;
+    rmSync(join(directory, entry), { recursive: true, force: true });
+  }
+}
+
+/** Make renames and new names in `directory` survive a power cut. fsync(2): a file's own fsync does not cover its name. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Field 22 of /proc/PID/stat, undefined when there is no such process. proc(5). */
+function startTime(pid: string): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * A content-addressed store: an OCI image layout on disk, readable by any tool that knows the format.
+ *
+ *     oci-layout  index.json  blobs/sha256/…       image-layout.md
+ *     index.d/                                     one file for each entry of index.json (see index-entries.ts)
+ *     scratch/                                     what is being written
+ *
+ * A blob is written under a scratch name, synced and renamed to its digest, so a file in blobs/ is complete whatever
+ * was killed meanwhile, and two writers of the same blob do not disturb each other.
+ */
+
+import { createReadStream, type ReadStream } from 'node:fs';
+import { access, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { type Digest, DigestStream, digestOf, hexOf } from './digest.ts';
+import { DOCUMENT_SIZE_MAX, Layout, parseDocument } from './documents.ts';
+import { scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
+
+export interface Blob {
+  digest: Digest;
+  /** Bytes. */
+  size: number;
+}
+
+export class BlobNotFound extends Error {
+  readonly code = 'BLOB_UNKNOWN';
+  override readonly name = 'BlobNotFound';
+}
+
+/** Bytes that are not what their digest or size says. */
+export class BlobCorrupt extends Error {
+  readonly code = 'BLOB_CORRUPT';
+  override readonly name = 'BlobCorrupt';
+}
+
+export class Store {
+  /** The layout's directory, absolute. */
+  readonly directory: string;
+  readonly #blobs: string;
+  readonly #scratch: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.#blobs = join(directory, 'blobs', 'sha256');
+    this.#scratch = join(directory, 'scratch');
+  }
+
+  /**
+   * Open the layout in `directory`, and make it if there is none.
+   * @throws InvalidDocument when the directory holds a layout of another version.
+   */
+  static async open(directory: string): Promise<Store> {
+    const store = new Store(directory);
+    await mkdir(store.#blobs, { recursive: true });
+    sweepScratch(store.#scratch);
+    const marker = join(directory, 'oci-layout');
+    const existing = await readFile(marker).catch(() => undefined);
+    if (existing) parseDocument(Layout, existing, marker);
+    else await store.replaceFile(marker, JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+    return store;
+  }
+
+  /** Where the blob is, or would be. */
+  path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return access(this.path(digest)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /**
+   * Store all of `content`. A blob that is there already is kept, and counts as new for garbage collection.
+   * @param expected what the content must be: nothing is stored when it is not.
+   * @throws BlobCorrupt, or the error of `content` or of the disk.
+   */
+  async put(content: Readable | Uint8Array | string, expected: Partial<Blob> = {}): Promise<Blob> {
+    const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
+    const scratch = scratchPath(this.#scratch);
+    const hashed = new DigestStream();
+    try {
+      const file = await open(scratch, 'wx', 0o644);
+      try {
+        source.once('error', (error) => hashed.destroy(error));
+        for await (const chunk of source.pipe(hashed)) {
+          await writeAll(file, chunk as Buffer);
+          if (expected.size !== undefined && hashed.size > expected.size) break;
+        }
+        await file.sync();
+      } finally {
+        source.destroy();
+        await file.close();
+      }
+      const blob = { digest: hashed.digest(), size: hashed.size };
+      checkBlob(blob, expected);
+      await this.#publish(scratch, this.path(blob.digest));
+      return blob;
+    } catch (error) {
+      await rm(scratch, { force: true });
+      throw error;
+    }
+  }
+
+  /**
+   * Read a document (manifest, configuration, …) and verify it against its digest.
+   * @throws BlobNotFound, or BlobCorrupt when it does not match or is larger than DOCUMENT_SIZE_MAX.
+   */
+  async read(digest: Digest): Promise<Buffer> {
+    const { size } = await this.stat(digest);
+    if (size > DOCUMENT_SIZE_MAX) {
+      throw new BlobCorrupt(`blob ${digest} has ${size} bytes, a document at most ${DOCUMENT_SIZE_MAX}`);
+    }
+    const bytes = await readFile(this.path(digest));
+    checkBlob({ digest: digestOf(bytes), size: bytes.length }, { digest });
+    return bytes;
+  }
+
+  /** The blob's bytes as they are on disk: whoever reads a stream verifies it. @throws BlobNotFound */
+  async stream(digest: Digest): Promise<ReadStream> {
+    await this.stat(digest);
+    return createReadStream(this.path(digest), { highWaterMark: 1024 * 1024 });
+  }
+
+  /** @throws BlobNotFound */
+  async stat(digest: Digest): Promise<Blob> {
+    try {
+      return { digest, size: (await stat(this.path(digest))).size };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new BlobNotFound(`blob ${digest} is not in the store ${this.directory}; pull or load the image again`);
+    }
+  }
+
+  /** Replace a file of the layout as a whole. */
+  async replaceFile(path: string, content: string): Promise<void> {
+    const scratch = scratchPath(this.#scratch);
+    try {
+      await writeFile(scratch, content, { flag: 'wx', flush: true });
+      await rename(scratch, path);
+      syncDirectory(dirname(path));
+    } catch (error) {
+      await rm(scratch, { force: true });
+      throw error;
+    }
+  }
+
+  async #publish(scratch: string, path: string): Promise<void> {
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      const now = new Date();
+      await utimes(path, now, now);
+      await rm(scratch);
+      return;
+    }
+    await rename(scratch, path);
+    syncDirectory(dirname(path));
+  }
+}
+
+function checkBlob(blob: Blob, expected: Partial<Blob>): void {
+  if (expected.size !== undefined && blob.size !== expected.size) {
+    throw new BlobCorrupt(
+      `blob ${expected.digest ?? ''} should have ${expected.size} bytes but has ${
+        blob.size > expected.size ? 'more' : blob.size
+      }`,
+    );
+  }
+  if (expected.digest !== undefined && blob.digest !== expected.digest) {
+    throw new BlobCorrupt(`blob ${expected.digest} is damaged: its bytes have the digest ${blob.digest}`);
+  }
+}
+
+async function writeAll(file: { write(bytes: Buffer): Promise<{ bytesWritten: number }> }, bytes: Buffer) {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray((await file.write(rest)).bytesWritten);
+}
