@@ -74,6 +74,17 @@ export class EngineApi {
     return (JSON.parse(await this.call('POST', `/containers/${id}/wait`)) as { StatusCode: number }).StatusCode;
   }
 
+  /** The pid of a running container's first process, on the host. */
+  async pid(id: string): Promise<number> {
+    return (JSON.parse(await this.call('GET', `/containers/${id}/json`)) as { State: { Pid: number } }).State.Pid;
+  }
+
+  /** Remove every container, whatever its state. */
+  async removeAll(): Promise<void> {
+    const containers = JSON.parse(await this.call('GET', '/containers/json?all=true')) as { Id: string }[];
+    for (const { Id } of containers) await this.remove(Id);
+  }
+
   async remove(id: string): Promise<void> {
     await this.call('DELETE', `/containers/${id}?force=true`);
   }

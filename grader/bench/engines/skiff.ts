@@ -31,6 +31,7 @@ export async function startSkiff(directory: string): Promise<Skiff> {
     api,
     pids: () => pidsNaming(root),
     stop: async () => {
+      await api.removeAll().catch(() => {});
       api.close();
       await stop(daemon);
       // The shim outlives its daemon by design; with this root gone it serves nobody.
