@@ -16,10 +16,12 @@ echo "inside: hostname is $("$@" hostname), and these are the processes one can 
 "$@" sh -c 'ls -d /proc/[0-9]*' | wc -l
 "$@" sh -c "kill -9 $bystander"
 
-# A killed child that nobody waited for yet is a zombie: state Z.
-if [ "$(sed 's/.*) \(.\) .*/\1/' "/proc/$bystander/stat")" = Z ]; then
-  echo "BROKE OUT: the bystander is dead."
-  exit 0
-fi
+# Gone, or a zombie (state Z) that nobody waited for yet.
+case $(sed 's/.*) \(.\) .*/\1/' "/proc/$bystander/stat" 2>/dev/null) in
+  '' | Z)
+    echo "BROKE OUT: the bystander is dead."
+    exit 0
+    ;;
+esac
 echo "HELD: the bystander did not notice."
 exit 1
