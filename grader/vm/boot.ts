@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { initramfs } from './initramfs.ts';
 import { type Kernel, obtainKernel } from './kernel.ts';
 import { closePort, openPort } from './ports.ts';
+import { makeScratchDisk } from './scratch-disk.ts';
 import { shareFiles } from './shared-files.ts';
 import { findTools, type VmTools } from './tools.ts';
 import { VmUnavailable } from './unavailable.ts';
@@ -75,13 +76,14 @@ export function vmUnavailable(): string | null {
 function qemuArguments(options: {
   kernel: Kernel;
   initrd: string;
+  disk: string;
   memoryMiB: number;
   cpus: number;
   files: string;
   output: string;
   status: string;
 }): string[] {
-  const { kernel, initrd, memoryMiB, cpus, files, output, status } = options;
+  const { kernel, initrd, disk, memoryMiB, cpus, files, output, status } = options;
   return [
     // Emulation, not KVM: nested KVM hangs on some hosts, and a slow machine is better than none.
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(cpus), '-m', `${memoryMiB}M`],
@@ -92,6 +94,8 @@ function qemuArguments(options: {
     ...['-kernel', kernel.image, '-initrd', initrd],
     ...['-append', 'console=ttyS0 quiet panic=-1 cgroup_no_v1=all'],
     ...['-chardev', `socket,id=files,path=${files}`, '-device', 'vhost-user-fs-pci,chardev=files,tag=host'],
+    // Thrown away with the machine, so it never has to reach the host's disk.
+    ...['-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`],
     ...['-device', 'virtio-serial-pci'],
     ...['-chardev', `socket,id=output,path=${output}`, '-device', 'virtserialport,chardev=output,name=skiff.output'],
     ...['-chardev', `socket,id=status,path=${status}`, '-device', 'virtserialport,chardev=status,name=skiff.status'],
@@ -111,6 +115,7 @@ async function bootIn(directory: string, tools: VmTools, options: VmOptions): Pr
   const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: '/root', ...options.env };
   const initrd = join(directory, 'initrd');
   writeFileSync(initrd, initramfs(kernel, tools.busybox, { command, cwd: share, env }));
+  const disk = makeScratchDisk(directory);
 
   const texts = { output: '', status: '', console: '' };
   let started = performance.now();
@@ -132,6 +137,7 @@ async function bootIn(directory: string, tools: VmTools, options: VmOptions): Pr
     const line = qemuArguments({
       kernel,
       initrd,
+      disk,
       memoryMiB,
       cpus,
       files: files.socket,

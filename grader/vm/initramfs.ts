@@ -13,8 +13,8 @@ export interface GuestCommand {
   env: Record<string, string>;
 }
 
-/** What the guest needs before it can see any file of the host. */
-const FIRST_MODULES = ['virtio_pci', 'virtio_console', 'virtiofs', 'overlay'];
+/** What the guest needs before it can see any file of the host. ext4 is built into Debian's kernel. */
+const FIRST_MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtiofs', 'overlay'];
 
 /** `modules.dep` as a map from a module's path to the paths of those it needs. modules.dep(5). */
 function dependencies(kernel: Kernel): Map<string, string[]> {

@@ -14,6 +14,7 @@ export const vmPackages: readonly HostPackage[] = [
     name: 'busybox-static',
     reason: 'is the first program inside the machine, before any file of the host can be seen',
   },
+  { name: 'e2fsprogs', reason: 'makes the file system of the machine’s scratch disk (it is on most hosts already)' },
 ];
 
 /** From Debian 13 and Ubuntu 24.04 on virtiofsd is a package of its own; where apt does not know it, it is not needed. */

@@ -52,6 +52,7 @@ export function findTools(): VmTools {
   };
   const virtiofsd = need(VIRTIOFSD.find(isExecutable), 'virtiofsd', 'virtiofsd (Debian 12: qemu-system-common)');
   for (const program of ['unshare', 'setpriv', 'mount']) need(which(program), program, 'util-linux mount');
+  need(which('mkfs.ext4'), 'mkfs.ext4', 'e2fsprogs');
   return {
     qemu: need(which('qemu-system-x86_64'), 'qemu-system-x86_64', 'qemu-system-x86'),
     busybox: need(which('busybox'), 'busybox', 'busybox-static'),

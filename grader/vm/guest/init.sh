@@ -19,8 +19,10 @@ while read -r module; do
 done </modules/order
 
 mount -t virtiofs -o ro host /host || fail "the host's files cannot be mounted"
-mount -t tmpfs -o mode=755 scratch /scratch
-mkdir /scratch/upper /scratch/work
+mount -t ext4 /dev/vda /scratch || fail "the scratch disk cannot be mounted"
+mkdir -p /scratch/upper /scratch/work /scratch/tmp /scratch/skiff
+chmod 755 /scratch/upper
+chmod 1777 /scratch/tmp
 mount -t overlay -o lowerdir=/host,upperdir=/scratch/upper,workdir=/scratch/work root /root ||
   fail "the overlay over the host's files cannot be mounted"
 
@@ -29,12 +31,16 @@ mount -t proc -o nosuid,nodev,noexec proc /root/proc
 mount -t sysfs -o nosuid,nodev,noexec sysfs /root/sys
 mount -t devtmpfs -o nosuid dev /root/dev
 mount -t tmpfs -o nosuid,nodev,mode=755 run /root/run
-mount -t tmpfs -o nosuid,nodev,mode=1777 tmp /root/tmp
 mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts -o nosuid,noexec,gid=5,mode=620,ptmxmode=666 devpts /root/dev/pts
 mount -t tmpfs -o nosuid,nodev,mode=1777 shm /root/dev/shm
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /root/sys/fs/cgroup ||
   fail "cgroup v2 cannot be mounted"
+
+# On the disk itself, because an overlay cannot be the upper layer of another one.
+mkdir -p /root/var/lib/skiff
+mount --bind /scratch/tmp /root/tmp
+mount --bind /scratch/skiff /root/var/lib/skiff
 
 mkdir /root/run/vm
 cp /bin/busybox /stage2/* /root/run/vm/
