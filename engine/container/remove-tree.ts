@@ -32,7 +32,7 @@ export async function removeTree(directory: string): Promise<void> {
     } else if (!entry.isDirectory()) {
       fs.unlinkSync(Buffer.concat([dir.path, SLASH, entry.name]));
     } else {
-      let path: Buffer = Buffer.concat([dir.path, SLASH, entry.name]);
+      let path = Buffer.concat([dir.path, SLASH, entry.name]);
       if (path.length > LONG) {
         const shorter = Buffer.concat([top, Buffer.from(`/.deep-${process.pid}-${moved++}`)]);
         fs.renameSync(path, shorter);

@@ -1,0 +1,42 @@
+import type { Execution } from '../image/documents.ts';
+import type { ContainerConfig } from './config.ts';
+import { ContainerError } from './errors.ts';
+
+/** The request completed by what the image says: the image's value stands wherever the request has none. */
+export function mergeImageConfig(config: ContainerConfig, image: Execution): ContainerConfig {
+  const entrypoint = config.Entrypoint ?? image.Entrypoint ?? null;
+  // A new entrypoint does away with the image's command, which was meant for the old one.
+  const command = (config.Entrypoint ?? []).length === 0 && (config.Cmd ?? []).length === 0 ? image.Cmd : config.Cmd;
+  return {
+    ...config,
+    User: config.User || image.User || '',
+    Env: mergeEnvironment(image.Env ?? [], config.Env),
+    Cmd: command ?? null,
+    // `--entrypoint ""` arrives as one empty string and stands for no entrypoint at all.
+    Entrypoint: entrypoint?.length === 1 && entrypoint[0] === '' ? null : entrypoint,
+    WorkingDir: config.WorkingDir || image.WorkingDir || '',
+    Volumes: { ...image.Volumes, ...config.Volumes },
+    Labels: { ...image.Labels, ...config.Labels },
+    ExposedPorts: { ...image.ExposedPorts, ...config.ExposedPorts },
+    StopSignal: config.StopSignal || image.StopSignal || '',
+  };
+}
+
+/** @throws ContainerError `invalid` when there is nothing to run. */
+export function commandLine(config: ContainerConfig): string[] {
+  const args = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+  if (args.length === 0)
+    throw new ContainerError('invalid', 'no command specified: the image names none, so say what to run.');
+  return args;
+}
+
+/** Later entries win; an entry without `=` takes the variable away. */
+export function mergeEnvironment(...lists: string[][]): string[] {
+  const variables = new Map<string, string>();
+  for (const entry of lists.flat()) {
+    const name = entry.split('=', 1)[0] ?? '';
+    if (entry.includes('=')) variables.set(name, entry);
+    else variables.delete(name);
+  }
+  return [...variables.values()];
+}

@@ -1,0 +1,63 @@
+import { EventEmitter } from 'node:events';
+import type { Exited } from '../runtime/shim/protocol.ts';
+import { AtomicFile } from './atomic-file.ts';
+import { ContainerError } from './errors.ts';
+import { Mutex } from './mutex.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ContainerPaths } from './root.ts';
+import { type LifeEvent, nextStatus } from './state.ts';
+
+/** A container of this engine: its record, and what only matters while the daemon lives. */
+export class Container {
+  readonly record: ContainerRecord;
+  readonly paths: ContainerPaths;
+  /** Held while the container is started, stopped or removed. */
+  readonly lock = new Mutex();
+  /**
+   * `exit` after each end of the container's process, also of a start that failed; `removed` when it is gone;
+   * `log-end` when nothing will be added to the log until the next start.
+   */
+  readonly changes = new EventEmitter<{ exit: []; removed: [] }>().setMaxListeners(0);
+  readonly execs = new Set<string>();
+  /** Whether the shim holds streams for a start to come. */
+  streamsOpen = false;
+  /** An exit may be heard of before the answer to the start it belongs to has been dealt with. */
+  starting = false;
+  earlyExit: Exited | null = null;
+  readonly #file: AtomicFile;
+
+  constructor(record: ContainerRecord, paths: ContainerPaths) {
+    this.record = record;
+    this.paths = paths;
+    this.#file = new AtomicFile(paths.record);
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get running(): boolean {
+    return this.record.status === 'running';
+  }
+
+  /** Go to where `event` leads. @throws ContainerError `conflict` if it cannot happen now */
+  apply(event: LifeEvent): void {
+    const next = nextStatus(this.record.status, event);
+    if (next === null)
+      throw new ContainerError(
+        'conflict',
+        `container ${this.record.name} is ${this.record.status}, and ${event} cannot happen to it now`,
+      );
+    this.record.status = next;
+  }
+
+  /** Keep the record as it is when the write begins. */
+  async save(): Promise<void> {
+    await this.#file.save(() => JSON.stringify(this.record));
+  }
+
+  /** Write the record no more. */
+  async closeFile(): Promise<void> {
+    await this.#file.close();
+  }
+}

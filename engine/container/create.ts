@@ -1,0 +1,142 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { commandLine, mergeImageConfig } from './command.ts';
+import type { ContainerConfig, HostConfig } from './config.ts';
+import { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { checkDns, checkExtraHosts } from './etc-files.ts';
+import { inventName, newId, parseName } from './identity.ts';
+import { containerMounts } from './mounts.ts';
+import type { ContainerRecord } from './record.ts';
+import { removeTree } from './remove-tree.ts';
+import { containerPaths } from './root.ts';
+import { parseSignal } from './signals.ts';
+import { buildSpec } from './spec.ts';
+import { NEVER, now } from './time.ts';
+
+export interface CreateRequest {
+  /** Invented when empty. */
+  name: string;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+}
+
+/**
+ * Make a container of an image this root has. It does not run yet; all that can be known to be wrong with it is said now.
+ * @throws ContainerError · ImageNotFound · the file system's error, with nothing left behind
+ */
+export async function createContainer(engine: Engine, request: CreateRequest): Promise<Container> {
+  const image = await engine.images.find(request.config.Image);
+  const id = newId();
+  const config = mergeImageConfig(request.config, image.config.config ?? {});
+  const hostConfig = { ...request.hostConfig, NetworkMode: networkMode(request.hostConfig.NetworkMode) };
+  checkModes(config, hostConfig);
+  const record: ContainerRecord = {
+    version: 1,
+    id,
+    name: request.name === '' ? inventName((name) => engine.containers.isTaken(name)) : parseName(request.name),
+    created: now(),
+    image: { id: image.id, reference: request.config.Image },
+    config: { ...config, Hostname: config.Hostname || defaultHostname(id, hostConfig) },
+    hostConfig,
+    args: commandLine(config),
+    mounts: containerMounts(
+      {
+        binds: hostConfig.Binds,
+        mounts: hostConfig.Mounts,
+        tmpfs: hostConfig.Tmpfs,
+        volumes: Object.keys(config.Volumes),
+      },
+      engine.root.volumes,
+    ),
+    status: 'created',
+    pid: 0,
+    startTime: '',
+    startedAt: NEVER,
+    finishedAt: NEVER,
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+  };
+  for (const mount of record.mounts)
+    if (mount.type === 'bind' && !mount.makeSource && !fs.existsSync(mount.source))
+      throw new ContainerError(
+        'invalid',
+        `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+      );
+  const paths = containerPaths(engine.root, id);
+  buildSpec(record, { paths, lower: [], cgroups: engine.root.cgroups });
+
+  engine.containers.reserve(record.name, id);
+  const container = new Container(record, paths);
+  try {
+    fs.mkdirSync(paths.dir, { mode: 0o700 });
+    // The upper directory's mode becomes that of the container's `/`.
+    for (const dir of [paths.upper, paths.work, paths.merged]) fs.mkdirSync(dir, { recursive: true, mode: 0o755 });
+    await container.save();
+  } catch (error) {
+    engine.containers.release(record.name);
+    await removeTree(paths.dir).catch(() => {});
+    throw error;
+  }
+  engine.containers.add(container);
+  emitContainerEvent(engine, container, 'create');
+  return container;
+}
+
+/** There is no bridge yet: a container that asks for no network in particular gets none. */
+function networkMode(asked: string): string {
+  if (asked === '' || asked === 'default' || asked === 'none') return 'none';
+  if (asked === 'host') return asked;
+  if (asked === 'bridge' || asked.startsWith('container:'))
+    throw new ContainerError(
+      'unsupported',
+      `This engine does not have --network ${asked}. Use --network none or --network host.`,
+    );
+  throw new ContainerError('not-found', `network ${asked.slice(0, 100)} not found: there are none and host.`);
+}
+
+function defaultHostname(id: string, { NetworkMode, UTSMode }: HostConfig): string {
+  return NetworkMode === 'host' || UTSMode === 'host' ? os.hostname() : id.slice(0, 12);
+}
+
+const MODES = {
+  PidMode: ['', 'private', 'host'],
+  IpcMode: ['', 'private', 'shareable', 'host'],
+  UTSMode: ['', 'private', 'host'],
+  CgroupnsMode: ['', 'private', 'host'],
+} as const;
+
+function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
+  for (const [field, modes] of Object.entries(MODES)) {
+    const mode = hostConfig[field as keyof typeof MODES];
+    if (!modes.some((known) => known === mode))
+      throw new ContainerError(
+        'unsupported',
+        `This engine does not have HostConfig.${field} "${mode.slice(0, 60)}". It has ${modes.slice(1).join(' and ')}.`,
+      );
+  }
+  if (config.Hostname !== '' && hostConfig.UTSMode === 'host')
+    throw new ContainerError('invalid', 'conflicting options: hostname and the UTS mode');
+  if (config.Hostname.length > 63 || !/^[\w.-]*$/.test(config.Hostname) || !/^[\w.-]{0,63}$/.test(config.Domainname))
+    throw new ContainerError(
+      'invalid',
+      `invalid hostname: ${config.Hostname.slice(0, 80)}. It has 1 to 63 of a-z, 0-9, "." and "-".`,
+    );
+  if (hostConfig.OomScoreAdj < -1000 || hostConfig.OomScoreAdj > 1000)
+    throw new ContainerError(
+      'invalid',
+      `Invalid value ${hostConfig.OomScoreAdj}, range for oom score adj is [-1000, 1000]`,
+    );
+  if (hostConfig.ShmSize < 0) throw new ContainerError('invalid', 'SHM size can not be less than 0');
+  const { Type: driver, Config: options } = hostConfig.LogConfig;
+  if (!['', 'json-file', 'none'].includes(driver) || Object.keys(options).length > 0)
+    throw new ContainerError(
+      'unsupported',
+      `This engine does not have the log driver "${driver.slice(0, 60)}" with options. It has json-file and none, without any.`,
+    );
+  if (config.StopSignal !== '') parseSignal(config.StopSignal);
+  checkExtraHosts(hostConfig.ExtraHosts);
+  checkDns(hostConfig.Dns, [...hostConfig.DnsOptions, ...hostConfig.DnsSearch]);
+}

@@ -1,0 +1,38 @@
+import type { Images } from '../image/images.ts';
+import type { Container } from './container.ts';
+import { EventBus } from './events.ts';
+import type { Exec } from './exec.ts';
+import type { StateRoot } from './root.ts';
+import type { ShimClient } from './shim-client.ts';
+import { ContainerTable } from './table.ts';
+
+/** What everything in this room works on: one state root, its images, its shim and its containers. */
+export interface Engine {
+  root: StateRoot;
+  images: Images;
+  shim: ShimClient;
+  events: EventBus;
+  containers: ContainerTable;
+  execs: Map<string, Exec>;
+  /** Told of what went wrong where nobody waits for an answer. */
+  warn(message: string): void;
+}
+
+export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'warn'>): Engine {
+  return { ...parts, events: new EventBus(), containers: new ContainerTable(), execs: new Map() };
+}
+
+/** Tell of something that happened to a container, with the attributes Docker gives it. */
+export function emitContainerEvent(
+  engine: Engine,
+  { record }: Container,
+  action: string,
+  attributes: Record<string, string> = {},
+): void {
+  engine.events.emit('container', action, record.id, {
+    ...record.config.Labels,
+    ...attributes,
+    image: record.image.reference,
+    name: record.name,
+  });
+}

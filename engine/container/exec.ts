@@ -1,0 +1,136 @@
+import { EventEmitter } from 'node:events';
+import type { Exited } from '../runtime/shim/protocol.ts';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { newId } from './identity.ts';
+import { buildProcess } from './spec.ts';
+import { startFailure } from './start-failure.ts';
+
+export interface ExecRequest {
+  args: string[];
+  env: string[];
+  cwd: string;
+  user: string;
+  tty: boolean;
+  privileged: boolean;
+  attachStdin: boolean;
+  attachStdout: boolean;
+  attachStderr: boolean;
+  detachKeys: string;
+  consoleSize: [height: number, width: number];
+}
+
+/** A further process in a running container: asked for, running, or over. */
+export interface Exec {
+  readonly id: string;
+  readonly container: Container;
+  readonly request: ExecRequest;
+  state: 'created' | 'running' | 'exited';
+  pid: number;
+  /** Null until it is over. */
+  exitCode: number | null;
+  readonly changes: EventEmitter<{ exit: [] }>;
+}
+
+/** How long one can ask how an exec ended, in milliseconds. */
+const REMEMBERED = 5 * 60_000;
+
+/** @throws ContainerError `conflict` when the container does not run, `invalid` when there is nothing to run */
+export function createExec(engine: Engine, container: Container, request: ExecRequest): Exec {
+  requireRunning(container);
+  if (request.args.length === 0) throw new ContainerError('invalid', 'No exec command specified');
+  const exec: Exec = {
+    id: newId(),
+    container,
+    request,
+    state: 'created',
+    pid: 0,
+    exitCode: null,
+    changes: new EventEmitter(),
+  };
+  processOf(exec);
+  engine.execs.set(exec.id, exec);
+  container.execs.add(exec.id);
+  emitContainerEvent(engine, container, `exec_create: ${request.args.join(' ')}`, { execID: exec.id });
+  return exec;
+}
+
+/** @throws ContainerError `not-found` */
+export function findExec(engine: Engine, id: string): Exec {
+  const exec = engine.execs.get(id);
+  if (!exec) throw new ContainerError('not-found', `No such exec instance: ${id.slice(0, 80)}`);
+  return exec;
+}
+
+/** Make its streams, so that they can be attached to before it runs. @throws ContainerError `conflict` if it was started */
+export async function openExec(engine: Engine, exec: Exec, attachStdin: boolean): Promise<void> {
+  requireRunning(exec.container);
+  if (exec.state !== 'created')
+    throw new ContainerError('conflict', `exec ${exec.id.slice(0, 12)} has been started already`);
+  exec.state = 'running';
+  await engine.shim.request('open', {
+    key: execKey(exec),
+    stdio: { terminal: exec.request.tty, stdin: attachStdin, stdinOnce: true },
+  });
+}
+
+/** Run it in streams that are open. What goes wrong is also its end. @throws ContainerError in Docker's words */
+export async function startExec(engine: Engine, exec: Exec): Promise<void> {
+  const { args } = exec.request;
+  try {
+    const { pid } = await engine.shim.request('exec', {
+      container: exec.container.id,
+      exec: exec.id,
+      process: processOf(exec),
+    });
+    exec.pid = pid;
+  } catch (cause) {
+    const { exitCode, error } = startFailure(cause, args[0] ?? '');
+    end(engine, exec, exitCode);
+    throw error;
+  }
+  emitContainerEvent(engine, exec.container, `exec_start: ${args.join(' ')}`, { execID: exec.id });
+}
+
+export function execKey(exec: Exec): { container: string; exec: string } {
+  return { container: exec.container.id, exec: exec.id };
+}
+
+/** The shim tells that it has ended. */
+export function finishExec(engine: Engine, id: string, { key, status }: Exited): void {
+  const exec = engine.execs.get(id);
+  if (exec && exec.state !== 'exited') {
+    end(engine, exec, status.exitCode);
+    emitContainerEvent(engine, exec.container, 'exec_die', { execID: id, exitCode: String(status.exitCode) });
+  }
+  if (engine.shim.connected) void engine.shim.request('forget', { key }).catch(() => {});
+}
+
+function end(engine: Engine, exec: Exec, exitCode: number): void {
+  exec.state = 'exited';
+  exec.exitCode = exitCode;
+  exec.pid = 0;
+  exec.changes.emit('exit');
+  setTimeout(() => {
+    engine.execs.delete(exec.id);
+    exec.container.execs.delete(exec.id);
+  }, REMEMBERED).unref();
+}
+
+function requireRunning({ record }: Container): void {
+  if (record.status !== 'running') throw new ContainerError('conflict', `container ${record.id} is not running`);
+}
+
+function processOf({ container, request }: Exec) {
+  const { config, hostConfig } = container.record;
+  return buildProcess(container.record, {
+    args: request.args,
+    env: request.env,
+    cwd: request.cwd || config.WorkingDir,
+    user: request.user || config.User,
+    terminal: request.tty,
+    privileged: request.privileged || hostConfig.Privileged,
+    consoleSize: request.consoleSize,
+  });
+}

@@ -1,0 +1,68 @@
+import type { Exited } from '../runtime/shim/protocol.ts';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { finishExec } from './exec.ts';
+import { removeContainer } from './remove.ts';
+import { isShimFailure } from './shim-client.ts';
+
+/** Deal with the end of a process that the shim tells of. Told twice, it counts once. */
+export function handleExit(engine: Engine, exited: Exited): void {
+  const { container: id, exec } = exited.key;
+  if (exec !== undefined) {
+    finishExec(engine, exec, exited);
+    return;
+  }
+  const container = engine.containers.get(id);
+  if (!container) {
+    void forget(engine, id);
+  } else if (container.starting) {
+    container.earlyExit = exited;
+  } else {
+    finishExit(engine, container, exited);
+  }
+}
+
+/**
+ * A running container has ended. Whoever waits hears of it at once; the shim keeps its exit until the record is on the
+ * disk, so that a daemon that dies in between learns of it again.
+ */
+export function finishExit(
+  engine: Engine,
+  container: Container,
+  { status, oomKilled, finishedAt }: Omit<Exited, 'key'>,
+): void {
+  if (!container.running) return;
+  const { record } = container;
+  container.apply('exit');
+  Object.assign(record, { pid: 0, startTime: '', exitCode: status.exitCode, oomKilled, finishedAt });
+  container.streamsOpen = false;
+  if (oomKilled) emitContainerEvent(engine, container, 'oom');
+  emitContainerEvent(engine, container, 'die', {
+    exitCode: String(status.exitCode),
+    execDuration: String(Math.max(0, Math.round((Date.parse(finishedAt) - Date.parse(record.startedAt)) / 1000))),
+  });
+  container.changes.emit('exit');
+  void afterExit(engine, container).catch((error: Error) =>
+    engine.warn(`${record.name}: after its end: ${error.message}`),
+  );
+}
+
+async function afterExit(engine: Engine, container: Container): Promise<void> {
+  const { record } = container;
+  if (record.hostConfig.AutoRemove) {
+    await container.lock.run(async () => {
+      if (!container.running) await removeContainer(engine, container, { volumes: true });
+    });
+    return;
+  }
+  await container.save();
+  // Streams opened since then belong to the next start.
+  if (!container.streamsOpen && !container.running) await forget(engine, record.id);
+}
+
+async function forget(engine: Engine, id: string): Promise<void> {
+  if (!engine.shim.connected) return;
+  await engine.shim.request('forget', { key: { container: id } }).catch((error) => {
+    if (!isShimFailure(error, 'conflict')) engine.warn(`the shim could not forget ${id}: ${(error as Error).message}`);
+  });
+}

@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { Mount } from '../runtime/spec.ts';
+import type { MountRequest } from './config.ts';
+import { ContainerError } from './errors.ts';
+
+/** A mount that the user or the image asked for, as the record keeps it. */
+export interface ContainerMount {
+  type: 'bind' | 'volume' | 'tmpfs';
+  /** Of a volume. */
+  name: string;
+  /** An absolute path on the host; empty for tmpfs. */
+  source: string;
+  destination: string;
+  readonly: boolean;
+  recursive: boolean;
+  /** The options in the user's words. */
+  mode: string;
+  /** A volume nobody gave a name to, which goes when its container goes with `-v` or `--rm`. */
+  anonymous: boolean;
+  /** Whether a missing source is made, a directory, as Docker does for `-v` but not for `--mount`. */
+  makeSource: boolean;
+  /** For tmpfs: its mount options. */
+  options: string[];
+}
+
+export interface MountRequests {
+  binds: string[];
+  mounts: MountRequest[];
+  tmpfs: Record<string, string>;
+  /** Destinations that the request or the image wants a volume at, whatever its name. */
+  volumes: string[];
+}
+
+const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** Without a security module these change nothing, as with Docker; consistency is for other operating systems. */
+const WITHOUT_EFFECT = new Set(['z', 'Z', 'rw', 'consistent', 'cached', 'delegated', 'nocopy', 'rprivate', 'private']);
+
+/**
+ * What all the ways to ask for a mount come to, outermost destination first.
+ * @param volumes the directory the volumes are in.
+ * @throws ContainerError `invalid` in Docker's words, `unsupported` for a mount propagation other than private.
+ */
+export function containerMounts(requests: MountRequests, volumes: string): ContainerMount[] {
+  const mounts = [
+    ...requests.binds.map((bind) => parseBind(bind, volumes)),
+    ...requests.mounts.map((mount) => parseMount(mount, volumes)),
+    ...Object.entries(requests.tmpfs).map(([destination, options]) =>
+      tmpfs(destination, options.split(',').filter(Boolean)),
+    ),
+  ];
+  const taken = new Set<string>();
+  for (const { destination } of mounts) {
+    if (taken.has(destination)) throw new ContainerError('invalid', `Duplicate mount point: ${destination}`);
+    taken.add(destination);
+  }
+  for (const wanted of requests.volumes) {
+    const destination = parseDestination(wanted);
+    if (!taken.has(destination)) mounts.push(volume('', destination, volumes));
+    taken.add(destination);
+  }
+  const depth = ({ destination }: ContainerMount) => destination.split('/').length;
+  return mounts.sort((a, b) => depth(a) - depth(b));
+}
+
+/** The mounts of config.md for what `containerMounts` gave. */
+export function specMounts(mounts: ContainerMount[]): Mount[] {
+  return mounts.map((mount) =>
+    mount.type === 'tmpfs'
+      ? { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: mount.options }
+      : {
+          destination: mount.destination,
+          type: 'bind',
+          source: mount.source,
+          options: [mount.recursive ? 'rbind' : 'bind', mount.readonly ? 'ro' : 'rw'],
+        },
+  );
+}
+
+function parseBind(bind: string, volumes: string): ContainerMount {
+  const parts = bind.split(':');
+  const [source = '', target = '', mode = ''] = parts;
+  if (parts.length < 2 || parts.length > 3 || source === '' || target === '')
+    throw new ContainerError('invalid', `invalid volume specification: '${bind}'`);
+  const options = mode.split(',').filter(Boolean);
+  for (const option of options) {
+    if (/^r?(shared|slave)$/.test(option)) refusePropagation(option);
+    if (option !== 'ro' && !WITHOUT_EFFECT.has(option)) throw new ContainerError('invalid', `invalid mode: ${mode}`);
+  }
+  const readonly = options.includes('ro');
+  const destination = parseDestination(target);
+  if (!source.startsWith('/')) return { ...volume(source, destination, volumes), readonly, mode };
+  return { ...bindMount(source, destination), readonly, mode, makeSource: true };
+}
+
+function parseMount(mount: MountRequest, volumes: string): ContainerMount {
+  const destination = parseDestination(mount.Target);
+  const readonly = mount.ReadOnly;
+  switch (mount.Type) {
+    case 'bind': {
+      if (!mount.Source.startsWith('/'))
+        throw new ContainerError(
+          'invalid',
+          `invalid mount config for type "bind": invalid mount path: '${mount.Source}' mount path must be absolute`,
+        );
+      const propagation = mount.BindOptions?.Propagation ?? '';
+      if (/^r?(shared|slave)$/.test(propagation)) refusePropagation(propagation);
+      return {
+        ...bindMount(mount.Source, destination),
+        readonly,
+        recursive: !mount.BindOptions?.NonRecursive,
+        makeSource: mount.BindOptions?.CreateMountpoint ?? false,
+      };
+    }
+    case 'volume':
+      if (mount.VolumeOptions?.Subpath)
+        throw new ContainerError(
+          'unsupported',
+          'This engine cannot mount a part of a volume. Leave volume-subpath out.',
+        );
+      return { ...volume(mount.Source, destination, volumes), readonly };
+    case 'tmpfs': {
+      const { SizeBytes: size = 0, Mode: mode = 0 } = mount.TmpfsOptions ?? {};
+      const options = [...(size > 0 ? [`size=${size}`] : []), ...(mode > 0 ? [`mode=${mode.toString(8)}`] : [])];
+      return { ...tmpfs(destination, options), readonly };
+    }
+  }
+}
+
+function parseDestination(target: string): string {
+  if (!target.startsWith('/'))
+    throw new ContainerError('invalid', `invalid mount path: '${target}' mount path must be absolute`);
+  const destination = path.posix.resolve(target);
+  if (destination === '/') throw new ContainerError('invalid', `invalid specification: destination can't be '/'`);
+  if (destination === '/proc' || destination.startsWith('/proc/'))
+    throw new ContainerError('invalid', `"${destination}" cannot be mounted because it is inside /proc`);
+  return destination;
+}
+
+function bindMount(source: string, destination: string): ContainerMount {
+  return {
+    type: 'bind',
+    name: '',
+    source: path.posix.resolve(source),
+    destination,
+    readonly: false,
+    recursive: true,
+    mode: '',
+    anonymous: false,
+    makeSource: false,
+    options: [],
+  };
+}
+
+function volume(name: string, destination: string, volumes: string): ContainerMount {
+  if (name !== '' && !VOLUME_NAME.test(name))
+    throw new ContainerError(
+      'invalid',
+      `"${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. ` +
+        'If you intended to pass a host directory, use absolute path',
+    );
+  const given = name || randomBytes(32).toString('hex');
+  return {
+    ...bindMount(path.join(volumes, given, '_data'), destination),
+    type: 'volume',
+    name: given,
+    anonymous: name === '',
+    makeSource: true,
+  };
+}
+
+const TMPFS_OPTION =
+  /^(?:rw|ro|(?:no)?(?:suid|dev|exec|atime|diratime)|(?:str)?relatime|(?:size|nr_blocks|nr_inodes)=\d+[kKmMgG%]?|mode=[0-7]{1,4}|[ug]id=\d+)$/;
+
+function tmpfs(target: string, asked: string[]): ContainerMount {
+  const unknown = asked.find((option) => !TMPFS_OPTION.test(option));
+  if (unknown) throw new ContainerError('invalid', `invalid tmpfs option ["${unknown}"]`);
+  return {
+    ...bindMount('/', parseDestination(target)),
+    type: 'tmpfs',
+    source: '',
+    options: ['noexec', 'nosuid', 'nodev', ...asked],
+  };
+}
+
+function refusePropagation(propagation: string): never {
+  throw new ContainerError(
+    'unsupported',
+    `This engine mounts everything privately: it has no ${propagation} mounts. Leave the propagation out.`,
+  );
+}

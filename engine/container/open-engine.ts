@@ -1,0 +1,57 @@
+import path from 'node:path';
+import { Images } from '../image/images.ts';
+import { type Engine, newEngine } from './engine.ts';
+import { handleExit } from './exit.ts';
+import { acquireLock } from './lock.ts';
+import { loseShim, recover } from './recover.ts';
+import { openRoot } from './root.ts';
+import { ShimClient } from './shim-client.ts';
+
+export interface EngineOptions {
+  /** The state root; made if missing. */
+  directory: string;
+  /** The shim's bundle: beside the running program unless told otherwise. */
+  shim?: string;
+  warn(message: string): void;
+}
+
+export interface OpenEngine {
+  engine: Engine;
+  /** Let go of everything. What runs goes on running, under the shim. */
+  close(): Promise<void>;
+}
+
+/**
+ * Take hold of a state root and of all that is in it.
+ * @throws ContainerError `conflict` while another daemon has it
+ */
+export async function openEngine({ directory, shim, warn }: EngineOptions): Promise<OpenEngine> {
+  const root = openRoot(directory);
+  const lock = acquireLock(root.lock);
+  const client = new ShimClient({
+    program: shim ?? path.join(path.dirname(process.argv[1] ?? ''), 'shim.cjs'),
+    socket: root.shimSocket,
+    runDirectory: root.run,
+  });
+  try {
+    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, warn });
+    client.on('exit', (exited) => handleExit(engine, exited));
+    client.on('lost', () => {
+      warn('the shim has gone, and all containers with it');
+      loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
+    });
+    await recover(engine);
+    return {
+      engine,
+      close: async () => {
+        await client.shutdown();
+        // The last records may still be on their way to the disk.
+        await Promise.all(engine.containers.all().map((container) => container.closeFile()));
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { hostCgroups } from '../runtime/cgroups/host.ts';
+import type { Container } from './container.ts';
+import type { Engine } from './engine.ts';
+import { ContainerError } from './errors.ts';
+
+/** A table of processes, as ps(1) prints it. */
+export interface ProcessTable {
+  titles: string[];
+  processes: string[][];
+}
+
+/** Clock ticks a second in /proc/PID/stat: the same on every Linux that Node runs on. sysconf(3), _SC_CLK_TCK. */
+const TICKS = 100;
+const TITLES = ['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'];
+
+/**
+ * The processes in a container, with their numbers on the host. The columns are those of `ps -ef`, which is read from
+ * /proc; other columns are asked of the host's ps.
+ * @throws ContainerError `conflict` when it does not run, `invalid` when ps does not understand `options`
+ */
+export async function listProcesses(engine: Engine, container: Container, options: string): Promise<ProcessTable> {
+  if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+  const pids = hostCgroups().find(`${engine.root.cgroups}/${container.id}`)?.processes() ?? [container.record.pid];
+  if (options !== '' && options !== '-ef') return await askPs(options, pids);
+  const bootTime = Number(/^btime (\d+)/m.exec(fs.readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);
+  return { titles: TITLES, processes: pids.sort((a, b) => a - b).flatMap((pid) => readProcess(pid, bootTime)) };
+}
+
+/** One row; none for a process that ended meanwhile. */
+function readProcess(pid: number, bootTime: number): string[][] {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name stands in parentheses and may have any byte in it.
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const field = (number: number) => Number(fields[number - 3]);
+    const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
+    const started = new Date((bootTime + field(22) / TICKS) * 1000);
+    const cpu = Math.floor((field(14) + field(15)) / TICKS);
+    const age = Math.max(1, Date.now() / 1000 - started.getTime() / 1000);
+    return [
+      [
+        String(fs.statSync(`/proc/${pid}`).uid),
+        String(pid),
+        fields[1] ?? '0',
+        String(Math.min(99, Math.floor((cpu * 100) / age))),
+        started.toTimeString().slice(0, 5),
+        terminalName(field(7)),
+        [cpu / 3600, (cpu / 60) % 60, cpu % 60].map((part) => String(Math.floor(part)).padStart(2, '0')).join(':'),
+        command === '' ? `[${name}]` : command,
+      ],
+    ];
+  } catch {
+    return [];
+  }
+}
+
+/** proc_pid_stat(5), tty_nr: minor in bits 31…20 and 7…0, major in 15…8. Pseudo-terminals are majors 136…143. */
+function terminalName(number: number): string {
+  const major = (number >> 8) & 0xff;
+  const minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+  if (major >= 136 && major <= 143) return `pts/${minor + (major - 136) * 256}`;
+  return number === 0 ? '?' : `${major}:${minor}`;
+}
+
+async function askPs(options: string, pids: number[]): Promise<ProcessTable> {
+  const { stdout } = await promisify(execFile)('ps', options.split(/\s+/).filter(Boolean)).catch((error: Error) => {
+    throw new ContainerError('invalid', `ps ${options}: ${error.message.split('\n').slice(1).join(' ').trim()}`);
+  });
+  const [head = '', ...lines] = stdout.trimEnd().split('\n');
+  const titles = head.trim().split(/\s+/);
+  const column = titles.indexOf('PID');
+  if (column === -1)
+    throw new ContainerError('invalid', `Couldn't find PID field in ps output: add pid to its columns.`);
+  const rows = lines.map((line) => {
+    const words = line.trim().split(/\s+/);
+    return [...words.slice(0, titles.length - 1), words.slice(titles.length - 1).join(' ')];
+  });
+  return { titles, processes: rows.filter((row) => pids.includes(Number(row[column]))) };
+}

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { ContainerConfig, HostConfig } from './config.ts';
+import type { Status } from './state.ts';
+
+const Mount = z.object({
+  type: z.enum(['bind', 'volume', 'tmpfs']),
+  name: z.string(),
+  source: z.string(),
+  destination: z.string(),
+  readonly: z.boolean(),
+  recursive: z.boolean(),
+  mode: z.string(),
+  anonymous: z.boolean(),
+  makeSource: z.boolean(),
+  options: z.array(z.string()),
+});
+
+/** What is kept of a container on the disk: all one needs to start it again, and what became of it. */
+export const ContainerRecord = z.object({
+  version: z.literal(1),
+  id: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
+  /** RFC 3339 with nanoseconds, as all times here. */
+  created: z.string(),
+  /** The image's id, and the name it was asked for by. */
+  image: z.object({ id: z.string(), reference: z.string() }),
+  /** The request with what the image adds to it. */
+  config: ContainerConfig,
+  hostConfig: HostConfig,
+  /** Entrypoint and command as one list. */
+  args: z.array(z.string()).min(1),
+  mounts: z.array(Mount),
+  status: z.enum(['created', 'running', 'exited', 'dead', 'removing'] satisfies Status[]),
+  /** While it runs: the process, by number and start time together. 0 and empty else. */
+  pid: z.int(),
+  startTime: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  exitCode: z.int(),
+  oomKilled: z.boolean(),
+  /** Why the last start failed. */
+  error: z.string(),
+});
+export type ContainerRecord = z.infer<typeof ContainerRecord>;

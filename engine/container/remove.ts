@@ -1,0 +1,60 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { removeTree } from './remove-tree.ts';
+import { stopLocked } from './stop.ts';
+
+export interface RemoveOptions {
+  /** Kill it first if it runs. */
+  force?: boolean;
+  /** Its anonymous volumes too. */
+  volumes?: boolean;
+}
+
+/** @throws ContainerError `conflict` when it runs and is not to be killed */
+export async function remove(engine: Engine, container: Container, options: RemoveOptions): Promise<void> {
+  if (container.running && !options.force)
+    throw new ContainerError(
+      'conflict',
+      `cannot remove container "/${container.record.name}": container is running: ` +
+        'stop the container before removing or force remove',
+    );
+  await container.lock.run(async () => {
+    // With --rm its end has removed it by the time it is our turn.
+    if (engine.containers.get(container.id) !== container) return;
+    if (container.running) await stopLocked(engine, container, { signal: 9, timeout: -1 });
+    if (engine.containers.get(container.id) === container) await removeContainer(engine, container, options);
+  });
+}
+
+/**
+ * Remove a container that does not run, for whoever holds its lock. The record goes first: a directory without one is
+ * swept when a daemon starts, so an interruption at any point leaves nothing.
+ */
+export async function removeContainer(engine: Engine, container: Container, { volumes }: RemoveOptions): Promise<void> {
+  const { record, paths } = container;
+  container.apply('remove');
+  try {
+    await container.closeFile();
+    if (engine.shim.connected) await engine.shim.request('forget', { key: { container: record.id } });
+    await fs.rm(paths.record, { force: true });
+    await removeTree(paths.dir);
+    if (volumes) await removeAnonymousVolumes(engine, container);
+  } catch (error) {
+    container.apply('remove-failed');
+    throw new ContainerError('failed', `container ${record.name} could not be removed: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  for (const exec of container.execs) engine.execs.delete(exec);
+  engine.containers.delete(container);
+  emitContainerEvent(engine, container, 'destroy');
+  container.changes.emit('removed');
+}
+
+async function removeAnonymousVolumes(engine: Engine, container: Container): Promise<void> {
+  for (const { anonymous, name } of container.record.mounts)
+    if (anonymous) await removeTree(path.join(engine.root.volumes, name));
+}

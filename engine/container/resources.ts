@@ -1,0 +1,64 @@
+import os from 'node:os';
+import type { Resources } from '../runtime/spec.ts';
+import type { HostConfig } from './config.ts';
+import { ContainerError } from './errors.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const LEAST_MEMORY = 6 * MEBIBYTE;
+/** Microseconds: what `--cpus` is counted in. */
+const PERIOD = 100_000;
+
+/**
+ * The limits of config-linux.md, "Control groups", for what the user asked.
+ * @throws ContainerError `invalid` in Docker's words where values are out of range or contradict each other.
+ */
+export function containerResources(host: HostConfig, cpuCount: number = os.cpus().length): Resources {
+  const resources: Resources = {};
+  const { Memory, MemoryReservation, MemorySwap, NanoCpus, CpuPeriod, CpuQuota, CpuShares, PidsLimit } = host;
+  const refuse = (message: string): never => {
+    throw new ContainerError('invalid', message);
+  };
+
+  if (Memory < 0 || MemoryReservation < 0) refuse('Memory limits must not be negative.');
+  if (Memory > 0 && Memory < LEAST_MEMORY) refuse('Minimum memory limit allowed is 6MB');
+  if (MemoryReservation > 0 && MemoryReservation < LEAST_MEMORY) refuse('Minimum memory reservation allowed is 6MB');
+  if (Memory > 0 && MemoryReservation > Memory)
+    refuse('Minimum memory limit can not be less than memory reservation limit, see usage');
+  if (MemorySwap < -1) refuse('MemorySwap is -1 for no limit, or a number of bytes.');
+  if (MemorySwap > 0 && Memory === 0)
+    refuse('You should always set the Memory limit when using Memoryswap limit, see usage');
+  if (MemorySwap > 0 && MemorySwap < Memory)
+    refuse('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (Memory > 0 || MemoryReservation > 0)
+    resources.memory = {
+      ...(Memory > 0 && { limit: Memory, swap: MemorySwap === 0 ? Memory * 2 : MemorySwap }),
+      ...(MemoryReservation > 0 && { reservation: MemoryReservation }),
+    };
+
+  if (NanoCpus > 0 && CpuPeriod > 0) refuse('Conflicting options: Nano CPUs and CPU Period cannot both be set.');
+  if (NanoCpus > 0 && CpuQuota > 0) refuse('Conflicting options: Nano CPUs and CPU Quota cannot both be set.');
+  if (NanoCpus < 0 || NanoCpus > cpuCount * 1e9 || (NanoCpus > 0 && NanoCpus < 1e7))
+    refuse(`Range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`);
+  if (CpuPeriod !== 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000))
+    refuse('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  if (CpuQuota > 0 && CpuQuota < 1000) refuse('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  if (CpuShares < 0) refuse('CPU shares must not be negative.');
+  for (const [name, value] of [
+    ['CpusetCpus', host.CpusetCpus],
+    ['CpusetMems', host.CpusetMems],
+  ] as const)
+    if (value !== '' && !/^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(value))
+      refuse(`Invalid value ${value.slice(0, 60)} for ${name}. It is a list such as 0-2,5.`);
+  const cpu: NonNullable<Resources['cpu']> = {
+    ...(CpuShares > 0 && { shares: CpuShares }),
+    ...(NanoCpus > 0 && { quota: Math.round((NanoCpus * PERIOD) / 1e9), period: PERIOD }),
+    ...(CpuQuota > 0 && { quota: CpuQuota }),
+    ...(CpuPeriod > 0 && { period: CpuPeriod }),
+    ...(host.CpusetCpus !== '' && { cpus: host.CpusetCpus }),
+    ...(host.CpusetMems !== '' && { mems: host.CpusetMems }),
+  };
+  if (Object.keys(cpu).length > 0) resources.cpu = cpu;
+
+  if (PidsLimit > 0) resources.pids = { limit: PidsLimit };
+  return resources;
+}

@@ -1,0 +1,232 @@
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Exited, Greeting, ShimEvent, ShimFailure, ShimMethod, ShimMethods } from '../runtime/shim/protocol.ts';
+import { readLines } from './lines.ts';
+import { socketAddress } from './socket-address.ts';
+
+/** The shim said no. What went wrong and what it means is in `failure`. */
+export class ShimError extends Error {
+  override readonly name = 'ShimError';
+  readonly failure: ShimFailure;
+
+  constructor(failure: ShimFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+export function isShimFailure(error: unknown, kind: ShimFailure['kind']): boolean {
+  return error instanceof ShimError && error.failure.kind === kind;
+}
+
+export interface ShimOptions {
+  /** The shim's bundle. */
+  program: string;
+  socket: string;
+  /** Where the shim keeps what must outlive its clients. */
+  runDirectory: string;
+}
+
+interface Pending {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+interface Connection {
+  socket: net.Socket;
+  pending: Map<number, Pending>;
+}
+
+/** How long a new shim may take to listen, in milliseconds. */
+const PATIENCE = 10_000;
+
+/**
+ * The one connection to the shim. Emits `exit` for every process that ended, and `lost` when the shim has gone without
+ * being told to: whatever it ran has died with it.
+ */
+export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
+  readonly #options: ShimOptions;
+  #connection: Connection | null = null;
+  #connecting: Promise<Connection> | null = null;
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: ShimOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** Connect to a shim that is there already. False when there is none. */
+  async reconnect(): Promise<boolean> {
+    try {
+      this.#connecting ??= this.#open().then((socket) => this.#take(socket));
+      await this.#connecting;
+      return true;
+    } catch (error) {
+      this.#connecting = null;
+      if (isAbsent(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Ask the shim, which is started if there is none. @throws ShimError, or Error when there can be no shim */
+  async request<M extends ShimMethod>(method: M, params: ShimMethods[M]['params']): Promise<ShimMethods[M]['result']> {
+    const connection = this.#connection ?? (await this.#connect());
+    const id = this.#nextId++;
+    return await new Promise((resolve, reject) => {
+      connection.pending.set(id, { resolve: (result) => resolve(result as ShimMethods[M]['result']), reject });
+      connection.socket.write(`${JSON.stringify({ id, method, params })}\n`);
+    });
+  }
+
+  /** A connection that carries the streams of a process. @throws ShimError when it has none open */
+  async attach(greeting: Extract<Greeting, { role: 'attach' }>): Promise<net.Socket> {
+    if (!this.#connection) await this.#connect();
+    const socket = await this.#open();
+    try {
+      socket.write(`${JSON.stringify(greeting)}\n`);
+      const answer = (await readLine(socket)) as { attached?: true; error?: ShimFailure };
+      if (answer.error) throw new ShimError(answer.error);
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** End the shim if nothing runs in it; leave it alone if something does. */
+  async shutdown(): Promise<void> {
+    this.#closed = true;
+    const connection = this.#connection;
+    if (!connection) return;
+    await this.request('shutdown', {}).catch(() => {});
+    connection.socket.destroy();
+  }
+
+  get connected(): boolean {
+    return this.#connection !== null;
+  }
+
+  #connect(): Promise<Connection> {
+    this.#connecting ??= this.#openOrSpawn()
+      .then((socket) => this.#take(socket))
+      .catch((error) => {
+        this.#connecting = null;
+        throw error;
+      });
+    return this.#connecting;
+  }
+
+  async #openOrSpawn(): Promise<net.Socket> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+    return await this.#spawn();
+  }
+
+  async #open(): Promise<net.Socket> {
+    const address = socketAddress(this.#options.socket);
+    const socket = net.connect({ path: address.path, allowHalfOpen: true });
+    try {
+      await once(socket, 'connect');
+    } finally {
+      address.release();
+    }
+    socket.on('error', () => {});
+    return socket;
+  }
+
+  /** In a session of its own, so that what ends the daemon's terminal does not end containers. */
+  async #spawn(): Promise<net.Socket> {
+    const { program, socket, runDirectory } = this.#options;
+    fs.mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
+    const log = fs.openSync(path.join(runDirectory, 'shim.log'), 'w', 0o600);
+    const child = spawn(process.execPath, ['--single-threaded', '--v8-pool-size=0', program, socket, runDirectory], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+      // Of the environment only this: NODE_OPTIONS and the like are not for the process that forks.
+      env: { PATH: process.env.PATH },
+    });
+    fs.closeSync(log);
+    let ended = '';
+    child.on('exit', (code, signal) => {
+      ended = `it ended with ${signal ?? `exit code ${code}`}`;
+    });
+    child.on('error', (error) => {
+      ended = error.message;
+    });
+    child.unref();
+    const deadline = performance.now() + PATIENCE;
+    for (;;) {
+      try {
+        return await this.#open();
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+      if (ended || performance.now() > deadline) {
+        const said = fs.readFileSync(path.join(runDirectory, 'shim.log'), 'utf8').trim().slice(-2000);
+        throw new Error(`The shim (${program}) did not start: ${ended || 'it does not listen'}. ${said}`);
+      }
+      await delay(3);
+    }
+  }
+
+  #take(socket: net.Socket): Connection {
+    const connection: Connection = { socket, pending: new Map() };
+    socket.write(`${JSON.stringify({ role: 'control' } satisfies Greeting)}\n`);
+    readLines(socket, (line) => this.#receive(connection, JSON.parse(line)));
+    // Half-open is for attached streams; here the end of one side is the end.
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      this.#connection = null;
+      this.#connecting = null;
+      for (const { reject } of connection.pending.values()) reject(new Error('The shim has gone.'));
+      if (!this.#closed) this.emit('lost');
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  #receive(connection: Connection, message: { id: number; result?: unknown; error?: ShimFailure } | ShimEvent): void {
+    if ('event' in message) {
+      this.emit('exit', message);
+      return;
+    }
+    const pending = connection.pending.get(message.id);
+    connection.pending.delete(message.id);
+    if (message.error) pending?.reject(new ShimError(message.error));
+    else pending?.resolve(message.result);
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** The first line of a stream; what comes after it stays in the stream. */
+async function readLine(socket: net.Socket): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) {
+      if (socket.readableEnded || socket.destroyed) throw new Error('The shim has gone.');
+      await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')]);
+      continue;
+    }
+    const end = chunk.indexOf(10);
+    if (end === -1) {
+      chunks.push(chunk);
+      continue;
+    }
+    chunks.push(chunk.subarray(0, end));
+    if (end + 1 < chunk.length) socket.unshift(chunk.subarray(end + 1));
+    return JSON.parse(Buffer.concat(chunks).toString());
+  }
+}

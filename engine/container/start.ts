@@ -1,0 +1,104 @@
+import fs from 'node:fs';
+import type { Stdio } from '../runtime/shim/protocol.ts';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { writeEtcFiles } from './etc-files.ts';
+import { finishExit } from './exit.ts';
+import { removeContainer } from './remove.ts';
+import { buildSpec } from './spec.ts';
+import { startFailure } from './start-failure.ts';
+
+/**
+ * Start a container that is not running. One that cannot be started stays as it was, with the reason in its record; if
+ * it was to be removed at its end, it is removed.
+ * @throws ContainerError `not-modified` when it runs already, else what was wrong
+ */
+export async function startContainer(engine: Engine, container: Container): Promise<void> {
+  await container.lock.run(() => startLocked(engine, container));
+}
+
+/** As `startContainer`, for whoever holds the lock. */
+export async function startLocked(engine: Engine, container: Container): Promise<void> {
+  const { record } = container;
+  if (container.running) throw new ContainerError('not-modified', `container ${record.name} is running already`);
+  if (record.status === 'removing' || record.status === 'dead')
+    throw new ContainerError('conflict', `container is marked for removal and cannot be started`);
+  container.starting = true;
+  try {
+    const started = await runInShim(engine, container);
+    container.apply('start');
+    Object.assign(record, { ...started, exitCode: 0, oomKilled: false, error: '' });
+    void container
+      .save()
+      .catch((error: Error) => engine.warn(`${record.name}: its record was not written: ${error.message}`));
+    emitContainerEvent(engine, container, 'start');
+  } catch (error) {
+    const failure = startFailure(error, record.args[0] ?? '');
+    container.apply('start-failed');
+    Object.assign(record, { exitCode: failure.exitCode, error: failure.message });
+    container.streamsOpen = false;
+    emitContainerEvent(engine, container, 'die', { exitCode: String(failure.exitCode) });
+    container.changes.emit('exit');
+    if (record.hostConfig.AutoRemove) await removeContainer(engine, container, { volumes: true }).catch(() => {});
+    else await container.save().catch(() => {});
+    throw failure.error;
+  } finally {
+    container.starting = false;
+    const early = container.earlyExit;
+    container.earlyExit = null;
+    if (early) finishExit(engine, container, early);
+  }
+}
+
+/** Make the streams of a container that is to be started, so that clients can attach to it before. */
+export async function openStreams(engine: Engine, container: Container): Promise<void> {
+  if (container.streamsOpen) return;
+  container.streamsOpen = true;
+  const key = { container: container.id };
+  try {
+    // What an earlier run, or an earlier daemon, has left under this name.
+    await Promise.all([
+      engine.shim.request('forget', { key }),
+      engine.shim.request('open', { key, stdio: containerStdio(container) }),
+    ]);
+  } catch (error) {
+    container.streamsOpen = false;
+    throw error;
+  }
+}
+
+async function runInShim(engine: Engine, container: Container) {
+  const { record, paths } = container;
+  const opened = openStreams(engine, container);
+  opened.catch(() => {});
+  const image = await engine.images.find(record.image.id);
+  const lower = await engine.images.prepare(image);
+  makeSources(container);
+  writeEtcFiles(record, paths);
+  const spec = buildSpec(record, { paths, lower, cgroups: engine.root.cgroups });
+  await opened;
+  return await engine.shim.request('start', { container: record.id, spec });
+}
+
+function containerStdio({ record, paths }: Container): Stdio {
+  const { config, hostConfig } = record;
+  return {
+    terminal: config.Tty,
+    stdin: config.OpenStdin,
+    stdinOnce: config.StdinOnce,
+    ...(hostConfig.LogConfig.Type !== 'none' && { logPath: paths.log }),
+  };
+}
+
+function makeSources({ record }: Container): void {
+  for (const { type, source, makeSource } of record.mounts) {
+    if (type === 'tmpfs' || fs.existsSync(source)) continue;
+    if (!makeSource)
+      throw new ContainerError(
+        'invalid',
+        `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+      );
+    fs.mkdirSync(source, { recursive: true, mode: 0o755 });
+  }
+}

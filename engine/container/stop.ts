@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { isShimFailure } from './shim-client.ts';
+import { parseSignal } from './signals.ts';
+
+const SIGKILL = 9;
+const SIGTERM = 15;
+/** Seconds that a program has to end by itself, unless it or the caller says otherwise. */
+const STOP_TIMEOUT = 10;
+/** Seconds after which a killed process that has not ended is one the kernel holds on to. */
+const KILL_PATIENCE = 30;
+
+export interface StopOptions {
+  /** 1…64; the container's own stop signal if absent. */
+  signal?: number;
+  /** Seconds until SIGKILL; −1 for never. The container's own if absent. */
+  timeout?: number;
+}
+
+/** @throws ContainerError `not-modified` when it does not run */
+export async function stopContainer(engine: Engine, container: Container, options: StopOptions): Promise<void> {
+  if (!container.running) throw new ContainerError('not-modified', `container ${container.record.name} is not running`);
+  await container.lock.run(async () => {
+    if (container.running) await stopLocked(engine, container, options);
+  });
+}
+
+/** Signal, wait, and kill: for whoever holds the lock of a running container. */
+export async function stopLocked(engine: Engine, container: Container, options: StopOptions): Promise<void> {
+  const { config } = container.record;
+  const signal = options.signal ?? (config.StopSignal === '' ? SIGTERM : parseSignal(config.StopSignal));
+  const timeout = options.timeout ?? config.StopTimeout ?? STOP_TIMEOUT;
+  const ended = untilExit(container);
+  await sendSignal(engine, container, signal);
+  const inTime = await within(ended, signal === SIGKILL ? KILL_PATIENCE : timeout);
+  if (!inTime) {
+    if (signal !== SIGKILL) await sendSignal(engine, container, SIGKILL);
+    if (!(await within(ended, KILL_PATIENCE)))
+      throw new ContainerError(
+        'failed',
+        `container ${container.record.name} was killed and has not ended: the kernel holds its process ${container.record.pid} in an operation that cannot be interrupted.`,
+      );
+  }
+  emitContainerEvent(engine, container, 'stop');
+}
+
+/** @throws ContainerError `conflict` when it does not run */
+export async function killContainer(engine: Engine, container: Container, signal: number): Promise<void> {
+  if (!container.running)
+    throw new ContainerError(
+      'conflict',
+      `cannot kill container: ${container.record.name}: container ${container.id} is not running`,
+    );
+  const ended = untilExit(container);
+  await sendSignal(engine, container, signal);
+  if (signal === SIGKILL) await within(ended, KILL_PATIENCE);
+}
+
+async function sendSignal(engine: Engine, container: Container, signal: number): Promise<void> {
+  try {
+    await engine.shim.request('signal', { key: { container: container.id }, signal });
+  } catch (error) {
+    // It has ended, and its exit is on its way.
+    if (!isShimFailure(error, 'not-found') && !isShimFailure(error, 'conflict')) throw error;
+  }
+  emitContainerEvent(engine, container, 'kill', { signal: String(signal) });
+}
+
+async function untilExit(container: Container): Promise<void> {
+  if (container.running) await once(container.changes, 'exit');
+}
+
+/** Whether `event` comes within so many seconds; −1 waits for ever. */
+async function within(event: Promise<void>, seconds: number): Promise<boolean> {
+  if (seconds < 0) return event.then(() => true);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000, false);
+  });
+  try {
+    return await Promise.race([event.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,74 @@
+import { ContainerError } from './errors.ts';
+
+/** Fields of HostConfig this engine does not act on, each with the docker flag that sets it. */
+const HOST_FIELDS: Record<string, string> = {
+  BlkioDeviceReadBps: '--device-read-bps',
+  BlkioDeviceReadIOps: '--device-read-iops',
+  BlkioDeviceWriteBps: '--device-write-bps',
+  BlkioDeviceWriteIOps: '--device-write-iops',
+  BlkioWeight: '--blkio-weight',
+  BlkioWeightDevice: '--blkio-weight-device',
+  Cgroup: 'none',
+  CgroupParent: '--cgroup-parent',
+  CpuRealtimePeriod: '--cpu-rt-period',
+  CpuRealtimeRuntime: '--cpu-rt-runtime',
+  DeviceCgroupRules: '--device-cgroup-rule',
+  DeviceRequests: '--gpus',
+  GroupAdd: '--group-add',
+  Init: '--init',
+  KernelMemory: '--kernel-memory',
+  KernelMemoryTCP: 'none',
+  Links: '--link',
+  OomKillDisable: '--oom-kill-disable',
+  PortBindings: '--publish',
+  PublishAllPorts: '--publish-all',
+  StorageOpt: '--storage-opt',
+  Sysctls: '--sysctl',
+  VolumesFrom: '--volumes-from',
+};
+
+/** Fields whose harmless values are not the empty ones. */
+const HARMLESS: Record<string, { flag: string; values: unknown[] }> = {
+  Isolation: { flag: '--isolation', values: ['default'] },
+  MemorySwappiness: { flag: '--memory-swappiness', values: [-1] },
+  Runtime: { flag: '--runtime', values: ['skiff'] },
+  UsernsMode: { flag: '--userns', values: ['host'] },
+  VolumeDriver: { flag: '--volume-driver', values: ['local'] },
+};
+
+/**
+ * Refuse what would otherwise be left out in silence.
+ * @param body the create request as it came in, before anything was dropped from it.
+ * @throws ContainerError `unsupported` that names the field and the flag.
+ */
+export function refuseUnsupported(body: Record<string, unknown>): void {
+  const host = asRecord(body.HostConfig);
+  for (const [field, flag] of Object.entries(HOST_FIELDS)) if (isSet(host[field])) refuse(`HostConfig.${field}`, flag);
+  for (const [field, { flag, values }] of Object.entries(HARMLESS))
+    if (isSet(host[field]) && !values.includes(host[field])) refuse(`HostConfig.${field}`, flag);
+  const restart = asRecord(host.RestartPolicy).Name;
+  if (isSet(restart) && restart !== 'no') refuse('HostConfig.RestartPolicy', '--restart');
+  if (isSet(body.MacAddress)) refuse('MacAddress', '--mac-address');
+  if (isSet(asRecord(body.Healthcheck).Test) && !isNone(asRecord(body.Healthcheck).Test))
+    refuse('Healthcheck', '--health-cmd');
+}
+
+function isNone(test: unknown): boolean {
+  return Array.isArray(test) && test.length === 1 && test[0] === 'NONE';
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Whether a Go client means anything by `value`: its zero values are how fields are left alone. */
+function isSet(value: unknown): boolean {
+  if (value === null || value === undefined || value === '' || value === 0 || value === false) return false;
+  if (typeof value === 'object') return Object.keys(value).length > 0;
+  return true;
+}
+
+function refuse(field: string, flag: string): never {
+  const way = flag === 'none' ? `Leave it out` : `Leave ${flag} out`;
+  throw new ContainerError('unsupported', `This engine does not have ${field}. ${way}, or use another engine for it.`);
+}
