@@ -1,0 +1,134 @@
+/**
+ * The parts of the Docker Engine API's documents that this client reads, as its schemas. What they do not name passes
+ * through. A daemon is free to leave out what the API does not call required.
+ */
+
+import * as z from 'zod/mini';
+
+const text = z._default(z.string(), '');
+const number = z._default(z.number(), 0);
+const strings = z._default(z.nullable(z.array(z.string())), null);
+
+export const CreatedSchema = z.looseObject({ Id: z.string(), Warnings: strings });
+
+export const WaitSchema = z.looseObject({
+  StatusCode: z.number(),
+  Error: z.optional(z.nullable(z.looseObject({ Message: text }))),
+});
+
+export const ContainerSchema = z.looseObject({
+  Id: z.string(),
+  Name: text,
+  State: z.looseObject({
+    Running: z._default(z.boolean(), false),
+    Paused: z._default(z.boolean(), false),
+    Restarting: z._default(z.boolean(), false),
+    ExitCode: number,
+  }),
+  Config: z.looseObject({
+    Tty: z._default(z.boolean(), false),
+    OpenStdin: z._default(z.boolean(), false),
+  }),
+});
+
+const PortSchema = z.looseObject({
+  IP: z.optional(z.string()),
+  PrivatePort: z.number(),
+  PublicPort: z.optional(z.number()),
+  Type: text,
+});
+
+export const SummarySchema = z.looseObject({
+  Id: z.string(),
+  Names: strings,
+  Image: text,
+  ImageID: text,
+  Command: text,
+  Created: number,
+  State: text,
+  Status: text,
+  Ports: z._default(z.nullable(z.array(PortSchema)), null),
+  Labels: z._default(z.nullable(z.record(z.string(), z.string())), null),
+  SizeRw: z.optional(z.number()),
+  SizeRootFs: z.optional(z.number()),
+  Mounts: z._default(
+    z.nullable(z.array(z.looseObject({ Name: text, Source: text, Destination: text, Type: text, Driver: text }))),
+    null,
+  ),
+  NetworkSettings: z.optional(
+    z.nullable(z.looseObject({ Networks: z._default(z.nullable(z.record(z.string(), z.unknown())), null) })),
+  ),
+});
+export const SummariesSchema = z.array(SummarySchema);
+
+export const ImageSchema = z.looseObject({
+  Id: z.string(),
+  RepoTags: strings,
+  RepoDigests: strings,
+  Created: number,
+  Size: number,
+});
+export const ImagesSchema = z.array(ImageSchema);
+
+export const ExecSchema = z.looseObject({
+  Running: z._default(z.boolean(), false),
+  ExitCode: z._default(z.nullable(number), 0),
+});
+
+export const TopSchema = z.looseObject({
+  Titles: strings,
+  Processes: z._default(z.nullable(z.array(z.array(z.string()))), null),
+});
+
+export const PrunedSchema = z.looseObject({ ContainersDeleted: strings, SpaceReclaimed: number });
+
+export const DeletedSchema = z.array(
+  z.looseObject({ Untagged: z.optional(z.string()), Deleted: z.optional(z.string()) }),
+);
+
+export const VersionSchema = z.looseObject({
+  Version: text,
+  ApiVersion: text,
+  MinAPIVersion: text,
+  GitCommit: text,
+  GoVersion: text,
+  Os: text,
+  Arch: text,
+  KernelVersion: text,
+  BuildTime: text,
+  Platform: z.optional(z.nullable(z.looseObject({ Name: text }))),
+  Components: z.optional(
+    z.nullable(
+      z.array(
+        z.looseObject({
+          Name: text,
+          Version: text,
+          Details: z._default(z.nullable(z.record(z.string(), z.string())), null),
+        }),
+      ),
+    ),
+  ),
+});
+
+/** Anything that is an object. */
+export const ObjectSchema = z.record(z.string(), z.unknown());
+
+export const EventSchema = z.looseObject({
+  Type: text,
+  Action: text,
+  Actor: z.looseObject({ ID: text, Attributes: z._default(z.nullable(z.record(z.string(), z.string())), null) }),
+  time: number,
+  timeNano: z.union([z.number(), z.bigint()]),
+});
+
+export const ProgressSchema = z.looseObject({
+  id: z.optional(z.string()),
+  status: z.optional(z.string()),
+  progress: z.optional(z.string()),
+  error: z.optional(z.string()),
+});
+
+export type ContainerSummary = z.infer<typeof SummarySchema>;
+export type ImageSummary = z.infer<typeof ImageSchema>;
+export type VersionDocument = z.infer<typeof VersionSchema>;
+export type EventDocument = z.infer<typeof EventSchema>;

@@ -1,0 +1,39 @@
+import { createInterface } from 'node:readline';
+import { PrunedSchema } from '../api-types.ts';
+import { collect, SkiffCommand } from '../command.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { humanSize } from '../format/size.ts';
+import { filters } from '../options/filters.ts';
+import { say } from '../output.ts';
+
+interface PruneOptions {
+  force?: boolean;
+  filter?: string[];
+  json?: boolean;
+}
+
+export function pruneCommand({ client }: Context): SkiffCommand {
+  return new SkiffCommand('container prune')
+    .description('Remove all stopped containers')
+    .operands('', 0)
+    .option('--filter <filter>', "Which containers, e.g. 'until=24h' or 'label=stage'", collect)
+    .option('-f, --force', 'Do not prompt for confirmation')
+    .option('--json', 'Print one JSON document')
+    .examples('skiff container prune -f')
+    .run(async (_operands, { force, filter, json }: PruneOptions) => {
+      if (!force && !(await confirmed())) throw new CliError('container prune has been cancelled');
+      const query = { filters: filters(filter) };
+      const pruned = await client.json('POST', '/containers/prune', PrunedSchema, { query });
+      if (json) return say(JSON.stringify(pruned));
+      if (pruned.ContainersDeleted?.length) say(`Deleted Containers:\n${pruned.ContainersDeleted.join('\n')}\n`);
+      say(`Total reclaimed space: ${humanSize(pruned.SpaceReclaimed)}`);
+    });
+}
+
+async function confirmed(): Promise<boolean> {
+  process.stdout.write('WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ');
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  for await (const line of lines) return /^y(es)?$/i.test(line.trim());
+  return false;
+}

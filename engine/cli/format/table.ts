@@ -1,0 +1,34 @@
+import stringWidth from 'string-width';
+
+/** Columns are at least this wide, spaces between them included. */
+const NARROWEST = 10;
+const BETWEEN = 3;
+
+/**
+ * Lay out lines whose cells are separated by tabs, each column as wide as its widest cell. The last cell of a line
+ * belongs to no column, so nothing trails it. Go, text/tabwriter with minwidth 10 and padding 3 unless
+ * told otherwise, as docker uses it.
+ */
+export function layOut(lines: string[], { narrowest = NARROWEST, between = BETWEEN } = {}): string {
+  const rows = lines.map((line) => line.split('\t'));
+  const width = (cell: string): number => (/^[\x20-\x7e]*$/.test(cell) ? cell.length : stringWidth(cell));
+  const padded = rows.map((cells) => cells.map((text) => ({ text, pad: 0 })));
+  const columns = Math.max(0, ...rows.map((cells) => cells.length - 1));
+  for (let column = 0; column < columns; column += 1) {
+    // A column is a block of adjacent lines that have it; a line without it ends the block.
+    let block: { text: string; pad: number }[] = [];
+    const close = (): void => {
+      const widest = Math.max(0, ...block.map((cell) => width(cell.text)));
+      const total = Math.max(narrowest, widest + between);
+      for (const cell of block) cell.pad = total - width(cell.text);
+      block = [];
+    };
+    for (const cells of padded) {
+      const cell = cells[column];
+      if (cell !== undefined && column < cells.length - 1) block.push(cell);
+      else close();
+    }
+    close();
+  }
+  return padded.map((cells) => `${cells.map(({ text, pad }) => text + ' '.repeat(pad)).join('')}\n`).join('');
+}

@@ -1,0 +1,323 @@
+import { Option } from 'commander';
+import { collect, parsed, type SkiffCommand, wholeNumber } from '../command.ts';
+import { UsageError } from '../errors.ts';
+import { parseBytes } from '../format/size.ts';
+import type { CreateBody, HostConfig } from './create-body.ts';
+import { environment, labels } from './environment.ts';
+import { parseMount, parseVolume } from './mounts.ts';
+import { addPublished, exposed } from './ports.ts';
+
+/** An option of `run` and `create`, and what it puts into the request. */
+interface ContainerOption {
+  option: Option;
+  apply(body: CreateBody, value: unknown): void;
+}
+
+type Put<T> = (body: CreateBody, value: T) => void;
+
+/** An option with one value. */
+function one<T>(flags: string, text: string, read: (value: string) => T, put: Put<T>): ContainerOption {
+  return { option: new Option(flags, text).argParser(read), apply: (body, value) => put(body, value as T) };
+}
+
+/** An option that may be given many times. */
+function many(flags: string, text: string, put: Put<string[]>): ContainerOption {
+  return { option: new Option(flags, text).argParser(collect), apply: (body, value) => put(body, value as string[]) };
+}
+
+function flag(flags: string, text: string, put: (body: CreateBody) => void): ContainerOption {
+  return { option: new Option(flags, text), apply: (body) => put(body) };
+}
+
+const plain = (text: string): string => text;
+const number = (flags: string): ((text: string) => number) => parsed(flags, 'a whole number', wholeNumber);
+const bytes = (flags: string): ((text: string) => number) =>
+  parsed(flags, 'a size like 64m or 1.5g', (text) => (text === '-1' ? -1 : parseBytes(text)));
+
+/** One value that goes into HostConfig as it is. */
+function host(flags: string, text: string, field: string): ContainerOption {
+  return one(flags, text, plain, (body, value) => {
+    body.HostConfig[field] = value;
+  });
+}
+
+function hostNumber(flags: string, text: string, field: string): ContainerOption {
+  return one(flags, text, number(flagName(flags)), (body, value) => {
+    body.HostConfig[field] = value;
+  });
+}
+
+function hostBytes(flags: string, text: string, field: string): ContainerOption {
+  return one(flags, text, bytes(flagName(flags)), (body, value) => {
+    body.HostConfig[field] = value;
+  });
+}
+
+function hostList(flags: string, text: string, field: string): ContainerOption {
+  return many(flags, text, (body, value) => {
+    body.HostConfig[field] = value;
+  });
+}
+
+function flagName(flags: string): string {
+  return flags.replace(/ <.*$/, '');
+}
+
+/** `soft[:hard]` after `name=`. getrlimit(2). */
+function ulimit(text: string): { Name: string; Soft: number; Hard: number } {
+  const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
+  if (match === null)
+    throw new UsageError(`invalid argument "${text}" for "--ulimit" flag: it must be NAME=SOFT[:HARD]`);
+  const Soft = Number(match[2]);
+  return { Name: match[1] as string, Soft, Hard: match[3] === undefined ? Soft : Number(match[3]) };
+}
+
+function cpus(text: string): number | undefined {
+  return /^\d*\.?\d+$|^\d+\.$/.test(text) ? Math.round(Number(text) * 1e9) : undefined;
+}
+
+function restartPolicy(text: string): NonNullable<HostConfig['RestartPolicy']> {
+  const [Name = '', count] = text.split(':');
+  if (count !== undefined && wholeNumber(count) === undefined) {
+    throw new UsageError(`invalid argument "${text}" for "--restart" flag: the maximum retry count must be a number`);
+  }
+  return { Name, MaximumRetryCount: Number(count ?? 0) };
+}
+
+function device(text: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
+  const [PathOnHost = '', second, third] = text.split(':');
+  const isMode = (part: string | undefined): boolean => /^[rwm]{1,3}$/.test(part ?? '');
+  const inside = second === undefined || (third === undefined && isMode(second)) ? PathOnHost : second;
+  return {
+    PathOnHost,
+    PathInContainer: inside,
+    CgroupPermissions: third ?? (isMode(second) ? (second ?? 'rwm') : 'rwm'),
+  };
+}
+
+function pairs(list: string[]): Record<string, string> {
+  return labels([], list);
+}
+
+const OPTIONS: ContainerOption[] = [
+  hostList('--add-host <host:ip>', 'Add a custom host-to-IP mapping', 'ExtraHosts'),
+  hostList('--cap-add <capability>', 'Add Linux capabilities', 'CapAdd'),
+  hostList('--cap-drop <capability>', 'Drop Linux capabilities', 'CapDrop'),
+  host('--cgroup-parent <path>', 'Parent cgroup for the container', 'CgroupParent'),
+  host('--cgroupns <mode>', 'Cgroup namespace to use (host|private)', 'CgroupnsMode'),
+  hostNumber('--cpu-period <microseconds>', 'Limit CPU CFS period', 'CpuPeriod'),
+  hostNumber('--cpu-quota <microseconds>', 'Limit CPU CFS quota', 'CpuQuota'),
+  hostNumber('-c, --cpu-shares <weight>', 'CPU shares (relative weight)', 'CpuShares'),
+  one('--cpus <number>', 'Number of CPUs', parsed('--cpus', 'a number like 1.5', cpus), (body, value) => {
+    body.HostConfig.NanoCpus = value;
+  }),
+  host('--cpuset-cpus <list>', 'CPUs in which to allow execution (0-3, 0,1)', 'CpusetCpus'),
+  host('--cpuset-mems <list>', 'Memory nodes in which to allow execution (0-3, 0,1)', 'CpusetMems'),
+  many('--device <path>', 'Add a host device to the container', (body, value) => {
+    body.HostConfig.Devices = value.map(device);
+  }),
+  hostList('--dns <address>', 'Set custom DNS servers', 'Dns'),
+  hostList('--dns-option <option>', 'Set DNS options', 'DnsOptions'),
+  hostList('--dns-search <domain>', 'Set custom DNS search domains', 'DnsSearch'),
+  one('--domainname <name>', 'Container NIS domain name', plain, (body, value) => {
+    body.Domainname = value;
+  }),
+  one('--entrypoint <program>', 'Overwrite the default ENTRYPOINT of the image', plain, (body, value) => {
+    body.Entrypoint = [value];
+  }),
+  many('--expose <port>', 'Expose a port or a range of ports', (body, value) => {
+    body.ExposedPorts = { ...body.ExposedPorts, ...Object.fromEntries(value.flatMap(exposed).map((p) => [p, {}])) };
+  }),
+  hostList('--group-add <group>', 'Add additional groups to join', 'GroupAdd'),
+  one('-h, --hostname <name>', 'Container host name', plain, (body, value) => {
+    body.Hostname = value;
+  }),
+  flag('--init', 'Run an init inside the container that forwards signals and reaps processes', (body) => {
+    body.HostConfig.Init = true;
+  }),
+  host('--ipc <mode>', 'IPC mode to use', 'IpcMode'),
+  hostList('--link <container>', 'Add link to another container', 'Links'),
+  one('--log-driver <name>', 'Logging driver for the container', plain, (body, value) => {
+    body.HostConfig.LogConfig = { Type: value, Config: body.HostConfig.LogConfig?.Config ?? {} };
+  }),
+  many('--log-opt <key=value>', 'Log driver options', (body, value) => {
+    body.HostConfig.LogConfig = { Type: body.HostConfig.LogConfig?.Type ?? '', Config: pairs(value) };
+  }),
+  hostBytes('-m, --memory <bytes>', 'Memory limit', 'Memory'),
+  hostBytes('--memory-reservation <bytes>', 'Memory soft limit', 'MemoryReservation'),
+  hostBytes(
+    '--memory-swap <bytes>',
+    "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+    'MemorySwap',
+  ),
+  hostNumber('--memory-swappiness <number>', 'Tune container memory swappiness (0 to 100)', 'MemorySwappiness'),
+  many('--mount <mount>', 'Attach a filesystem mount to the container', (body, value) => {
+    body.HostConfig.Mounts = value.map(parseMount);
+  }),
+  flag('--oom-kill-disable', 'Disable OOM Killer', (body) => {
+    body.HostConfig.OomKillDisable = true;
+  }),
+  hostNumber('--oom-score-adj <number>', "Tune host's OOM preferences (-1000 to 1000)", 'OomScoreAdj'),
+  host('--pid <mode>', 'PID namespace to use', 'PidMode'),
+  hostNumber('--pids-limit <number>', 'Tune container pids limit (set -1 for unlimited)', 'PidsLimit'),
+  flag('--privileged', 'Give extended privileges to this container', (body) => {
+    body.HostConfig.Privileged = true;
+  }),
+  many('-p, --publish <port>', "Publish a container's port(s) to the host", (body, value) => {
+    const map = {};
+    for (const each of value) addPublished(map, each);
+    body.HostConfig.PortBindings = map;
+    body.ExposedPorts = { ...body.ExposedPorts, ...Object.fromEntries(Object.keys(map).map((port) => [port, {}])) };
+  }),
+  flag('-P, --publish-all', 'Publish all exposed ports to random ports', (body) => {
+    body.HostConfig.PublishAllPorts = true;
+  }),
+  flag('--read-only', "Mount the container's root filesystem as read only", (body) => {
+    body.HostConfig.ReadonlyRootfs = true;
+  }),
+  one('--restart <policy>', 'Restart policy to apply when a container exits', restartPolicy, (body, value) => {
+    body.HostConfig.RestartPolicy = value;
+  }),
+  flag('--rm', 'Automatically remove the container when it exits', (body) => {
+    body.HostConfig.AutoRemove = true;
+  }),
+  host('--runtime <name>', 'Runtime to use for this container', 'Runtime'),
+  hostList('--security-opt <option>', 'Security Options', 'SecurityOpt'),
+  hostBytes('--shm-size <bytes>', 'Size of /dev/shm', 'ShmSize'),
+  one('--stop-signal <signal>', 'Signal to stop the container', plain, (body, value) => {
+    body.StopSignal = value;
+  }),
+  one('--stop-timeout <seconds>', 'Timeout to stop a container', number('--stop-timeout'), (body, value) => {
+    body.StopTimeout = value;
+  }),
+  many('--storage-opt <key=value>', 'Storage driver options for the container', (body, value) => {
+    body.HostConfig.StorageOpt = pairs(value);
+  }),
+  many('--sysctl <key=value>', 'Sysctl options', (body, value) => {
+    body.HostConfig.Sysctls = pairs(value);
+  }),
+  many('--tmpfs <path>', 'Mount a tmpfs directory', (body, value) => {
+    const split = (text: string): [string, string] => {
+      const at = text.indexOf(':');
+      return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+    };
+    body.HostConfig.Tmpfs = Object.fromEntries(value.map(split));
+  }),
+  many('--ulimit <limit>', 'Ulimit options', (body, value) => {
+    body.HostConfig.Ulimits = value.map(ulimit);
+  }),
+  one('-u, --user <user>', 'Username or UID (format: <name|uid>[:<group|gid>])', plain, (body, value) => {
+    body.User = value;
+  }),
+  host('--userns <mode>', 'User namespace to use', 'UsernsMode'),
+  host('--uts <mode>', 'UTS namespace to use', 'UTSMode'),
+  many('-v, --volume <volume>', 'Bind mount a volume', (body, value) => {
+    const parsedVolumes = value.map(parseVolume);
+    const binds = parsedVolumes.flatMap((each) => ('bind' in each ? [each.bind] : []));
+    const volumes = parsedVolumes.flatMap((each) => ('volume' in each ? [each.volume] : []));
+    if (binds.length > 0) body.HostConfig.Binds = binds;
+    if (volumes.length > 0) body.Volumes = Object.fromEntries(volumes.map((each) => [each, {}]));
+  }),
+  hostList('--volumes-from <container>', 'Mount volumes from the specified container(s)', 'VolumesFrom'),
+  one('-w, --workdir <dir>', 'Working directory inside the container', plain, (body, value) => {
+    body.WorkingDir = value;
+  }),
+];
+
+/** The values of the options that are handled here rather than in the table. */
+export interface ContainerOptions {
+  attach?: string[];
+  cidfile?: string;
+  env?: string[];
+  envFile?: string[];
+  interactive?: boolean;
+  label?: string[];
+  labelFile?: string[];
+  name?: string;
+  network?: string;
+  networkAlias?: string[];
+  ip?: string;
+  platform?: string;
+  pull: string;
+  quiet?: boolean;
+  tty?: boolean;
+  [option: string]: unknown;
+}
+
+/** Give `command` the options that `run` and `create` share. */
+export function addContainerOptions(command: SkiffCommand): SkiffCommand {
+  for (const { option } of OPTIONS) command.addOption(option);
+  return command
+    .option('-a, --attach <stream>', 'Attach to STDIN, STDOUT or STDERR', attachStream)
+    .option('--cidfile <file>', 'Write the container ID to the file')
+    .option('-e, --env <variable>', 'Set environment variables', collect)
+    .option('--env-file <file>', 'Read in a file of environment variables', collect)
+    .option('-i, --interactive', 'Keep STDIN open even if not attached')
+    .option('-l, --label <label>', 'Set meta data on a container', collect)
+    .option('--label-file <file>', 'Read in a line delimited file of labels', collect)
+    .option('--name <name>', 'Assign a name to the container')
+    .option('--network <network>', 'Connect a container to a network (none|host|container:NAME|…)')
+    .addOption(new Option('--net <network>').hideHelp())
+    .option('--network-alias <name>', 'Add network-scoped alias for the container', collect)
+    .option('--ip <address>', 'IPv4 address of the container')
+    .option('--platform <platform>', 'Set platform if the image has several')
+    .option('--pull <when>', 'Pull image before running ("always", "missing", "never")', pullPolicy, 'missing')
+    .option('-q, --quiet', 'Suppress the pull output')
+    .option('-t, --tty', 'Allocate a pseudo-TTY');
+}
+
+function attachStream(text: string, before: string[] | undefined): string[] {
+  const stream = text.toLowerCase();
+  if (['stdin', 'stdout', 'stderr'].includes(stream)) return collect(stream, before);
+  throw new UsageError(
+    `invalid argument "${text}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR`,
+  );
+}
+
+function pullPolicy(text: string): string {
+  if (['always', 'missing', 'never'].includes(text)) return text;
+  throw new UsageError(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`);
+}
+
+/** The request that the options and operands of `run` or `create` ask for. */
+export function createBody(operands: string[], options: ContainerOptions): CreateBody {
+  const [Image = '', ...Cmd] = operands;
+  const body: CreateBody = { Image, HostConfig: {} };
+  if (Cmd.length > 0) body.Cmd = Cmd;
+  for (const { option, apply } of OPTIONS) {
+    const value = options[option.attributeName()];
+    if (value !== undefined && value !== false) apply(body, value);
+  }
+  const env = environment(options.envFile ?? [], options.env ?? [], process.env);
+  if (env.length > 0) body.Env = env;
+  const allLabels = labels(options.labelFile ?? [], options.label ?? []);
+  if (Object.keys(allLabels).length > 0) body.Labels = allLabels;
+  attachStreams(body, options);
+  joinNetwork(body, options);
+  if (options.cidfile !== undefined) body.HostConfig.ContainerIDFile = options.cidfile;
+  if (body.HostConfig.AutoRemove && (body.HostConfig.RestartPolicy?.Name ?? 'no') !== 'no') {
+    throw new UsageError('conflicting options: cannot specify both --restart and --rm');
+  }
+  return body;
+}
+
+function attachStreams(body: CreateBody, options: ContainerOptions): void {
+  const asked = options.attach;
+  body.AttachStdin = asked === undefined ? options.interactive === true : asked.includes('stdin');
+  body.AttachStdout = asked === undefined || asked.includes('stdout');
+  body.AttachStderr = asked === undefined || asked.includes('stderr');
+  body.OpenStdin = options.interactive === true;
+  body.StdinOnce = body.OpenStdin && body.AttachStdin;
+  body.Tty = options.tty === true;
+}
+
+function joinNetwork(body: CreateBody, options: ContainerOptions & { net?: string }): void {
+  const network = options.network ?? options.net;
+  if (network !== undefined) body.HostConfig.NetworkMode = network;
+  if (options.networkAlias === undefined && options.ip === undefined) return;
+  const endpoint = {
+    ...(options.networkAlias !== undefined && { Aliases: options.networkAlias }),
+    ...(options.ip !== undefined && { IPAMConfig: { IPv4Address: options.ip } }),
+  };
+  body.NetworkingConfig = { EndpointsConfig: { [network ?? 'default']: endpoint } };
+}

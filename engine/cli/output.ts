@@ -1,0 +1,48 @@
+import type { Writable } from 'node:stream';
+import { errorCode } from './errors.ts';
+
+/** What a shell shows for a program that SIGPIPE ended. */
+const BROKEN_PIPE = 141;
+
+/** A reader that went away (`skiff logs x | head`) ends the command quietly, as it would end any other program. */
+export function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (errorCode(error) !== 'EPIPE') process.stderr.write(`skiff: ${error.message}\n`);
+      process.exit(errorCode(error) === 'EPIPE' ? BROKEN_PIPE : 1);
+    });
+  }
+}
+
+/** End the process once everything written has reached its reader. */
+export async function exitAfterFlush(code: number): Promise<never> {
+  await flush(process.stdout);
+  await flush(process.stderr);
+  process.exit(code);
+}
+
+/** Resolves when what was written so far has been handed to the kernel. */
+export function flush(stream: Writable): Promise<void> {
+  if (stream.writableLength === 0 || stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once('close', resolve);
+    stream.write('', () => resolve());
+  });
+}
+
+/** Write `text`; resolves when more may be written without filling the memory. */
+export function write(text: string, stream: Writable = process.stdout): Promise<void> {
+  if (stream.write(text)) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
+}
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function complain(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
