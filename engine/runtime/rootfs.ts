@@ -123,6 +123,7 @@ function mask(path: string): void {
   }
   // An image that has its own idea of /dev/null would otherwise choose what is shown instead of the secret.
   const { rdev } = lstatSync('/dev/null');
-  if (BigInt(rdev) !== makedev(1, 3)) throw new Error(`mask ${path}: /dev/null of the container is not the null device.`);
+  if (BigInt(rdev) !== makedev(1, 3))
+    throw new Error(`mask ${path}: /dev/null of the container is not the null device.`);
   kernel.mount({ source: '/dev/null', target: path, flags: kernel.MS_BIND });
 }

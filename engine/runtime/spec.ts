@@ -73,6 +73,17 @@ export interface Resources {
   memory?: { limit?: number; reservation?: number; swap?: number };
   cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
   pids?: { limit: number };
+  /** In the order they apply. Absent: the usual devices and those of `linux.devices`, nothing else. */
+  devices?: DeviceRule[];
+}
+
+/** config-linux.md, "Allowed Device list". Absent `type` is all, absent numbers are any, absent `access` is `rwm`. */
+export interface DeviceRule {
+  allow: boolean;
+  type?: 'a' | 'b' | 'c';
+  major?: number;
+  minor?: number;
+  access?: string;
 }
 
 /** config-linux.md, "Devices". */

@@ -1,0 +1,80 @@
+/** The last steps of a child, the same for a container's first process and for one that joins it: who it runs as. */
+
+import { fchownSync, fstatSync } from 'node:fs';
+import type { Program } from '#contract/process';
+import * as credentials from '#kernel/credentials';
+import { pollIn } from '#kernel/descriptors';
+import { KernelError } from '#kernel/errors';
+import { umask } from '#kernel/execve';
+import { makedev } from '#kernel/nodes';
+import { dropBoundingSet, setCapabilitySets } from './capabilities.ts';
+import { setRlimits } from './limits.ts';
+import type { Process } from './spec.ts';
+import { step } from './step.ts';
+import { type Identity, lookUpIdentity } from './user.ts';
+
+const SIGKILL = 9;
+const DEFAULT_UMASK = 0o022;
+
+export interface Become {
+  process: Process;
+  /** What will be executed; its environment is completed here. */
+  program: Program;
+  /** A pidfd of the parent. */
+  parent: number;
+}
+
+/**
+ * Called in the container's root, with all of its root's powers. The kernel forces the order: descriptors are given away while
+ * that is still permitted; the bounding set needs CAP_SETPCAP; groups have to change
+ * before the user does; the sets are cut when nothing privileged is left to do; a change of user forgets the
+ * parent-death signal, so that comes after it.
+ */
+export function becomeUser({ process, program, parent }: Become): void {
+  const identity = step('user', () => lookUpIdentity(process));
+  step('standard streams', () => giveStreams(program.stdio, identity.uid));
+  completeEnvironment(program, identity);
+  umask(process.user.umask ?? DEFAULT_UMASK);
+  step('capabilities', () => dropBoundingSet(process.capabilities ?? {}));
+  step('user', () => switchUser(identity));
+  step('capabilities', () => setCapabilitySets(process.capabilities ?? {}));
+  if (process.noNewPrivileges) credentials.prctl(credentials.PR_SET_NO_NEW_PRIVS, 1);
+  dieWithParent(parent);
+  // Last, since a small limit would stop this process itself.
+  step('rlimits', () => setRlimits(process.rlimits ?? []));
+}
+
+/** The kernel ends the caller when its parent ends; if the parent has ended already, nobody would. prctl(2). */
+export function dieWithParent(parent: number): void {
+  credentials.prctl(credentials.PR_SET_PDEATHSIG, SIGKILL);
+  if (pollIn(parent, 0)) throw new Error('The shim has ended.');
+}
+
+/** So that the program can open /dev/stdout again, which asks for the right to open the pipe or terminal behind it. */
+function giveStreams(stdio: Program['stdio'], uid: number): void {
+  for (const fd of new Set(stdio)) {
+    const { rdev, uid: owner } = fstatSync(fd);
+    if (BigInt(rdev) !== makedev(1, 3) && owner !== uid) fchownSync(fd, uid, -1);
+  }
+}
+
+function completeEnvironment(program: Program, { home }: Identity): void {
+  if (!program.env.some((variable) => variable.startsWith('HOME='))) program.env.push(`HOME=${home}`);
+}
+
+function switchUser({ uid, gid, groups }: Identity): void {
+  credentials.prctl(credentials.PR_SET_KEEPCAPS, 1);
+  setGroups(groups);
+  credentials.setGid(gid);
+  credentials.setUid(uid);
+  credentials.prctl(credentials.PR_SET_KEEPCAPS, 0);
+}
+
+/** A user namespace made without CAP_SETGID has setgroups(2) denied for good; there is nothing to drop in it then. */
+function setGroups(groups: number[]): void {
+  try {
+    credentials.setGroups(groups);
+  } catch (error) {
+    if (groups.length > 0 || !(error instanceof KernelError && error.code === 'EPERM')) throw error;
+  }
+}

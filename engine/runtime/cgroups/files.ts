@@ -1,0 +1,100 @@
+/** cgroup directories and their one-value files. */
+
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { step } from '../step.ts';
+
+/** Write one value. @throws Error whose step and text name the file and the value. */
+export function writeValue(directory: string, file: string, value: string | number): void {
+  step(`cgroup ${file}`, () => {
+    try {
+      writeFileSync(join(directory, file), String(value));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw Object.assign(new Error(`The kernel refuses ${value} in ${join(directory, file)} (${code}).`), { code });
+    }
+  });
+}
+
+/** @returns null when there is no such file. */
+export function readValue(directory: string, file: string): string | null {
+  try {
+    return readFileSync(join(directory, file), 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+/** The number behind `key` in a file of `key value` lines, 0 when it has none. */
+export function readKey(directory: string, file: string, key: string): number {
+  const line = readValue(directory, file)
+    ?.split('\n')
+    .find((each) => each.startsWith(`${key} `));
+  return line === undefined ? 0 : Number(line.slice(key.length + 1));
+}
+
+/** A directory and its parents below `root`, top down. @returns those that were not there, topmost first. */
+export function makeDirectories(root: string, path: string): string[] {
+  const directory = join(root, path);
+  // Another engine may take away the empty parent that both share between our two looks at it.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return makeFrom(root, directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) throw error;
+    }
+  }
+}
+
+function makeFrom(root: string, directory: string): string[] {
+  if (directory === root) return [];
+  try {
+    mkdirSync(directory);
+    return [directory];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return [];
+    if (code !== 'ENOENT') throw error;
+  }
+  const made = makeFrom(root, dirname(directory));
+  mkdirSync(directory);
+  return [...made, directory];
+}
+
+/** The directory and all below it, deepest first; empty when it is not there. */
+export function tree(directory: string): string[] {
+  let children: string[];
+  try {
+    children = readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [entry.name] : [],
+    );
+  } catch {
+    return [];
+  }
+  return [...children.flatMap((child) => tree(join(directory, child))), directory];
+}
+
+/** @returns whether they are gone: true also when they were not there, false when one is in use. */
+export function removeTree(directory: string): boolean {
+  return tree(directory).every(removeDirectory);
+}
+
+/** @returns false when it has processes or children. */
+export function removeDirectory(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EBUSY' || code === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}
+
+/** The pids in cgroup.procs of the directory and all below it. */
+export function pidsIn(directory: string): number[] {
+  return tree(directory).flatMap((each) =>
+    (readValue(each, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number),
+  );
+}

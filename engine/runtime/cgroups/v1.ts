@@ -1,0 +1,163 @@
+/** Control groups with one hierarchy for each controller. Kernel documentation, admin-guide/cgroup-v1. */
+
+import { join } from 'node:path';
+import { close, O_WRONLY, open, write } from '#kernel/descriptors';
+import { kill } from '#kernel/signals';
+import type { Resources } from '../spec.ts';
+import { step } from '../step.ts';
+import type { Hierarchy } from './detect.ts';
+import { deviceRules, formatRule } from './device-rules.ts';
+import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
+import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
+
+const SIGKILL = 9;
+/** v1 writes "no limit" as the largest number of pages in bytes. */
+const NO_LIMIT = 2 ** 62;
+
+/** @param hierarchies all that are mounted. Each move and each removal costs time, so only those are joined that do something. */
+export function v1Driver(hierarchies: Hierarchy[]): CgroupDriver {
+  return {
+    version: 1,
+    create: (request) => create(hierarchies, request),
+    find(path) {
+      const there = hierarchies.filter(({ mountPoint }) => tree(join(mountPoint, path)).length > 0);
+      return there.length === 0 ? null : cgroup(directories(there, path));
+    },
+    removeEmpty: (path) => hierarchies.map(({ mountPoint }) => removeDirectory(join(mountPoint, path))).every(Boolean),
+  };
+}
+
+/** Controller → its directory; controllers that are mounted together have the same one. */
+type Directories = Map<string, string>;
+
+function directories(hierarchies: Hierarchy[], path: string): Directories {
+  return new Map(
+    hierarchies.flatMap(({ controllers, mountPoint }) => controllers.map((name) => [name, join(mountPoint, path)])),
+  );
+}
+
+function create(hierarchies: Hierarchy[], { path, resources, devices }: CgroupRequest): Cgroup {
+  const wanted = new Set(['memory', 'cpu', 'cpuacct', 'pids', 'freezer', 'devices']);
+  if (resources.cpu?.cpus || resources.cpu?.mems) wanted.add('cpuset');
+  const used = hierarchies.filter(({ controllers }) => controllers.some((name) => wanted.has(name)));
+  const made = directories(used, path);
+  const group = cgroup(made);
+  try {
+    for (const { controllers, mountPoint } of used) {
+      const fresh = step(`cgroup ${controllers.join(',')}`, () => makeDirectories(mountPoint, path));
+      if (controllers.includes('cpuset')) for (const directory of fresh) inheritCpuset(directory);
+    }
+    setLimits(made, resources);
+    setDevices(made, deviceRules(resources.devices, devices));
+    return group;
+  } catch (error) {
+    group.remove();
+    throw error;
+  }
+}
+
+/** A new cpuset is empty, and nothing can be moved into an empty one. */
+function inheritCpuset(directory: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    if (readValue(directory, file) === '') writeValue(directory, file, readValue(join(directory, '..'), file) ?? '');
+  }
+}
+
+function setLimits(made: Directories, { memory, cpu, pids }: Resources): void {
+  const set = (controller: string, file: string, value: string | number | undefined, optional = false) => {
+    if (value === undefined) return;
+    const directory = made.get(controller);
+    if (directory === undefined)
+      throw new Error(`This host has no ${controller} cgroup to limit a container with; start it without ${file}.`);
+    if (optional && readValue(directory, file) === null) return;
+    writeValue(directory, file, value);
+  };
+  // The sum of memory and swap can never be below memory, so memory is set first. Not every kernel counts swap.
+  set('memory', 'memory.limit_in_bytes', memory?.limit);
+  set('memory', 'memory.memsw.limit_in_bytes', memory?.swap, true);
+  set('memory', 'memory.soft_limit_in_bytes', memory?.reservation);
+  set('cpu', 'cpu.shares', cpu?.shares);
+  set('cpu', 'cpu.cfs_period_us', cpu?.period);
+  set('cpu', 'cpu.cfs_quota_us', cpu?.quota);
+  set('cpuset', 'cpuset.cpus', cpu?.cpus || undefined);
+  set('cpuset', 'cpuset.mems', cpu?.mems || undefined);
+  set('pids', 'pids.max', pids && (pids.limit > 0 ? pids.limit : 'max'));
+}
+
+function setDevices(made: Directories, rules: ReturnType<typeof deviceRules>): void {
+  const directory = made.get('devices');
+  if (directory === undefined) return;
+  for (const rule of rules) writeValue(directory, rule.allow ? 'devices.allow' : 'devices.deny', formatRule(rule));
+}
+
+function cgroup(made: Directories): Cgroup {
+  const distinct = [...new Set(made.values())];
+  return {
+    openEntrance: () => openEntrance(distinct),
+    processes: () => [...new Set(distinct.flatMap(pidsIn))],
+    killAll: () => killAll(distinct, made.get('freezer')),
+    outOfMemoryKills: () => readKey(made.get('memory') ?? '', 'memory.oom_control', 'oom_kill'),
+    stats: () => stats(made),
+    remove: () => distinct.map(removeTree).every(Boolean),
+  };
+}
+
+/**
+ * The child writes itself into each `tasks`. Moving one's own single thread spares the kernel the lock it has to take
+ * against forks of a whole process, and with it several milliseconds of waiting for all CPUs.
+ */
+function openEntrance(distinct: string[]): Entrance {
+  const fds: number[] = [];
+  const closeAll = () => fds.forEach(close);
+  try {
+    for (const directory of distinct) fds.push(open(join(directory, 'tasks'), O_WRONLY));
+  } catch (error) {
+    closeAll();
+    throw error;
+  }
+  return {
+    join() {
+      for (const [index, fd] of fds.entries()) step(`join cgroup ${distinct[index]}`, () => write(fd, '0'));
+    },
+    close: closeAll,
+  };
+}
+
+/** Frozen processes cannot fork away from the signal; they die of it as soon as they are thawed. */
+function killAll(distinct: string[], freezer: string | undefined): void {
+  const frozen = freezer === undefined ? [] : tree(freezer).reverse();
+  const setState = (state: string) => {
+    for (const directory of frozen) if (readValue(directory, 'freezer.state') !== null) tryState(directory, state);
+  };
+  if (distinct.flatMap(pidsIn).length === 0) return;
+  setState('FROZEN');
+  for (const pid of new Set(distinct.flatMap(pidsIn))) killUnlessGone(pid);
+  setState('THAWED');
+}
+
+function tryState(directory: string, state: string): void {
+  try {
+    writeValue(directory, 'freezer.state', state);
+  } catch {
+    // Removed meanwhile, or empty: the signal follows all the same.
+  }
+}
+
+function killUnlessGone(pid: number): void {
+  try {
+    kill(pid, SIGKILL);
+  } catch {
+    // ESRCH: it has ended by itself.
+  }
+}
+
+function stats(made: Directories): CgroupStats {
+  const number = (controller: string, file: string) => Number(readValue(made.get(controller) ?? '', file) ?? 0);
+  const limit = number('memory', 'memory.limit_in_bytes');
+  return {
+    memoryUsage: number('memory', 'memory.usage_in_bytes'),
+    memoryLimit: limit > NO_LIMIT ? Number.POSITIVE_INFINITY : limit,
+    cpuUsage: made.has('cpuacct') ? number('cpuacct', 'cpuacct.usage') : null,
+    processes: number('pids', 'pids.current'),
+  };
+}

@@ -1,0 +1,149 @@
+/** Control groups with one tree for all controllers. Kernel documentation, admin-guide/cgroup-v2. */
+
+import { dirname, join } from 'node:path';
+import { close, O_WRONLY, open, write } from '#kernel/descriptors';
+import type { Resources } from '../spec.ts';
+import { step } from '../step.ts';
+import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
+import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
+
+/** @param mountPoint where cgroup2 is mounted. */
+export function v2Driver(mountPoint: string): CgroupDriver {
+  return {
+    version: 2,
+    create: (request) => create(mountPoint, request),
+    find(path) {
+      const directory = join(mountPoint, path);
+      return tree(directory).length === 0 ? null : cgroup(directory);
+    },
+    removeEmpty: (path) => removeDirectory(join(mountPoint, path)),
+  };
+}
+
+function create(mountPoint: string, { path, resources }: CgroupRequest): Cgroup {
+  const directory = join(mountPoint, path);
+  const group = cgroup(directory);
+  try {
+    step('cgroup', () => makeDirectories(mountPoint, path));
+    enableControllers(mountPoint, directory, controllersFor(resources));
+    setLimits(directory, resources);
+    return group;
+  } catch (error) {
+    group.remove();
+    throw error;
+  }
+}
+
+interface Wanted {
+  /** Without these a limit that was asked for would not hold. */
+  needed: string[];
+  /** These only count. */
+  wished: string[];
+}
+
+function controllersFor({ memory, cpu, pids }: Resources): Wanted {
+  const has = (values: object | undefined) => Object.values(values ?? {}).some((value) => value !== undefined);
+  const needed = [
+    ...(has(memory) ? ['memory'] : []),
+    ...(cpu?.shares !== undefined || cpu?.quota !== undefined || cpu?.period !== undefined ? ['cpu'] : []),
+    ...(cpu?.cpus || cpu?.mems ? ['cpuset'] : []),
+    ...(pids ? ['pids'] : []),
+  ];
+  return { needed, wished: ['memory', 'cpu', 'pids'].filter((name) => !needed.includes(name)) };
+}
+
+/** A controller works in a cgroup once each cgroup above it hands it down, from the top. "Controlling Controllers". */
+function enableControllers(mountPoint: string, directory: string, { needed, wished }: Wanted): void {
+  for (const parent of parentsFromTop(mountPoint, directory)) {
+    const there = words(readValue(parent, 'cgroup.controllers'));
+    const handedDown = words(readValue(parent, 'cgroup.subtree_control'));
+    for (const name of [...needed, ...wished]) {
+      if (handedDown.includes(name)) continue;
+      const isNeeded = needed.includes(name);
+      if (!there.includes(name)) {
+        if (isNeeded) throw new Error(notDelegated(name, parent));
+        continue;
+      }
+      try {
+        writeValue(parent, 'cgroup.subtree_control', `+${name}`);
+      } catch (error) {
+        if (isNeeded) throw Object.assign(error as Error, { message: cannotDelegate(name, parent, error as Error) });
+      }
+    }
+  }
+}
+
+function parentsFromTop(mountPoint: string, directory: string): string[] {
+  const parents: string[] = [];
+  for (let each = dirname(directory); each.length >= mountPoint.length; each = dirname(each)) parents.unshift(each);
+  return parents;
+}
+
+const words = (text: string | null) => (text ?? '').split(/\s+/).filter(Boolean);
+
+function notDelegated(controller: string, directory: string): string {
+  return (
+    `The cgroup controller "${controller}" has not been delegated to ${directory}, so the limit would not hold. ` +
+    'Delegate it (with systemd: Delegate=yes for the service or scope the engine runs in), or start without the limit.'
+  );
+}
+
+function cannotDelegate(controller: string, directory: string, error: Error): string {
+  return (
+    `The cgroup controller "${controller}" cannot be handed down in ${directory}: ${error.message} EBUSY means that ` +
+    'processes sit in that cgroup itself: move them into a cgroup below it first ("no internal process constraint").'
+  );
+}
+
+function setLimits(directory: string, { memory, cpu, pids }: Resources): void {
+  const unlimited = (value: number) => (value < 0 ? 'max' : value);
+  if (memory?.limit !== undefined) writeValue(directory, 'memory.max', unlimited(memory.limit));
+  // The specification's number is memory and swap together, the kernel's is swap alone. Not every kernel counts swap.
+  if (memory?.swap !== undefined && readValue(directory, 'memory.swap.max') !== null) {
+    const swap = memory.swap < 0 ? 'max' : Math.max(0, memory.swap - Math.max(0, memory.limit ?? 0));
+    writeValue(directory, 'memory.swap.max', swap);
+  }
+  if (memory?.reservation !== undefined) writeValue(directory, 'memory.low', unlimited(memory.reservation));
+  if (cpu?.shares) writeValue(directory, 'cpu.weight', weightOfShares(cpu.shares));
+  if (cpu?.quota !== undefined || cpu?.period !== undefined) {
+    const quota = cpu.quota === undefined || cpu.quota <= 0 ? 'max' : cpu.quota;
+    writeValue(directory, 'cpu.max', `${quota} ${cpu.period || 100_000}`);
+  }
+  if (cpu?.cpus) writeValue(directory, 'cpuset.cpus', cpu.cpus);
+  if (cpu?.mems) writeValue(directory, 'cpuset.mems', cpu.mems);
+  if (pids) writeValue(directory, 'pids.max', pids.limit > 0 ? pids.limit : 'max');
+}
+
+/** v1's 2…262144 laid linearly over v2's 1…10000. @param shares out of range is cut to it. */
+export function weightOfShares(shares: number): number {
+  const within = Math.min(Math.max(shares, 2), 262_144);
+  return 1 + Math.floor(((within - 2) * 9_999) / 262_142);
+}
+
+function cgroup(directory: string): Cgroup {
+  return {
+    openEntrance: () => openEntrance(directory),
+    processes: () => pidsIn(directory),
+    killAll() {
+      if (readValue(directory, 'cgroup.events') !== null) writeValue(directory, 'cgroup.kill', 1);
+    },
+    outOfMemoryKills: () => readKey(directory, 'memory.events', 'oom_kill'),
+    stats: () => stats(directory),
+    remove: () => removeTree(directory),
+  };
+}
+
+function openEntrance(directory: string): Entrance {
+  const fd = open(join(directory, 'cgroup.procs'), O_WRONLY);
+  return { join: () => step(`join cgroup ${directory}`, () => write(fd, '0')), close: () => close(fd) };
+}
+
+function stats(directory: string): CgroupStats {
+  const limit = readValue(directory, 'memory.max') ?? 'max';
+  return {
+    memoryUsage: Number(readValue(directory, 'memory.current') ?? 0),
+    memoryLimit: limit === 'max' ? Number.POSITIVE_INFINITY : Number(limit),
+    cpuUsage: readKey(directory, 'cpu.stat', 'usage_usec') * 1000,
+    processes: Number(readValue(directory, 'pids.current') ?? 0),
+  };
+}

@@ -1,0 +1,67 @@
+/** The story of a container, as its first process lives it: from the fork to the moment it becomes the program. */
+
+import { mkdirSync } from 'node:fs';
+import { setsid } from '#kernel/execve';
+import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
+import { configureNamespaces, enterNamespaces } from '#namespaces';
+import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
+import { becomeUser } from './become.ts';
+import { withDefaultDevices } from './devices.ts';
+import { type ChildSide, waitForParent } from './launch.ts';
+import { mountOverlay } from './overlay.ts';
+import { withPathInRoot } from './path-in-root.ts';
+import type { Root, Spec } from './spec.ts';
+import { step } from './step.ts';
+import { setKernelParameters } from './sysctl.ts';
+import { bindConsole, takeTerminal } from './terminal.ts';
+
+export interface Init extends ChildSide {
+  spec: Spec;
+}
+
+/**
+ * Runs in the child, in the namespaces it was cloned into. Returns when only the exec is left to do.
+ *
+ * Why this order: the cgroup namespace is rooted where the process is when it is made, so the cgroup comes first. Ids
+ * must be mapped before anything is owned. What is done to the old root (mounts made private, devices, the console)
+ * has to be done before the pivot; what must not be disturbed by the image's own symbolic links, after it. The
+ * parameters in /proc/sys are written before /proc/sys becomes read-only, and powers are given up last.
+ */
+export function initialize({ spec, program, cgroup, terminal, parent, go }: Init): void {
+  const { namespaces } = spec.linux;
+  waitForParent({ parent, go });
+  cgroup?.join();
+  step('namespaces', () => enterNamespaces(namespaces));
+  setsid();
+  step('namespaces', () => configureNamespaces(namespaces, spec));
+  prepareRoot(
+    spec.root,
+    namespaces.some(({ type }) => type === 'user'),
+  );
+  mountAll(spec.root.path, spec.mounts);
+  step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
+  if (terminal) {
+    takeTerminal(spec.root.path, terminal);
+    bindConsole(spec.root.path, terminal);
+  }
+  step('pivot root', () => pivotRoot(spec.root.path));
+  setKernelParameters(spec.linux.sysctl ?? {});
+  step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
+  makeWorkingDirectory(spec.process.cwd);
+  if (spec.root.readonly) makeRootReadonly();
+  becomeUser({ process: spec.process, program, parent });
+}
+
+function prepareRoot({ path, overlay }: Root, unprivileged: boolean): void {
+  step('isolate mounts', () => isolateMounts(path));
+  if (overlay) step('mount overlay', () => mountOverlay(path, overlay, unprivileged));
+}
+
+/** As Docker has it: a working directory the image does not have is made, for root. */
+function makeWorkingDirectory(cwd: string): void {
+  step('working directory', () => mkdirSync(cwd, { recursive: true, mode: 0o755 }));
+}
+
+function makeRootReadonly(): void {
+  step('read-only root', () => withPathInRoot('/', '/', (root) => setMountAttributes(root, MOUNT_ATTR_RDONLY)));
+}

@@ -1,0 +1,191 @@
+/** What starting a container and starting another process in it have in common: the fork and the talk over pipes. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Child, ExitStatus, Program } from '#contract/process';
+import { close, pipe, read, write } from '#kernel/descriptors';
+import { kill } from '#kernel/signals';
+import { spawn } from '#process';
+import { dieWithParent } from './become.ts';
+import type { Cgroup, Entrance } from './cgroups/driver.ts';
+import { readLine, readToEnd } from './pipes.ts';
+import type { Reaper } from './reaper.ts';
+import type { Process } from './spec.ts';
+import { parseReport } from './start-error.ts';
+import { step } from './step.ts';
+import { openSlot, type TerminalHandover, takeMaster } from './terminal.ts';
+
+const SIGKILL = 9;
+
+/** What the starting process brings along. */
+export interface Starter {
+  reaper: Reaper;
+  /** A pidfd of the starting process, by which its children know whether it is alive. */
+  self: number;
+}
+
+/** Where a program's standard streams come from: open descriptors of the caller, or a terminal that is made for it. */
+export type Streams = Program['stdio'] | 'terminal';
+
+export interface Started {
+  pid: number;
+  /** Field 22 of /proc/PID/stat. */
+  startTime: string;
+  /** The terminal's master, owned by the caller from now on; null without a terminal. */
+  master: number | null;
+  cgroup: Cgroup | null;
+  /** When it has ended and been reaped. */
+  ended: Promise<ExitStatus>;
+}
+
+/** The pipe over which the parent says "go": one byte for each time the child waits. */
+interface Go {
+  read: number;
+  write: number;
+}
+
+/** What a child has of its parent's. */
+export interface ChildSide {
+  /** What will be executed. A child may still change it: it has a copy of its own. */
+  program: Program;
+  cgroup: Entrance | null;
+  terminal: TerminalHandover | null;
+  /** A pidfd of the parent. */
+  parent: number;
+  go: Go;
+}
+
+export interface Launch {
+  process: Process;
+  streams: Streams;
+  cgroup: Cgroup | null;
+  starter: Starter;
+  cloneFlags: bigint;
+  /** In the child. */
+  prepare: (child: ChildSide) => void;
+  /** In the parent, around the fork. */
+  aroundFork?: (fork: () => Child) => Child;
+  /** In the parent, while the child waits. */
+  beforeGo?: (pid: number) => void;
+}
+
+/**
+ * Fork a child that prepares itself and becomes the program. It runs the program when this resolves.
+ * @throws what the child reported, or what went wrong here; the child is gone then.
+ */
+export async function launch(options: Launch): Promise<Started> {
+  const { process, cgroup, starter, beforeGo } = options;
+  const { child, go, handover } = forkChild(options);
+  const ended = starter.reaper.ended(child.pid);
+  const report = readToEnd(child.report);
+  let master: number | null = null;
+  try {
+    const startTime = startTimeOf(child.pid);
+    beforeGo?.(child.pid);
+    setOomScore(child.pid, process.oomScoreAdj);
+    sayGo(go);
+    if (handover !== null) master = await receiveMaster(child.pid, handover, go);
+    const failure = parseReport(await report);
+    if (failure) throw failure;
+    if (handover !== null && master === null) throw new Error('The child ended before it had a terminal.');
+    return { pid: child.pid, startTime, master, cgroup, ended };
+  } catch (error) {
+    if (master !== null) close(master);
+    killUnlessGone(child.pid);
+    await ended;
+    throw error;
+  } finally {
+    close(go);
+  }
+}
+
+interface Forked {
+  child: Child;
+  /** The parent's end of the pipe to say "go". */
+  go: number;
+  /** The parent's end of the pipe for the terminal. */
+  handover: number | null;
+}
+
+function forkChild({ process, streams, cgroup, starter, cloneFlags, prepare, aroundFork }: Launch): Forked {
+  const opened: number[] = [];
+  const own = (fd: number) => {
+    opened.push(fd);
+    return fd;
+  };
+  const ownPipe = () => {
+    const ends = pipe();
+    return { read: own(ends.read), write: own(ends.write) };
+  };
+  let kept: number[] = [];
+  let entrance: Entrance | null = null;
+  try {
+    const go = ownPipe();
+    const handover = streams === 'terminal' ? ownPipe() : null;
+    const slot = streams === 'terminal' ? own(openSlot()) : null;
+    entrance = cgroup?.openEntrance() ?? null;
+    const stdio = streams === 'terminal' ? ([slot!, slot!, slot!] as Program['stdio']) : streams;
+    const program: Program = { args: process.args, env: [...process.env], cwd: process.cwd, stdio };
+    const terminal: TerminalHandover | null = handover && {
+      slot: slot!,
+      announce: handover.write,
+      awaitTaken: () => waitForGo(go.read),
+      size: process.consoleSize,
+    };
+    const side: ChildSide = { program, cgroup: entrance, terminal, parent: starter.self, go };
+    const fork = () => spawn(program, { cloneFlags, prepare: () => prepare(side) });
+    const child = aroundFork ? aroundFork(fork) : fork();
+    kept = [go.write, ...(handover ? [handover.read] : [])];
+    return { child, go: go.write, handover: handover?.read ?? null };
+  } finally {
+    entrance?.close();
+    for (const fd of opened) if (!kept.includes(fd)) close(fd);
+  }
+}
+
+/** In the child, first of all. */
+export function waitForParent({ parent, go }: Pick<ChildSide, 'parent' | 'go'>): void {
+  // With its own copy of the writing end open, the child would never see the parent's close.
+  close(go.write);
+  dieWithParent(parent);
+  waitForGo(go.read);
+}
+
+function waitForGo(fd: number): void {
+  if (read(fd, 1)?.length !== 1) throw new Error('The start was given up.');
+}
+
+function sayGo(fd: number): void {
+  try {
+    write(fd, '.');
+  } catch {
+    // EPIPE: the child has ended; its report says why.
+  }
+}
+
+/** @returns null when the child failed before it had a terminal. */
+async function receiveMaster(pid: number, handover: number, go: number): Promise<number | null> {
+  const line = await readLine(handover);
+  if (!/^\d+$/.test(line)) return null;
+  const master = step('open terminal', () => takeMaster(pid, Number(line)));
+  sayGo(go);
+  return master;
+}
+
+function setOomScore(pid: number, score: number | undefined): void {
+  if (score === undefined) return;
+  step(`oom_score_adj ${score}`, () => writeFileSync(`/proc/${pid}/oom_score_adj`, String(score)));
+}
+
+/** The name of a program may itself hold spaces and brackets, so fields are counted from the last bracket. proc_pid_stat(5). */
+export function startTimeOf(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]!;
+}
+
+function killUnlessGone(pid: number): void {
+  try {
+    kill(pid, SIGKILL);
+  } catch {
+    // ESRCH: it has ended by itself.
+  }
+}

@@ -1,0 +1,25 @@
+/** Resource limits of one process. getrlimit(2). */
+
+import { getRlimit, setRlimit } from '#kernel/rlimits';
+import type { Rlimit } from './spec.ts';
+
+/** What the kernel gives the first process (INR_OPEN_CUR), before Node raised its own to the hard limit. */
+const OPEN_FILES_SOFT = 1024;
+
+/**
+ * Set the caller's limits. None is raised above the hard limit this host allows: raising one takes CAP_SYS_RESOURCE,
+ * and a container that runs with less than asked is of more use than one that does not.
+ */
+export function setRlimits(rlimits: Rlimit[]): void {
+  if (!rlimits.some(({ type }) => type === 'RLIMIT_NOFILE')) undoNodesOpenFiles();
+  for (const { type, soft, hard } of rlimits) {
+    const allowed = getRlimit(0, type).hard;
+    const capped = Math.min(hard, allowed);
+    setRlimit(0, type, { soft: Math.min(soft, capped), hard: capped });
+  }
+}
+
+function undoNodesOpenFiles(): void {
+  const { hard } = getRlimit(0, 'RLIMIT_NOFILE');
+  setRlimit(0, 'RLIMIT_NOFILE', { soft: Math.min(OPEN_FILES_SOFT, hard), hard });
+}

@@ -1,0 +1,50 @@
+/** The story of a container as its parent sees it. The child's half is init.ts. */
+
+import { cloneFlags, writeIdMappings } from '#namespaces';
+import type { Cgroup } from './cgroups/driver.ts';
+import { hostCgroups } from './cgroups/host.ts';
+import { initialize } from './init.ts';
+import { launch, type Started, type Starter, type Streams } from './launch.ts';
+import type { Spec } from './spec.ts';
+import { startErrorOf } from './start-error.ts';
+import { step } from './step.ts';
+
+/**
+ * Start a container. It runs its program when this resolves.
+ * @throws StartError; nothing is left then: no process, no cgroup, no descriptor.
+ */
+export async function startContainer(spec: Spec, streams: Streams, starter: Starter): Promise<Started> {
+  let cgroup: Cgroup | null = null;
+  try {
+    checkSpec(spec);
+    cgroup = makeCgroup(spec);
+    return await launch({
+      process: spec.process,
+      streams,
+      cgroup,
+      starter,
+      cloneFlags: step('namespaces', () => cloneFlags(spec.linux.namespaces)),
+      prepare: (child) => initialize({ spec, ...child }),
+      beforeGo: (pid) => {
+        const { uidMappings = [], gidMappings = [] } = spec.linux;
+        if (uidMappings.length > 0) step('id mappings', () => writeIdMappings(pid, uidMappings, gidMappings));
+      },
+    });
+  } catch (error) {
+    cgroup?.remove();
+    throw startErrorOf(error);
+  }
+}
+
+function checkSpec({ linux, root, process }: Spec): void {
+  if (!linux.namespaces.some(({ type }) => type === 'mount'))
+    throw new Error('A container needs a mount namespace of its own; add {"type":"mount"} to linux.namespaces.');
+  for (const path of [root.path, process.cwd])
+    if (!path.startsWith('/')) throw new Error(`The path ${path} has to be absolute.`);
+  if (process.args.length === 0) throw new Error('The container has no command to run; set process.args.');
+}
+
+function makeCgroup({ linux }: Spec): Cgroup | null {
+  const { cgroupsPath: path, resources = {}, devices = [] } = linux;
+  return path === undefined ? null : step('cgroup', () => hostCgroups().create({ path, resources, devices }));
+}

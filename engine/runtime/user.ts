@@ -1,0 +1,119 @@
+/** Who the program runs as, by the container's own files. passwd(5), group(5). */
+
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import type { Process } from './spec.ts';
+
+export interface Identity {
+  uid: number;
+  gid: number;
+  /** Supplementary groups. */
+  groups: number[];
+  /** The home directory, `/` when the user has no entry. */
+  home: string;
+}
+
+interface PasswdEntry {
+  name: string;
+  uid: number;
+  gid: number;
+  home: string;
+}
+
+interface GroupEntry {
+  name: string;
+  gid: number;
+  members: string[];
+}
+
+/** The files come with the image: a gigabyte of them, or a FIFO, is not to stop a start. */
+const LARGEST_FILE = 4 << 20;
+const LARGEST_ID = 2 ** 32 - 2;
+
+/**
+ * Called inside the container's root. A number needs no entry; a name does.
+ * @throws Error that names the user or group there is not.
+ */
+export function lookUpIdentity({ user, userSpec }: Pick<Process, 'user' | 'userSpec'>): Identity {
+  const passwd = parsePasswd(readAccounts('/etc/passwd'));
+  const additional = user.additionalGids ?? [];
+  if (userSpec === undefined || userSpec === '') {
+    const entry = passwd.find(({ uid }) => uid === user.uid);
+    return { uid: user.uid, gid: user.gid, groups: additional, home: entry?.home || '/' };
+  }
+  const [userPart = '', groupPart] = splitOnce(userSpec, ':');
+  const groups = parseGroup(readAccounts('/etc/group'));
+  const entry = findUser(passwd, userPart);
+  const gid = groupPart === undefined || groupPart === '' ? entry.gid : findGroup(groups, groupPart);
+  const memberships =
+    groupPart === undefined || groupPart === ''
+      ? groups.filter(({ members }) => entry.name !== '' && members.includes(entry.name)).map((group) => group.gid)
+      : [];
+  return { uid: entry.uid, gid, groups: [...new Set([...memberships, ...additional])], home: entry.home || '/' };
+}
+
+function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
+  const wanted = user === '' ? '0' : user;
+  const named = passwd.find(({ name }) => name === wanted);
+  if (named) return named;
+  const uid = parseId(wanted);
+  if (uid === null) throw new Error(`unable to find user ${user}: no matching entries in passwd file`);
+  return passwd.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0, home: '/' };
+}
+
+function findGroup(groups: GroupEntry[], group: string): number {
+  const named = groups.find(({ name }) => name === group);
+  if (named) return named.gid;
+  const gid = parseId(group);
+  if (gid === null) throw new Error(`unable to find group ${group}: no matching entries in group file`);
+  return gid;
+}
+
+function parsePasswd(text: string): PasswdEntry[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', , uidText = '', gidText = '', , home = ''] = line.split(':');
+    const [uid, gid] = [parseId(uidText), parseId(gidText)];
+    return name === '' || uid === null || gid === null ? [] : [{ name, uid, gid, home }];
+  });
+}
+
+function parseGroup(text: string): GroupEntry[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', , gidText = '', members = ''] = line.split(':');
+    const gid = parseId(gidText);
+    return name === '' || gid === null ? [] : [{ name, gid, members: members.trim().split(',') }];
+  });
+}
+
+function parseId(text: string): number | null {
+  if (!/^\d{1,10}$/.test(text)) return null;
+  const id = Number(text);
+  return id <= LARGEST_ID ? id : null;
+}
+
+function splitOnce(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** @returns nothing at all for a file that is missing or is no regular file. */
+function readAccounts(path: string): string {
+  let fd: number;
+  try {
+    // A FIFO without a writer must not be waited for.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ENXIO', 'ELOOP', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return '';
+    throw error;
+  }
+  try {
+    const { size } = fstatSync(fd);
+    if (!fstatSync(fd).isFile()) return '';
+    if (size > LARGEST_FILE)
+      throw new Error(`${path} of the container has ${size} bytes; at most ${LARGEST_FILE} are read.`);
+    const buffer = Buffer.alloc(size);
+    return buffer.toString('utf8', 0, readSync(fd, buffer));
+  } finally {
+    closeSync(fd);
+  }
+}
