@@ -12,10 +12,9 @@ export function mountOverlay(target: string, { lower, upper, work }: OverlayRoot
     `lowerdir=${lower.map(escapePath).join(':')}`,
     `upperdir=${escapePath(upper)}`,
     `workdir=${escapePath(work)}`,
-    // Renamed directories are copied as everywhere else: what a layer holds shall be readable without its neighbours.
-    'redirect_dir=off',
     'index=off',
-    ...(unprivileged ? ['userxattr'] : []),
+    // A renamed directory is copied, so that what a layer holds can be read without its neighbours; userxattr implies it.
+    unprivileged ? 'userxattr' : 'redirect_dir=off',
   ];
   mount({ source: 'overlay', target, type: 'overlay', data: options.join(',') });
 }
