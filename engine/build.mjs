@@ -1,12 +1,12 @@
 /**
- * Bundle the commands: `node engine/build.mjs [--need ENTRY] [--conditions lab-process,lab-rootfs]`.
+ * Bundle the commands: `node engine/build.mjs [--need COMMAND] [--conditions lab-process,lab-rootfs]`.
  *
  * Without conditions everything goes to `.build/default/`. With conditions the planks they name are swapped in
  * (package.json, "imports") and the engine alone goes to `.build/lab-process+lab-rootfs/`.
  *
  * Does nothing when no source is newer than the last build. Each bundle appears by rename, so whoever starts one gets
- * a whole one. Exit 1, and one message that names file and line, when a source does not compile; with `--need` only
- * when that entry does not.
+ * a whole one. Exit 1, and one message that names file and line, when a source does not compile; with
+ * `--need skiff|workshop|grade` only when that command needs it.
  */
 
 import fs from 'node:fs';
@@ -25,12 +25,16 @@ const GRADER = {
   subject: 'grader/harness/subject.ts',
 };
 
+/** What a command cannot do without, beside its own bundle. */
+const PARTS = { skiff: ['skiff', 'daemon', 'shim'], workshop: ['workshop', 'subject'], grade: ['grade', 'subject'] };
+
 /** Loaded from node_modules at run time: native code, and tools that find their own files beside themselves. */
 const EXTERNAL = ['koffi', 'esbuild', 'vitest', 'vite', 'typescript', 'tsx', '@biomejs/biome'];
 
 const { values } = parseArgs({
   options: { conditions: { type: 'string', default: '' }, need: { type: 'string' }, force: { type: 'boolean' } },
 });
+if (values.need !== undefined && !(values.need in PARTS)) fail(`There is no command "${values.need}" to build.`);
 const conditions = values.conditions.split(',').filter(Boolean).sort();
 const unknown = conditions.find((name) => !/^(lab|solution)-[a-z0-9-]+$/.test(name));
 if (unknown !== undefined)
@@ -51,13 +55,18 @@ async function build() {
   const newStamp = `${stamp}.${process.pid}`;
   fs.writeFileSync(newStamp, '');
   try {
-    if (await bundle()) fs.renameSync(newStamp, stamp);
+    const broken = await bundle();
+    // Without its bundle a command is built again at its next start, while the others need not care.
+    for (const [command, parts] of Object.entries(PARTS)) {
+      if (parts.some((part) => broken.includes(part))) fs.rmSync(path.join(out, `${command}.cjs`), { force: true });
+    }
+    fs.renameSync(newStamp, stamp);
   } finally {
     fs.rmSync(newStamp, { force: true });
   }
 }
 
-/** Whether every bundle could be made. */
+/** @returns the entries that do not compile. */
 async function bundle() {
   const entries = Object.entries(conditions.length === 0 ? { ...ENGINE, ...GRADER } : ENGINE).filter(([, source]) =>
     fs.existsSync(path.join(root, source)),
@@ -85,21 +94,23 @@ async function bundle() {
   try {
     const made = await esbuild.build({ ...options, entryPoints: Object.fromEntries(entries) });
     install(made.outputFiles);
-    return true;
+    return [];
   } catch (error) {
     if (!Array.isArray(error.errors)) throw error;
   }
   // One source does not compile: the commands that do not need it shall work all the same.
+  const broken = [];
   for (const [entry, source] of entries) {
     try {
       const made = await esbuild.build({ ...options, entryPoints: { [entry]: source } });
       install(made.outputFiles);
     } catch (error) {
       if (!Array.isArray(error.errors)) throw error;
+      broken.push(entry);
       reportErrors(entry, error.errors);
     }
   }
-  return false;
+  return broken;
 }
 
 function install(files) {
@@ -111,7 +122,7 @@ function install(files) {
 }
 
 function reportErrors(entry, errors) {
-  if (values.need !== undefined && values.need !== entry) return;
+  if (values.need !== undefined && !PARTS[values.need].includes(entry)) return;
   const [first] = errors;
   const where = first.location ? `${first.location.file}:${first.location.line}:${first.location.column + 1}` : root;
   const line = first.location?.lineText ? `\n\n    ${first.location.lineText.trim()}\n` : '';
@@ -132,6 +143,7 @@ function isStale() {
   }
   const files = ['package.json', 'tsconfig.json', 'package-lock.json'].map((file) => path.join(root, file));
   if (files.some((file) => modified(file) > built)) return true;
+  if (values.need !== undefined && !fs.existsSync(path.join(out, `${values.need}.cjs`))) return true;
   return sourceRoots.some((folder) => newerIn(path.join(root, folder), built));
 }
 

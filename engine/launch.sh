@@ -24,7 +24,9 @@ if [ "$skiff_checked" != "$skiff_node" ]; then
   mkdir -p "$SKIFF_HOME/.build" && printf '%s\n' "$skiff_node" >"$SKIFF_HOME/.build/node"
 fi
 
-if [ "$SKIFF_HOME/package-lock.json" -nt "$SKIFF_HOME/node_modules/.skiff-installed" ]; then
+# Not every shell calls a file newer than one that does not exist.
+if [ ! -f "$SKIFF_HOME/.build/installed" ] || [ ! -d "$SKIFF_HOME/node_modules" ] ||
+  [ "$SKIFF_HOME/package-lock.json" -nt "$SKIFF_HOME/.build/installed" ]; then
   node "$SKIFF_HOME/engine/install.mjs" || exit 1
 fi
 
