@@ -1,0 +1,134 @@
+/** From one learner's file to one CommonJS file that the subject can load, and nothing else of this machine in it. */
+
+import fs from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import * as esbuild from 'esbuild';
+import type { LabFolder } from '../lab.ts';
+import { home } from './home.ts';
+
+/** The module cannot be judged as it is; the message is for the learner. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
+const LARGEST_SOURCE = 1 << 20;
+
+/**
+ * Read the one file that is taken from a learner.
+ * @throws Refused when it is missing, no regular file, or larger than 1 MiB.
+ */
+export function readLearnerFile(file: string, shown: string): string {
+  const refuse = (why: string) => new Refused(`${shown} ${why}`);
+  let fd: number;
+  try {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP')
+      throw refuse('is a symbolic link. Put the file itself there: what a link points at is not graded.');
+    if (code === 'ENOENT') throw refuse('is not there. The lab is graded from this one file.');
+    throw refuse(`cannot be read (${message}).`);
+  }
+  try {
+    const stat = fs.fstatSync(fd);
+    if (!stat.isFile()) throw refuse('is not a regular file. Put your module there as plain text.');
+    if (stat.size > LARGEST_SOURCE) throw refuse(`has ${stat.size} bytes; at most 1 MiB is graded.`);
+    return fs.readFileSync(fd, 'utf8');
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/**
+ * Bundle a learner's module with the lab's driver (if it has one).
+ * The module may import node:*, #kernel/*, #contract/* and #spec; what our own files import is ours.
+ * @returns JavaScript whose exports are `{plank, driver}`.
+ * @throws Refused when it does not compile or imports anything else.
+ */
+export async function bundleModule(lab: LabFolder, source: string): Promise<string> {
+  const file = path.join(lab.folder, `${lab.module}.ts`);
+  const driver = path.join(lab.folder, `${lab.module}.driver.ts`);
+  const entry = [
+    `export * as plank from ${JSON.stringify(file)};`,
+    fs.existsSync(driver) ? `export * as driver from ${JSON.stringify(driver)};` : 'export const driver = {};',
+  ].join('\n');
+  try {
+    const built = await esbuild.build({
+      stdin: { contents: entry, resolveDir: lab.folder, sourcefile: 'entry.ts', loader: 'ts' },
+      absWorkingDir: home,
+      bundle: true,
+      write: false,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      keepNames: true,
+      sourcemap: 'inline',
+      sourcesContent: false,
+      sourceRoot: `${home}/`,
+      legalComments: 'none',
+      external: ['koffi'],
+      // Without these esbuild would look for a tsconfig.json and a package.json of the submission's choice.
+      tsconfigRaw: { compilerOptions: { target: 'ES2022', verbatimModuleSyntax: true } },
+      logLevel: 'silent',
+      plugins: [oneFile(file, `#${lab.module}`, source)],
+    });
+    return built.outputFiles[0]!.text;
+  } catch (error) {
+    throw new Refused(describe(error));
+  }
+}
+
+/** Lays the learner's text over the lab's file, and guards what it may import. */
+function oneFile(file: string, plank: string, source: string): esbuild.Plugin {
+  return {
+    name: 'one learner file',
+    setup(build) {
+      build.onResolve({ filter: /.*/ }, ({ path: wanted, importer, kind, with: attributes, resolveDir }) => {
+        if (importer !== file) {
+          const target = path.isAbsolute(wanted) ? wanted : path.resolve(resolveDir || path.dirname(importer), wanted);
+          return target === file || wanted === plank ? { path: file } : undefined;
+        }
+        if (isBuiltin(wanted)) return { path: wanted, external: true };
+        const target = allowed(wanted);
+        if (target === null || Object.keys(attributes).length > 0 || kind === 'url-token')
+          return { errors: [{ text: refusal(wanted) }] };
+        return { path: target };
+      });
+      build.onLoad({ filter: /.*/ }, ({ path: loaded }) =>
+        loaded === file ? { contents: source, loader: 'ts', resolveDir: path.dirname(file) } : undefined,
+      );
+    },
+  };
+}
+
+/** The file of ours that a learner's import stands for, null when there is none. */
+function allowed(wanted: string): string | null {
+  const room = /^#(kernel|contract)\/([a-z0-9-]+)$/.exec(wanted);
+  if (room) {
+    const file = path.join(home, room[1] === 'kernel' ? 'engine/kernel' : 'engine/runtime/contract', `${room[2]}.ts`);
+    return fs.existsSync(file) ? file : null;
+  }
+  return wanted === '#spec' || wanted === '../../engine/runtime/spec.ts'
+    ? path.join(home, 'engine/runtime/spec.ts')
+    : null;
+}
+
+function refusal(wanted: string): string {
+  return (
+    `the import of "${wanted}" is refused: a lab is one file, and all it may import is node:*, #kernel/*, #contract/* and #spec. ` +
+    'Bring what you need into the file itself.'
+  );
+}
+
+function describe(error: unknown): string {
+  const [first, ...more] = (error as esbuild.BuildFailure).errors ?? [];
+  if (first === undefined) return `The module cannot be bundled: ${(error as Error).message}`;
+  const where =
+    first.location === null ? '' : `${first.location.file}:${first.location.line}:${first.location.column + 1}: `;
+  const line = first.location?.lineText ? `\n\n    ${first.location.lineText.trim()}` : '';
+  const count = more.length === 0 ? '' : `\n(and ${more.length} more)`;
+  const what = first.text.includes('is refused') ? '' : 'does not compile: ';
+  return `${where}${what}${first.text}${line}${count}`;
+}

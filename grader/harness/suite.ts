@@ -1,0 +1,91 @@
+/** What the suites of the labs are written with. The learner's code never runs in this process. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, inject } from 'vitest';
+import { home } from './home.ts';
+import { LiveSubject } from './live-subject.ts';
+import { moduleFor } from './module.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The bundled module under test; without it a suite bundles the file of SKIFF_SUBJECT or its own folder's. */
+    skiffModule?: string;
+  }
+}
+
+export interface Subject extends AsyncDisposable {
+  /**
+   * Call a function of the lab's driver, or else of the learner's module. Arguments and answer are JSON with bigint,
+   * bytes, undefined and NaN added. A subject that has died is started anew for the next call.
+   * @throws SubjectError what the function threw (its name, message, code, syscall); SubjectDied; SubjectTimeout;
+   *   SubjectBroken when the module cannot be loaded. Each makes a test fail with a sentence for the learner.
+   */
+  call(name: string, ...args: unknown[]): Promise<unknown>;
+  /**
+   * A fresh directory that only the judge can write in, read-only for the subject: `inside` as the subject sees it,
+   * `outside` as the judge does. Here go FIFOs, and files that a program under test is to read; a file made with mode
+   * 0666 can be written to from inside too.
+   */
+  workDir(): Promise<{ inside: string; outside: string }>;
+  /** Path inside the sandbox of a writable tree with a shell and the usual programs in /bin, for containers. */
+  readonly rootfs: string;
+  /** A writable, empty, size-limited directory inside the sandbox. */
+  readonly scratch: string;
+  /** The subject's pid on this machine. */
+  readonly pid: number;
+  /**
+   * A path that is safe to read for the judge, for a path the subject uses. Every link on the way is resolved inside
+   * the sandbox, so it never leads out to this machine's own files.
+   * @throws KernelError ENOENT, …
+   */
+  outsidePath(inside: string): string;
+  /** The last of what the subject printed, on standard output or standard error. */
+  stderr(): string;
+}
+
+export interface SubjectOptions {
+  /** Whom the module runs as inside the sandbox: `root` has every capability there, `nobody` none. */
+  uid?: 'root' | 'nobody';
+  /** Milliseconds a call may take, 5,000 if absent. */
+  patience?: number;
+}
+
+/** Start the learner's module in a sandbox of its own. Costs about 100 ms: once per suite (`beforeAll`) is usual. */
+export async function openSubject(options: SubjectOptions = {}): Promise<Subject> {
+  const module = inject('skiffModule') ?? (await moduleFor(subjectFile()));
+  return LiveSubject.open(module, { uid: options.uid ?? 'root', patience: options.patience ?? 5_000 });
+}
+
+function subjectFile(): { folder: string; file: string } {
+  const suite = expect.getState().testPath;
+  if (suite === undefined) throw new Error('openSubject() belongs in a test or in beforeAll.');
+  const folder = path.dirname(suite);
+  const file = process.env.SKIFF_SUBJECT;
+  return {
+    folder,
+    file: file ? path.resolve(home, file) : path.join(folder, path.basename(suite).replace(/\.test\.ts$/, '.ts')),
+  };
+}
+
+/** This machine lacks what the test needs: the report says `unsupported` and why, and no points are lost. */
+export function unsupported(reason: string): never {
+  const error = new Error(reason);
+  error.name = 'HarnessUnsupported';
+  throw error;
+}
+
+/** The harness failed, not the learner: the lab is graded again, then reported as `error`. */
+export function infrastructure(reason: string): never {
+  const error = new Error(reason);
+  error.name = 'HarnessFailure';
+  throw error;
+}
+
+/** Make a FIFO that the subject can read and write. @param directory `outside` of a workDir. */
+export { makeFifo, tell } from './fifo.ts';
+
+/** Whether `file` is there, without following a link that the subject may have put there. */
+export function exists(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+}
