@@ -30,6 +30,7 @@ export type ArchiveEntry = Metadata &
 
 /** The largest number that fits in the seven octal digits, less the terminator, that ustar has for an id. */
 const USTAR_ID_MAX = 0o777777;
+/** tar-stream writes a time as a signed 32-bit number. */
 const USTAR_MTIME_MAX = 0x7fffffff;
 
 /**
@@ -72,7 +73,8 @@ function header(entry: ArchiveEntry) {
   const pax: Record<string, string> = {};
   if (uid > USTAR_ID_MAX) pax.uid = `${uid}`;
   if (gid > USTAR_ID_MAX) pax.gid = `${gid}`;
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > USTAR_MTIME_MAX) pax.mtime = `${seconds}`;
+  const inUstar = Math.min(Math.max(Math.floor(seconds), 0), USTAR_MTIME_MAX);
+  if (inUstar !== seconds) pax.mtime = `${seconds}`;
   return {
     name: type === 'directory' ? `${path || '.'}/` : path,
     type,
@@ -80,7 +82,7 @@ function header(entry: ArchiveEntry) {
     mode: mode | 0o10000,
     uid,
     gid,
-    mtime,
+    mtime: new Date(inUstar * 1000),
     ...('target' in entry && { linkname: entry.target }),
     ...('major' in entry && { devmajor: entry.major, devminor: entry.minor }),
     ...(Object.keys(pax).length > 0 && { pax }),

@@ -36,12 +36,26 @@ const USUAL = `
   [ arch awk base64 basename bash chgrp chmod chown chroot cksum clear comm cp cut date dd df diff dir dirname dmesg du
   egrep env expand expr factor false fgrep find fold free getent grep groups gunzip gzip head hostname id install ip
   join kill killall less link ln logname lsns mkdir mkfifo mknod mktemp more mount mountpoint mv nice nl nohup nproc
-  nsenter numfmt od paste pgrep ping pkill printenv printf ps pstree pwd readlink realpath rev rm rmdir script sed seq
-  setpriv setsid sha256sum shred shuf sort split ss stat stdbuf stty su sync sysctl tac tail tar taskset tee test
-  timeout top touch tr truncate tty umount uname unexpand uniq unlink unshare uptime users vi w wc which who whoami
+  nsenter numfmt od paste pgrep ping pkill printenv printf ps pstree pwd readlink realpath rev rm rmdir sed seq
+  setpriv setsid sha256sum shred shuf sort split ss stat stdbuf stty sync sysctl tac tail tar taskset tee test
+  timeout top touch tr truncate tty umount uname unexpand uniq unlink unshare uptime users w wc which who whoami
   xargs xxd yes zcat`
   .trim()
   .split(/\s+/);
+
+/** How these programs draw on a terminal. terminfo(5); busybox needs none. */
+const TERMINALS = [
+  'dumb',
+  'linux',
+  'screen',
+  'screen-256color',
+  'tmux',
+  'tmux-256color',
+  'vt100',
+  'xterm',
+  'xterm-256color',
+];
+const TERMINFO = ['/etc/terminfo', '/lib/terminfo', '/usr/share/terminfo'];
 
 /** @param variant which kind to take; by default the first that this host has. @throws HostboxImpossible */
 export async function hostPrograms(variant?: HostboxVariant): Promise<Programs> {
@@ -98,6 +112,11 @@ async function coreutilsPrograms(): Promise<Programs> {
     const nss = join(dirname(file), 'libnss_files.so.2');
     if (/\/libc\.so\.6$/.test(path) && existsSync(nss))
       files.set(join(dirname(path), 'libnss_files.so.2'), realpathSync(nss));
+  }
+  for (const name of TERMINALS) {
+    const entry = join(name.slice(0, 1), name);
+    const directory = TERMINFO.find((each) => existsSync(join(each, entry)));
+    if (directory) files.set(join('usr/share/terminfo', entry), realpathSync(join(directory, entry)));
   }
   return { description: 'shell and coreutils', files: new Map([...files].sort(byPath)), links: new Map() };
 }

@@ -246,12 +246,16 @@ class Walk {
     for (let at = path; at !== this.#root && !this.#made.has(at); at = join(at, '..')) this.#made.add(at);
   }
 
-  /** Those that change what a program may do or read. Others, such as another host's SELinux labels, stay behind. */
+  /**
+   * Those that say something about the file itself. Not overlayfs's own, with which a layer could uncover or redirect
+   * what is below it, nor what belongs to the host that packed it, such as SELinux labels.
+   */
   #xattrs(path: string, header: EntryHeader): void {
+    // The kernel has user attributes on files and directories only. xattr(7).
+    const userAllowed = header.type === 'file' || header.type === 'directory';
     for (const [name, value] of header.xattrs) {
-      // The kernel has user attributes on files and directories only. xattr(7).
-      const ofUser = name.startsWith('user.') && (header.type === 'file' || header.type === 'directory');
-      if (name === 'security.capability' || ofUser) setXattr(path, name, value);
+      const ofUser = userAllowed && name.startsWith('user.') && !name.startsWith('user.overlay.');
+      if (ofUser || name === 'security.capability') setXattr(path, name, value);
     }
   }
 }

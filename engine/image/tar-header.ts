@@ -11,8 +11,8 @@ export interface EntryHeader {
   mode: number;
   uid: number;
   gid: number;
-  /** Seconds since the epoch, with fractions. */
-  mtime: number;
+  /** Seconds since the epoch, with fractions; a Date before it, since node:fs takes a negative number for "now". */
+  mtime: number | Date;
   /** Bytes of content. */
   size: number;
   /** Of symbolic and hard links. */
@@ -54,6 +54,10 @@ export function readHeader(header: Header): EntryHeader {
   const linkname = header.linkname ?? '';
   if (isLink && linkname === '') refuse('is a link without a target');
   if (linkname.includes('\0') || linkname.includes('\uFFFD')) refuse('is a link whose target is not UTF-8');
+  const xattrs = Object.entries(pax).filter(([key]) => key.startsWith(XATTR));
+  // tar-stream reads the values as UTF-8: what was none is lost, and a half of a capability is none.
+  const lost = xattrs.find(([, value]) => value.includes('\uFFFD'));
+  if (lost) refuse(`has the attribute ${lost[0].slice(XATTR.length)}, whose value cannot be read`);
   const mtime = Number(pax.mtime ?? header.mtime.getTime() / 1000);
   return {
     name: header.name,
@@ -61,14 +65,10 @@ export function readHeader(header: Header): EntryHeader {
     mode: header.mode & 0o7777,
     uid: id('uid'),
     gid: id('gid'),
-    mtime: Number.isFinite(mtime) ? mtime : 0,
+    mtime: Number.isFinite(mtime) ? (mtime < 0 ? new Date(mtime * 1000) : mtime) : 0,
     size: header.size,
     linkname,
     device: { major: header.devmajor, minor: header.devminor },
-    xattrs: new Map(
-      Object.entries(pax)
-        .filter(([key]) => key.startsWith(XATTR))
-        .map(([key, value]) => [key.slice(XATTR.length), Buffer.from(value)]),
-    ),
+    xattrs: new Map(xattrs.map(([key, value]) => [key.slice(XATTR.length), Buffer.from(value)])),
   };
 }
