@@ -7,7 +7,8 @@ import { UsageError } from './errors.ts';
  */
 export class SkiffCommand extends Command {
   #examples: string[] = [];
-  #operands = { fewest: 0, most: 0 };
+  #last: string | undefined;
+  #operands = { usage: '', fewest: 0, most: 0 };
 
   constructor(name?: string) {
     super(name);
@@ -15,7 +16,10 @@ export class SkiffCommand extends Command {
     this.exitOverride();
     this.configureOutput({ writeErr: () => {} });
     this.argument('[operands...]');
-    this.configureHelp({ visibleArguments: () => [] });
+    this.configureHelp({
+      visibleArguments: () => [],
+      commandUsage: () => this.usageText().split('\n')[0]?.replace('Usage:  ', '') ?? '',
+    });
     this.addHelpText('after', () =>
       this.#examples.length === 0 ? '' : `\nExamples:\n${this.#examples.map((line) => `  ${line}`).join('\n')}`,
     );
@@ -23,8 +27,8 @@ export class SkiffCommand extends Command {
 
   /** How many operands there may be, and how the usage names them. */
   operands(usage: string, fewest: number, most = fewest): this {
-    this.#operands = { fewest, most };
-    return this.usage(usage === '' ? '[OPTIONS]' : `[OPTIONS] ${usage}`);
+    this.#operands = { usage, fewest, most };
+    return this;
   }
 
   /** Command lines that show what the command is for. */
@@ -33,8 +37,10 @@ export class SkiffCommand extends Command {
     return this;
   }
 
-  get usageLine(): string {
-    return `Usage:  skiff ${this.name()} ${this.usage()}`;
+  /** The usage line and where to read more. */
+  usageText(verb = 'Run'): string {
+    const words = [this.#fullName(), this.options.length > 0 ? '[OPTIONS]' : '', this.#operands.usage].filter(Boolean);
+    return `Usage:  ${words.join(' ')}\n\n${verb} '${this.#fullName()} --help' for more information`;
   }
 
   /** What `action` does, once the number of operands is right. */
@@ -46,6 +52,7 @@ export class SkiffCommand extends Command {
   }
 
   override parseOptions(args: string[]): ParseOptionsResult {
+    this.#last = args.at(-1);
     return super.parseOptions(this.#withoutBooleanValues(args));
   }
 
@@ -57,7 +64,10 @@ export class SkiffCommand extends Command {
       throw new UsageError(hint === undefined ? what : `${what}\n${hint}`);
     }
     const missing = /^error: option '(-(\w), )?(--[\w-]+).*' argument missing/.exec(message);
-    if (missing !== null) throw new UsageError(`flag needs an argument: ${missing[3]}`);
+    if (missing !== null) {
+      const short = this.#last === `-${missing[2]}`;
+      throw new UsageError(`flag needs an argument: ${short ? `'${missing[2]}' in -${missing[2]}` : missing[3]}`);
+    }
     throw new UsageError(message.replace(/^error: /, ''));
   }
 
@@ -93,15 +103,25 @@ export class SkiffCommand extends Command {
     return this.passThroughOptions();
   }
 
+  #fullName(): string {
+    return this.name() === 'skiff' ? 'skiff' : `skiff ${this.name()}`;
+  }
+
   #checkOperands(given: string[]): void {
     const { fewest, most } = this.#operands;
+    if (given.length >= fewest && given.length <= most) return;
     const count = (n: number): string => (n === 1 ? '1 argument' : `${n} arguments`);
-    const name = `'skiff ${this.name()}'`;
-    if (given.length > most && most === 0) throw new UsageError(`${name} accepts no arguments`, 1);
-    if (given.length > most)
-      throw new UsageError(`${name} requires ${fewest === most ? '' : 'at most '}${count(most)}`, 1);
-    if (given.length >= fewest) return;
-    throw new UsageError(`${name} requires ${fewest === most ? '' : 'at least '}${count(fewest)}`, 1);
+    const needs =
+      most === 0
+        ? 'accepts no arguments'
+        : fewest === most
+          ? `requires ${count(fewest)}`
+          : given.length < fewest
+            ? `requires at least ${count(fewest)}`
+            : `requires at most ${count(most)}`;
+    const error = new UsageError(`skiff: '${this.#fullName()}' ${needs}`, 1);
+    error.usage = this.usageText(given.length < fewest && fewest !== most ? 'See' : 'Run');
+    throw error;
   }
 }
 

@@ -15,9 +15,8 @@ export class CliError extends Error {
 
 /** The command line is wrong: shown with the usage of the command. */
 export class UsageError extends CliError {
-  /** The usage line and the command that shows more, filled in where the command is known. */
+  /** What comes below the sentence, filled in where the command is known. */
   usage = '';
-  help = '';
 
   constructor(message: string, exitCode = 125) {
     super(message, exitCode);

@@ -7,8 +7,13 @@ import { runProgram } from './program.ts';
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode;
   if (error instanceof UsageError) {
-    complain(`skiff: ${error.message}`);
-    if (error.usage !== '') complain(`\n${error.usage}\n\nRun '${error.help}' for more information`);
+    complain(
+      error.usage === ''
+        ? error.message
+        : `${error.message}
+
+${error.usage}`,
+    );
     return error.exitCode;
   }
   if (error instanceof CliError) {

@@ -24,14 +24,14 @@ export async function runProgram(args: string[]): Promise<number> {
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    throw withUsage(error, 'Usage:  skiff [OPTIONS] COMMAND', 'skiff --help');
+    throw withUsage(error, "Usage:  skiff [OPTIONS] COMMAND\n\nRun 'skiff --help' for more information");
   }
   return exitCode;
 }
 
 function globalCommand(): SkiffCommand {
   return new SkiffCommand('skiff')
-    .usage('[OPTIONS] COMMAND')
+    .operands('COMMAND', 0, Number.POSITIVE_INFINITY)
     .description('A small container engine')
     .option('--root <dir>', 'Keep everything of this engine under a directory (SKIFF_ROOT)')
     .option('-H, --host <address>', 'Talk to the daemon at unix://PATH (SKIFF_HOST)')
@@ -72,7 +72,7 @@ async function dispatch(
   try {
     await command.parseAsync(rest, { from: 'user' });
   } catch (error) {
-    throw withUsage(error, command.usageLine, `skiff ${command.name()} --help`);
+    throw withUsage(error, command.usageText());
   } finally {
     context.client.close();
   }
@@ -111,18 +111,24 @@ function findCommand(words: string[]): { entry: CommandEntry | undefined; rest: 
 
 function unknownCommand(name: string, known: string[], group = ''): UsageError {
   const candidate = nearest(name, known);
-  const hint = candidate === undefined ? '' : `\nDid you mean 'skiff ${group}${candidate}'?`;
-  const error = new UsageError(`unknown command: skiff ${group}${name}${hint}`, 1);
-  error.usage = `Usage:  skiff ${group}COMMAND`;
-  error.help = `skiff ${group}--help`;
+  const hint =
+    candidate === undefined
+      ? ''
+      : `
+Did you mean 'skiff ${group}${candidate}'?`;
+  const error = new UsageError(`skiff: unknown command: skiff ${group}${name}${hint}`, 1);
+  const usage =
+    group === ''
+      ? ''
+      : `Usage:  skiff ${group.trim()}
+
+`;
+  error.usage = `${usage}Run 'skiff ${group}--help' for more information`;
   return error;
 }
 
-function withUsage(error: unknown, usage: string, help: string): unknown {
-  if (error instanceof UsageError && error.usage === '') {
-    error.usage = usage;
-    error.help = help;
-  }
+function withUsage(error: unknown, usage: string): unknown {
+  if (error instanceof UsageError && error.usage === '') error.usage = usage;
   return error;
 }
 

@@ -26,9 +26,9 @@ export function attachCommand({ client }: Context): SkiffCommand {
     .examples('skiff attach box', 'skiff attach --no-stdin --sig-proxy=false web')
     .run(async ([name = ''], options: AttachOptions) => {
       const { Id, State, Config } = await client.json('GET', containerPath(name, '/json'), ContainerSchema);
-      if (!State.Running) throw new CliError('cannot attach to a stopped container, start it first');
-      if (State.Paused) throw new CliError('cannot attach to a paused container, unpause it first');
-      if (State.Restarting) throw new CliError('cannot attach to a restarting container, wait until it is running');
+      if (!State.Running) throw new CliError('You cannot attach to a stopped container, start it first');
+      if (State.Paused) throw new CliError('You cannot attach to a paused container, unpause it first');
+      if (State.Restarting) throw new CliError('You cannot attach to a restarting container, wait until it is running');
       const stdin = options.stdin && Config.OpenStdin;
       if (stdin && Config.Tty && !process.stdin.isTTY) throw new CliError('the input device is not a TTY');
 

@@ -1,10 +1,10 @@
 import { type EventDocument, EventSchema } from '../api-types.ts';
-import { collect, SkiffCommand } from '../command.ts';
+import { SkiffCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError, errorText } from '../errors.ts';
 import { rfc3339Nano } from '../format/go-time.ts';
 import { documents } from '../ndjson.ts';
-import { filters } from '../options/filters.ts';
+import { collectFilter, filters } from '../options/filters.ts';
 import { timestamp } from '../options/timestamp.ts';
 import { write } from '../output.ts';
 import { compile } from '../template/template.ts';
@@ -21,7 +21,7 @@ export function eventsCommand({ client }: Context): SkiffCommand {
   return new SkiffCommand('events')
     .description('Get real time events from the daemon')
     .operands('', 0)
-    .option('-f, --filter <filter>', "Which events, e.g. 'container=web' or 'event=die'", collect)
+    .option('-f, --filter <filter>', "Which events, e.g. 'container=web' or 'event=die'", collectFilter)
     .option('--format <template>', "'json', or a Go template for each event")
     .option('--json', 'Print each event as one line of JSON')
     .option('--since <time>', 'Show all events created since timestamp')

@@ -64,11 +64,7 @@ export function execCommand({ client }: Context): SkiffCommand {
     });
 
   async function startDetached(id: string, tty: boolean): Promise<void> {
-    try {
-      await client.text('POST', `/exec/${id}/start`, { body: { Detach: true, Tty: tty } });
-    } catch (error) {
-      throw startError(error);
-    }
+    await client.text('POST', `/exec/${id}/start`, { body: { Detach: true, Tty: tty } });
   }
 
   async function startAttached(

@@ -1,12 +1,12 @@
 import { type ImageSummary, ImagesSchema } from '../api-types.ts';
-import { collect, SkiffCommand } from '../command.ts';
+import { SkiffCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ago } from '../format/duration.ts';
 import { shortId } from '../format/ellipsis.ts';
 import { goTime } from '../format/go-time.ts';
 import { printListing } from '../format/listing.ts';
 import { humanSize } from '../format/size.ts';
-import { filters } from '../options/filters.ts';
+import { collectFilter, filters } from '../options/filters.ts';
 import { say } from '../output.ts';
 import type { Fields } from '../template/values.ts';
 
@@ -36,6 +36,12 @@ const HEADERS = {
 
 const TABLE = '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';
 const WITH_DIGEST = '{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';
+const RAW = `repository: {{.Repository}}
+tag: {{.Tag}}
+image_id: {{.ID}}
+created_at: {{.CreatedAt}}
+virtual_size: {{.Size}}
+`;
 const NONE = '<none>';
 
 export function imagesCommand({ client }: Context): SkiffCommand {
@@ -44,7 +50,7 @@ export function imagesCommand({ client }: Context): SkiffCommand {
     .operands('[REPOSITORY[:TAG]]', 0, 1)
     .option('-a, --all', 'Show all images (default hides intermediate images)')
     .option('--digests', 'Show digests')
-    .option('-f, --filter <filter>', "Filter output based on conditions, e.g. 'dangling=true'", collect)
+    .option('-f, --filter <filter>', "Filter output based on conditions, e.g. 'dangling=true'", collectFilter)
     .option('--format <template>', "'table', 'table TEMPLATE', 'json', or a Go template for each image")
     .option('--json', 'Print one JSON document: what the daemon knows of them')
     .option('--no-trunc', "Don't truncate output")
@@ -55,13 +61,14 @@ export function imagesCommand({ client }: Context): SkiffCommand {
       const query = { all: options.all, filters: filters(asked.length > 0 ? asked : undefined) };
       const images = await client.json('GET', '/images/json', ImagesSchema, { query });
       if (options.json) return say(JSON.stringify(images));
-      const plain = options.format === undefined || options.format === 'table';
       const wantDigest = options.digests === true || /\.Digest\b/.test(options.format ?? '');
       await printListing({
         rows: images.flatMap((image) => rowsOf(image, options.trunc, wantDigest)),
         headers: HEADERS,
-        format: options.quiet && plain ? '{{.ID}}' : options.format,
+        format: options.format,
         table: options.digests ? WITH_DIGEST : TABLE,
+        raw: RAW,
+        quiet: options.quiet === true,
       });
     });
 }

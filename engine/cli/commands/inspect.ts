@@ -1,7 +1,7 @@
 import { SkiffCommand } from '../command.ts';
 import { containerPath } from '../containers.ts';
 import type { Context } from '../context.ts';
-import { ApiError, CliError, errorText, UsageError } from '../errors.ts';
+import { ApiError, CliError, errorText } from '../errors.ts';
 import { indentJson, parseJson } from '../format/json-text.ts';
 import { complain, say } from '../output.ts';
 import { withGoNils } from '../template/go-nils.ts';
@@ -27,7 +27,7 @@ export function inspectCommand({ client }: Context): SkiffCommand {
     .examples('skiff inspect web', "skiff inspect -f '{{.State.Status}}' web", 'skiff inspect --type image hostbox')
     .run(async (names, options: InspectOptions) => {
       if (options.type !== undefined && !TYPES.includes(options.type)) {
-        throw new UsageError(`unknown type: "${options.type}": must be one of "${TYPES.join('", "')}"`);
+        throw new CliError(`unknown type: "${options.type}": must be one of "${TYPES.join('", "')}"`);
       }
       const template = compiled(options);
       const found: string[] = [];
@@ -89,7 +89,8 @@ function rendered(template: Template, text: string): string {
   try {
     return template.execute(withGoNils(parseJson(text)));
   } catch (error) {
-    throw new CliError(`\ntemplate parsing error: ${errorText(error)}`);
+    say('');
+    throw new CliError(`template parsing error: ${errorText(error)}`);
   }
 }
 

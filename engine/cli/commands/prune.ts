@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline';
 import { PrunedSchema } from '../api-types.ts';
-import { collect, SkiffCommand } from '../command.ts';
+import { SkiffCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { humanSize } from '../format/size.ts';
-import { filters } from '../options/filters.ts';
+import { collectFilter, filters } from '../options/filters.ts';
 import { say } from '../output.ts';
 
 interface PruneOptions {
@@ -17,7 +17,7 @@ export function pruneCommand({ client }: Context): SkiffCommand {
   return new SkiffCommand('container prune')
     .description('Remove all stopped containers')
     .operands('', 0)
-    .option('--filter <filter>', "Which containers, e.g. 'until=24h' or 'label=stage'", collect)
+    .option('--filter <filter>', "Which containers, e.g. 'until=24h' or 'label=stage'", collectFilter)
     .option('-f, --force', 'Do not prompt for confirmation')
     .option('--json', 'Print one JSON document')
     .examples('skiff container prune -f')

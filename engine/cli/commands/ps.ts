@@ -1,5 +1,5 @@
 import { type ContainerSummary, SummariesSchema } from '../api-types.ts';
-import { collect, parsed, SkiffCommand, wholeNumber } from '../command.ts';
+import { parsed, SkiffCommand, wholeNumber } from '../command.ts';
 import type { Context } from '../context.ts';
 import { ago } from '../format/duration.ts';
 import { ellipsis, shortId } from '../format/ellipsis.ts';
@@ -7,7 +7,7 @@ import { goTime } from '../format/go-time.ts';
 import { printListing } from '../format/listing.ts';
 import { displayPorts } from '../format/ports.ts';
 import { humanSize } from '../format/size.ts';
-import { filters } from '../options/filters.ts';
+import { collectFilter, filters } from '../options/filters.ts';
 import { say } from '../output.ts';
 import { quote } from '../template/printf.ts';
 import type { Fields } from '../template/values.ts';
@@ -41,14 +41,28 @@ const HEADERS = {
   Networks: 'NETWORKS',
 };
 
+/** Sizes cost the daemon a walk through the container's files, so they are asked for only when they are shown. */
+const NEEDS_SIZE = /\{\{[^}]*(\.Size\b|json \.\s*\}\})/;
+
 const TABLE = '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}';
+
+const RAW = `container_id: {{.ID}}
+image: {{.Image}}
+command: {{.Command}}
+created_at: {{.CreatedAt}}
+state: {{.State}}
+status: {{.Status}}
+names: {{.Names}}
+labels: {{- if .Labels}} {{.Labels}}{{end}}
+ports: {{- if .Ports}} {{.Ports}}{{end}}
+`;
 
 export function psCommand({ client }: Context): SkiffCommand {
   return new SkiffCommand('ps')
     .description('List containers')
     .operands('', 0)
     .option('-a, --all', 'Show all containers (default shows just running)')
-    .option('-f, --filter <filter>', "Filter output based on conditions, e.g. 'status=exited'", collect)
+    .option('-f, --filter <filter>', "Filter output based on conditions, e.g. 'status=exited'", collectFilter)
     .option('--format <template>', "'table', 'table TEMPLATE', 'json', or a Go template for each container")
     .option('--json', 'Print one JSON document: what the daemon knows of them')
     .option('-n, --last <count>', 'Show n last created containers', parsed('-n, --last', 'a whole number', wholeNumber))
@@ -59,7 +73,7 @@ export function psCommand({ client }: Context): SkiffCommand {
     .examples('skiff ps', 'skiff ps -aq', "skiff ps --format 'table {{.Names}}\\t{{.Status}}'", 'skiff ps -a --json')
     .run(async (_operands, options: PsOptions) => {
       const limit = options.latest ? 1 : options.last;
-      const size = options.size || /\{\{[^}]*\.Size\b/.test(options.format ?? '') || isJson(options.format);
+      const size = options.size || NEEDS_SIZE.test(options.format ?? '');
       const query = {
         all: options.all,
         ...(limit !== undefined && limit > 0 && { limit }),
@@ -68,19 +82,15 @@ export function psCommand({ client }: Context): SkiffCommand {
       };
       const containers = await client.json('GET', '/containers/json', SummariesSchema, { query });
       if (options.json) return say(JSON.stringify(containers));
-      const table = options.quiet ? '{{.ID}}' : options.size ? `${TABLE}\t{{.Size}}` : TABLE;
-      const plain = options.format === undefined || options.format === 'table';
       await printListing({
         rows: containers.map((container) => fieldsOf(container, options.trunc)),
         headers: HEADERS,
-        format: options.quiet && plain ? '{{.ID}}' : options.format,
-        table,
+        format: options.format,
+        table: options.size ? `${TABLE}\t{{.Size}}` : TABLE,
+        raw: options.size ? `${RAW}size: {{.Size}}\n` : RAW,
+        quiet: options.quiet === true,
       });
     });
-}
-
-function isJson(format: string | undefined): boolean {
-  return format === 'json' || /\{\{\s*json \.\s*\}\}/.test(format ?? '');
 }
 
 /** What a template may ask of a container. Docker, "docker container ls", "Format the output". */

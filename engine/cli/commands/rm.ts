@@ -2,6 +2,7 @@ import { SkiffCommand } from '../command.ts';
 import { containerPath, forEachName } from '../containers.ts';
 import type { Context } from '../context.ts';
 import { ApiError } from '../errors.ts';
+import { complain } from '../output.ts';
 
 interface RmOptions {
   force?: boolean;
@@ -19,13 +20,13 @@ export function rmCommand({ client }: Context): SkiffCommand {
     .examples('skiff rm web', 'skiff rm -f $(skiff ps -aq)')
     .run(async (names, { force, volumes, link }: RmOptions) => {
       await forEachName(names, async (name) => {
-        const path = containerPath(name.replace(/^\/+/, ''));
         try {
-          await client.text('DELETE', path, { query: { force, v: volumes, link } });
+          await client.text('DELETE', containerPath(name.replace(/^\/+/, '')), { query: { force, v: volumes, link } });
         } catch (error) {
-          // What is gone already is what --force asks for.
+          // What is gone already is what --force asks for: said, but no failure.
           if (!(force && error instanceof ApiError && error.status === 404)) throw error;
-          throw new ApiError(404, error.reason);
+          complain(error.message);
+          return undefined;
         }
         return name;
       });

@@ -3,7 +3,7 @@ import { containerPath } from '../containers.ts';
 import type { Context } from '../context.ts';
 import { createContainer } from '../create-container.ts';
 import { DEFAULT_DETACH_KEYS, parseDetachKeys } from '../detach-keys.ts';
-import { CliError, UsageError } from '../errors.ts';
+import { ApiError, CliError, ConnectionError, UsageError } from '../errors.ts';
 import { startError, startInForeground } from '../foreground.ts';
 import { addContainerOptions, type ContainerOptions, createBody } from '../options/container-options.ts';
 import { say } from '../output.ts';
@@ -33,8 +33,17 @@ export function runCommand({ client }: Context): SkiffCommand {
       try {
         process.exitCode = await run(operands, options);
       } catch (error) {
-        if (error instanceof UsageError || !(error instanceof CliError)) throw error;
-        throw new CliError(`skiff: ${error.message}`, Math.max(error.exitCode, 125), { cause: error });
+        const ofDaemon = error instanceof ApiError || error instanceof ConnectionError;
+        if (!(error instanceof CliError) || error instanceof UsageError) throw error;
+        if (error.exitCode < 125 && !ofDaemon) throw error;
+        const help = "Run 'skiff run --help' for more information";
+        throw new CliError(
+          `skiff: ${error.message}
+
+${help}`,
+          Math.max(error.exitCode, 125),
+          { cause: error },
+        );
       }
     });
 
@@ -44,10 +53,10 @@ export function runCommand({ client }: Context): SkiffCommand {
     const stdin = body.AttachStdin === true;
     if (options.detach) {
       if (options.attach !== undefined)
-        throw new UsageError('conflicting options: cannot specify both --attach and --detach');
+        throw new CliError('conflicting options: cannot specify both --attach and --detach');
       Object.assign(body, { AttachStdin: false, AttachStdout: false, AttachStderr: false, StdinOnce: false });
     } else if (stdin && body.Tty && !process.stdin.isTTY) {
-      throw new UsageError('the input device is not a TTY', 1);
+      throw new CliError('the input device is not a TTY');
     }
     const size = terminalSize();
     if (body.Tty && size !== undefined) body.HostConfig.ConsoleSize = [size.h, size.w];

@@ -21,7 +21,7 @@ export function versionCommand({ client }: Context): SkiffCommand {
     .run(async (_operands, { format, json }: VersionOptions) => {
       const text = json || format;
       if (!text) await write(clientText());
-      const server = await client.json('GET', '/version', VersionSchema);
+      const server = withReadableTimes(await client.json('GET', '/version', VersionSchema));
       if (text) say(formatDocument({ Client: clientVersion(), Server: server }, json || !format ? 'json' : format));
       else await write(serverText(server));
     });
@@ -67,4 +67,18 @@ function engineLines(details: Record<string, string>): string[] {
     `  OS/Arch:\t${Os}/${Arch}`,
     ...named('Experimental', 'Experimental'),
   ];
+}
+
+/** Docker shows the engine's build time as `Thu May  7 21:09:36 2026`. */
+function withReadableTimes(server: VersionDocument): VersionDocument {
+  for (const { Name, Details } of server.Components ?? []) {
+    const match = /^(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d:\d\d)/.exec(Details?.BuildTime ?? '');
+    if (Name !== 'Engine' || !Details || match === null) continue;
+    const [weekday, month] = new Date(`${match[0]}Z`)
+      .toUTCString()
+      .split(/,? /)
+      .filter((word) => /^[A-Z]/.test(word));
+    Details.BuildTime = `${weekday} ${month} ${String(Number(match[3])).padStart(2)} ${match[4]} ${match[1]}`;
+  }
+  return server;
 }

@@ -1,5 +1,5 @@
 import { CliError, errorText } from '../errors.ts';
-import { write } from '../output.ts';
+import { complain, write } from '../output.ts';
 import { FUNCTIONS, HEADER_FUNCTIONS } from '../template/functions.ts';
 import { compile } from '../template/template.ts';
 import { type Fields, goJson } from '../template/values.ts';
@@ -14,11 +14,19 @@ export interface Listing {
   format: string | undefined;
   /** The template of the plain table. */
   table: string;
+  /** The template of `raw`. */
+  raw: string;
+  /** Print ids alone, whatever `format` says. */
+  quiet?: boolean;
 }
 
 /** Print a listing as docker's formatter does. @throws CliError when the template is wrong. */
-export async function printListing({ rows, headers, format, table }: Listing): Promise<void> {
-  const asked = format === undefined || format === '' || format === 'table' ? `table ${table}` : format;
+export async function printListing({ rows, headers, table, raw, quiet, ...rest }: Listing): Promise<void> {
+  const format = rest.format || 'table';
+  if (quiet && !['table', 'raw', 'json'].includes(format)) {
+    complain('WARNING: Ignoring custom format, because both --format and --quiet are set.');
+  }
+  const asked = quiet ? '{{.ID}}' : format === 'table' ? `table ${table}` : format === 'raw' ? raw : format;
   if (asked === 'json' || asked === '{{json .}}') {
     for (const row of rows) await write(`${goJson(row)}\n`);
     return;

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { collect, parsed, type SkiffCommand, wholeNumber } from '../command.ts';
-import { UsageError } from '../errors.ts';
+import { CliError, UsageError } from '../errors.ts';
 import { parseBytes } from '../format/size.ts';
 import type { CreateBody, HostConfig } from './create-body.ts';
 import { environment, labels } from './environment.ts';
@@ -276,7 +276,7 @@ function attachStream(text: string, before: string[] | undefined): string[] {
 
 function pullPolicy(text: string): string {
   if (['always', 'missing', 'never'].includes(text)) return text;
-  throw new UsageError(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`);
+  throw new CliError(`skiff: invalid pull option: '${text}': must be one of "always", "missing" or "never"`, 125);
 }
 
 /** The request that the options and operands of `run` or `create` ask for. */
@@ -296,7 +296,7 @@ export function createBody(operands: string[], options: ContainerOptions): Creat
   joinNetwork(body, options);
   if (options.cidfile !== undefined) body.HostConfig.ContainerIDFile = options.cidfile;
   if (body.HostConfig.AutoRemove && (body.HostConfig.RestartPolicy?.Name ?? 'no') !== 'no') {
-    throw new UsageError('conflicting options: cannot specify both --restart and --rm');
+    throw new CliError('conflicting options: cannot specify both --restart and --rm', 125);
   }
   return body;
 }

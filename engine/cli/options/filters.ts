@@ -1,15 +1,20 @@
-import { CliError } from '../errors.ts';
+import { collect } from '../command.ts';
+import { UsageError } from '../errors.ts';
 
-/**
- * `--filter name=value`, as often as given, as the API wants it: `{"name":["value"]}`. Undefined without any.
- * @throws CliError that quotes what has no `=`.
- */
+/** The parser of `--filter NAME=VALUE`. @throws UsageError that quotes what has no `=`. */
+export function collectFilter(text: string, before: string[] | undefined): string[] {
+  if (text.includes('=')) return collect(text, before);
+  throw new UsageError(
+    `invalid argument "${text}" for "-f, --filter" flag: bad format of filter (expected name=value)`,
+  );
+}
+
+/** What was given by `--filter`, as the API wants it: `{"name":["value"]}`. Undefined without any. */
 export function filters(given: string[] | undefined): string | undefined {
   if (given === undefined) return undefined;
   const map: Record<string, string[]> = {};
   for (const text of given) {
     const at = text.indexOf('=');
-    if (at === -1) throw new CliError(`invalid filter '${text}': it must be NAME=VALUE`, 125);
     const name = text.slice(0, at).trim().toLowerCase();
     map[name] = [...(map[name] ?? []), text.slice(at + 1).trim()];
   }

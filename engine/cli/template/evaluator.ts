@@ -118,6 +118,7 @@ class Evaluator {
 
   #call(call: Call, dot: unknown, last: unknown[]): unknown {
     const { operand } = call;
+    if (operand.kind === 'nil') throw this.#error(call, 'nil is not a command');
     if (operand.kind === 'function') return this.#function(call, operand.name, dot, last);
     if (operand.kind === 'fields') return this.#fields(operand, dot, call, last);
     if (call.args.length > 0 || last.length > 0) throw this.#error(call, "can't give argument to non-function");
@@ -174,7 +175,7 @@ class Evaluator {
 
   #field(of: unknown, name: string, args: unknown[], at: Operand): unknown {
     if (of === undefined || of === null) throw this.#error(at, `nil pointer evaluating interface {}.${name}`);
-    if (!isMap(of)) throw this.#error(at, `can't evaluate field ${name} in type ${isList(of) ? 'list' : typeof of}`);
+    if (!isMap(of)) throw this.#error(at, `can't evaluate field ${name} in type interface {}`);
     if (!Object.hasOwn(of, name)) throw this.#error(at, `map has no entry for key "${name}"`);
     const value = (of as Fields)[name];
     if (typeof value === 'function') return value(...args);

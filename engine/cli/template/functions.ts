@@ -1,4 +1,4 @@
-import { sprintf } from './printf.ts';
+import { sprintf, typeName } from './printf.ts';
 import { type Fields, goJson, goString, isList, isMap, isTrue, resolve } from './values.ts';
 
 /** What a template may call. A failure is an Error whose message ends up in the execution error. */
@@ -16,7 +16,7 @@ const BUILT_IN: Functions = {
     if (typeof value === 'string') return Buffer.byteLength(value);
     if (isList(value)) return value.length;
     if (isMap(value)) return Object.keys(value).length;
-    throw new Error(`len of type ${value === undefined || value === null ? 'nil' : typeof value}`);
+    throw new Error(`len of type ${typeName(value)}`);
   },
   index: (of, ...keys) => keys.reduce(indexOnce, of),
   slice: (of, from = 0, to?: unknown) => {
@@ -85,7 +85,10 @@ function printed(args: unknown[]): string {
 function indexOnce(of: unknown, key: unknown): unknown {
   if (isMap(of)) {
     if (typeof key !== 'string') throw new Error(`value has type ${typeof key}; should be string`);
-    return Object.hasOwn(of, key) ? resolve((of as Fields)[key]) : undefined;
+    if (Object.hasOwn(of, key)) return resolve((of as Fields)[key]);
+    // Go answers with the zero value of the map's type, which is known to be "" where all values are strings.
+    const values = Object.values(of);
+    return values.length > 0 && values.every((each) => typeof each === 'string') ? '' : undefined;
   }
   if (isList(of) || typeof of === 'string') {
     if (typeof key !== 'number') throw new Error(`cannot index slice/array with type ${typeof key}`);

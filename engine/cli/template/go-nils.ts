@@ -15,12 +15,23 @@ const STRUCTURES = new Set(
   ),
 );
 
+const OMITTED: Record<string, string[]> = {
+  State: ['Health'],
+  Config: ['Healthcheck', 'StopTimeout', 'StopSignal'],
+  HostConfig: ['Init'],
+};
+
 /** `value` with each null replaced by what it is in Go, as far as its field's name tells. */
 export function withGoNils(value: unknown, field = ''): unknown {
   if (value === null) return STRUCTURES.has(field) ? null : MAPS.has(field) ? NIL_MAP : NIL_LIST;
   if (isList(value)) return value.map((each) => (each === null ? null : withGoNils(each)));
   if (isMap(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withGoNils(each, key)]));
+    const map = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withGoNils(each, key)]));
+    // Fields that the API leaves out when there is nothing to say; templates may ask for them, `json` omits them.
+    for (const absent of OMITTED[field] ?? []) {
+      if (!Object.hasOwn(map, absent)) Object.defineProperty(map, absent, { value: null, enumerable: false });
+    }
+    return map;
   }
   return value;
 }

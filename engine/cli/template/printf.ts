@@ -23,7 +23,7 @@ export function sprintf(format: string, args: unknown[]): string {
 }
 
 /** Go's name for the type a value would have there. */
-function typeName(value: unknown): string {
+export function typeName(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float64';
   if (typeof value === 'bigint') return 'int';

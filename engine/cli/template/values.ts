@@ -59,8 +59,8 @@ export function resolve(value: unknown): unknown {
 }
 
 /**
- * What Go's json.Marshal makes of it, with `<`, `>` and `&` as they are. Keys keep their order unless the map has
- * methods: those are Go maps, whose keys come sorted.
+ * What docker's `json` makes of it. Keys keep their order unless the map has methods: those are the rows of a listing,
+ * which docker marshals with keys sorted and with `<`, `>` and `&` escaped.
  */
 export function goJson(value: unknown): string {
   if (value === undefined || value === null || value === NIL_LIST || value === NIL_MAP) return 'null';
@@ -69,7 +69,8 @@ export function goJson(value: unknown): string {
   if (isList(value)) return `[${value.map(goJson).join(',')}]`;
   if (isMap(value)) {
     const lazy = Object.values(value).some((each) => typeof each === 'function');
-    const pairs = lazy ? entries(value) : Object.entries(value);
+    if (lazy) return escapeHtml(goJson(Object.fromEntries(entries(value))));
+    const pairs = Object.entries(value);
     return `{${pairs.map(([key, each]) => `${goJsonString(key)}:${goJson(each)}`).join(',')}}`;
   }
   return JSON.stringify(value);
@@ -80,4 +81,8 @@ function goJsonString(text: string): string {
   return JSON.stringify(text).replace(/[\u2028\u2029]/g, (separator) =>
     separator === '\u2028' ? '\\u2028' : '\\u2029',
   );
+}
+
+function escapeHtml(json: string): string {
+  return json.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
