@@ -8,7 +8,7 @@ import { NotImplemented } from '#contract/not-implemented';
  * @returns the name before the colon, and the inode number between the brackets as a number.
  * @throws Error that quotes `link` when it has any other form: a letter before, between or after counts.
  */
-export function parseNamespaceLink(link: string): { name: string; inode: number } {
+export function parseNamespaceLink(_link: string): { name: string; inode: number } {
   throw new NotImplemented('what-is-a-container', 1);
 }
 
@@ -19,7 +19,7 @@ export function parseNamespaceLink(link: string): { name: string; inode: number 
  * Of the three fields only the last is free text: a cgroup is a directory, and `mkdir` takes almost any name.
  * Version 2 of cgroups has hierarchy 0 and no controllers, which is an empty list.
  */
-export function parseCgroupFile(text: string): CgroupMembership[] {
+export function parseCgroupFile(_text: string): CgroupMembership[] {
   throw new NotImplemented('what-is-a-container', 2);
 }
 
@@ -31,7 +31,7 @@ export function parseCgroupFile(text: string): CgroupMembership[] {
  * @param proc where procfs is mounted. The checks also pass a directory that looks like one.
  * @throws Error that names the pid when there is no such process.
  */
-export function membershipOf(pid: number, proc = '/proc'): Membership {
+export function membershipOf(_pid: number, _proc = '/proc'): Membership {
   throw new NotImplemented('what-is-a-container', 3);
 }
 
@@ -39,6 +39,6 @@ export function membershipOf(pid: number, proc = '/proc'): Membership {
  * Task 4. The names of the namespaces that `a` and `b` do not share, in alphabetical order. Empty when both see the
  * same world. A namespace that only one of them has is not shared. Cgroups say nothing here.
  */
-export function separatedBy(a: Membership, b: Membership): NamespaceName[] {
+export function separatedBy(_a: Membership, _b: Membership): NamespaceName[] {
   throw new NotImplemented('what-is-a-container', 4);
 }

@@ -9,7 +9,7 @@ import type { Child, ExitStatus, Program, SpawnOptions } from '#contract/process
  * @returns `exitCode` 0…255 and `signal` null when the program ended by itself; 128 + n and the signal's name, e.g.
  *   `SIGKILL`, when signal n ended it, whether it dumped core or not.
  */
-export function exitStatus(waitStatus: number): ExitStatus {
+export function exitStatus(_waitStatus: number): ExitStatus {
   throw new NotImplemented('process', 1);
 }
 
@@ -24,7 +24,7 @@ export function exitStatus(waitStatus: number): ExitStatus {
  * program runs, and not only when it ends. No copy of the write end outlives this in the parent.
  * @throws KernelError when there can be no child; no descriptor stays open then.
  */
-export function spawn(program: Program, options: SpawnOptions = { cloneFlags: 0n }): Child {
+export function spawn(_program: Program, _options: SpawnOptions = { cloneFlags: 0n }): Child {
   throw new NotImplemented('process', 2);
 }
 
@@ -34,7 +34,7 @@ export function spawn(program: Program, options: SpawnOptions = { cloneFlags: 0n
  *
  * Task 3. Descriptors 0, 1 and 2 are copies of the three in `program.stdio`, open after execve; every other descriptor
  * is closed by then. The three may be any open descriptors, also 0, 1 and 2 themselves, in any order, also the same
- * one twice. Nothing but the descriptors of the child changes.
+ * one twice.
  *
  * Task 4. Every signal, 1 to 64, has its default action (as far as one may choose) and none is blocked.
  *
@@ -43,7 +43,7 @@ export function spawn(program: Program, options: SpawnOptions = { cloneFlags: 0n
  * @throws KernelError with `syscall` `chdir`, `execve`, … and its errno. For a name without `/`: EACCES when PATH only
  *   has files that cannot be executed, ENOENT when it has none.
  */
-export function execute(program: Program): never {
+export function execute(_program: Program): never {
   throw new NotImplemented('process', 2);
 }
 
@@ -52,6 +52,6 @@ export function execute(program: Program): never {
  * meanwhile does not end the wait.
  * @throws KernelError ECHILD when it is no child of ours, or has been waited for already.
  */
-export function wait(pid: number): ExitStatus {
+export function wait(_pid: number): ExitStatus {
   throw new NotImplemented('process', 6);
 }
