@@ -41,6 +41,11 @@ export class AtomicFile {
     await this.#writing;
   }
 
+  /** Resolves when nothing is left to write. */
+  async flush(): Promise<void> {
+    while (this.#content !== null || this.#writing) await this.#writing?.catch(() => {});
+  }
+
   /** Write nothing any more. Resolves when no write is under way. */
   async close(): Promise<void> {
     this.#closed = true;

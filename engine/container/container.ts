@@ -56,6 +56,11 @@ export class Container {
     await this.#file.save(() => JSON.stringify(this.record));
   }
 
+  /** Resolves when what was to be kept is on the disk. */
+  async flush(): Promise<void> {
+    await this.#file.flush();
+  }
+
   /** Write the record no more. */
   async closeFile(): Promise<void> {
     await this.#file.close();

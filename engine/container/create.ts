@@ -20,6 +20,8 @@ export interface CreateRequest {
   name: string;
   config: ContainerConfig;
   hostConfig: HostConfig;
+  /** `os[/arch[/variant]]` the image has to be for; any if empty. */
+  platform: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface CreateRequest {
  */
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<Container> {
   const image = await engine.images.find(request.config.Image);
+  checkPlatform(request, image.config);
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const hostConfig = { ...request.hostConfig, NetworkMode: networkMode(request.hostConfig.NetworkMode) };
@@ -83,6 +86,18 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
   engine.containers.add(container);
   emitContainerEvent(engine, container, 'create');
   return container;
+}
+
+function checkPlatform(
+  { platform, config }: CreateRequest,
+  image: { os: string; architecture: string; variant?: string },
+): void {
+  const has = [image.os, image.architecture, image.variant ?? ''];
+  if (platform.split('/').some((part, index) => part !== '' && has[index] !== '' && part.toLowerCase() !== has[index]))
+    throw new ContainerError(
+      'not-found',
+      `image ${config.Image} is for ${has.filter(Boolean).join('/')}, not for ${platform.slice(0, 60)}. Leave --platform out.`,
+    );
 }
 
 /** There is no bridge yet: a container that asks for no network in particular gets none. */

@@ -38,13 +38,13 @@ const CHUNK = 256 * 1024;
  * container ends or `signal` aborts.
  * @throws ContainerError `unsupported` for a container that keeps no log
  */
-export async function* readLogs(
-  container: Container,
-  request: LogRequest,
-  signal: AbortSignal,
-): AsyncGenerator<LogEntry[]> {
+export function readLogs(container: Container, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogEntry[]> {
   if (container.record.hostConfig.LogConfig.Type === 'none')
     throw new ContainerError('unsupported', 'configured logging driver does not support reading');
+  return read(container, request, signal);
+}
+
+async function* read(container: Container, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogEntry[]> {
   const file = await openLog(container, request.follow);
   if (!file) return;
   const news = new EventEmitter<{ news: [] }>();

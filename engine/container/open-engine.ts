@@ -45,8 +45,7 @@ export async function openEngine({ directory, shim, warn }: EngineOptions): Prom
       engine,
       close: async () => {
         await client.shutdown();
-        // The last records may still be on their way to the disk.
-        await Promise.all(engine.containers.all().map((container) => container.closeFile()));
+        await Promise.all(engine.containers.all().map((container) => container.flush()));
         lock.release();
       },
     };

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import fsp from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
@@ -21,16 +20,22 @@ const VANISHED = { exitCode: 137, signal: 'SIGKILL' } as const;
 const PATIENCE = 5000;
 
 /**
- * Take up what an earlier daemon left: read the records, ask the shim, if there still is one, what became of them, and
- * sweep what is half made, half removed or orphaned.
+ * Take up what an earlier daemon left: read the records, ask the shim what became of them, and sweep what is half made,
+ * half removed or orphaned.
  */
 export async function recover(engine: Engine): Promise<void> {
   for (const container of await readRecords(engine)) {
     engine.containers.reserve(container.record.name, container.id);
     engine.containers.add(container);
   }
-  if (await engine.shim.reconnect()) await resume(engine);
-  else await loseShim(engine);
+  const shimLives = await engine.shim.reconnect();
+  if (!shimLives) {
+    await sweepCgroup(engine, engine.root.cgroups);
+    engine.containers.all().forEach(killOrphan);
+  }
+  // The exits that a shim wrote down before it ended are read by the next one.
+  if (shimLives || engine.containers.all().some((container) => container.running) || hasExits(engine))
+    await resume(engine);
   for (const container of engine.containers.all()) {
     const { status, hostConfig } = container.record;
     if (status === 'removing' || (status === 'exited' && hostConfig.AutoRemove))
@@ -40,24 +45,28 @@ export async function recover(engine: Engine): Promise<void> {
   }
 }
 
-/** The shim has gone, and with it all that ran: say so in the records and clean up behind it. */
+/** The shim has gone, and with it all that ran: clean up behind it and say so in the records. */
 export async function loseShim(engine: Engine): Promise<void> {
-  await sweepCgroups(engine);
-  const finishedAt = now();
-  for (const exec of engine.execs.values())
-    if (exec.state === 'running')
+  for (const { id, state, container } of engine.execs.values())
+    if (state === 'running')
       handleExit(engine, {
-        key: { container: exec.container.id, exec: exec.id },
+        key: { container: container.id, exec: id },
         status: VANISHED,
         oomKilled: false,
-        finishedAt,
+        finishedAt: now(),
       });
-  for (const container of engine.containers.all()) {
-    container.streamsOpen = false;
-    if (container.running) killOrphan(container);
-    if (container.running) finishExit(engine, container, { status: VANISHED, oomKilled: false, finishedAt });
+  const lost = engine.containers.all().filter((container) => container.running || container.starting);
+  for (const container of engine.containers.all()) container.streamsOpen = false;
+  for (const container of lost) {
+    killOrphan(container);
+    await sweepCgroup(engine, `${engine.root.cgroups}/${container.id}`);
   }
-  await fsp.rm(path.join(engine.root.run, 'exits'), { recursive: true, force: true });
+  if (lost.some((container) => container.running)) await resume(engine);
+}
+
+function hasExits(engine: Engine): boolean {
+  const directory = path.join(engine.root.run, 'exits');
+  return fs.existsSync(directory) && fs.readdirSync(directory).length > 0;
 }
 
 /** Where there is no cgroup to tell what belongs to a container, its first process at least can be told by its start time. */
@@ -70,6 +79,7 @@ function killOrphan({ record: { pid, startTime } }: Container): void {
   }
 }
 
+/** Bring the records to what the shim says. */
 async function resume(engine: Engine): Promise<void> {
   const { running, exited } = await engine.shim.request('hello', {});
   const alive = new Map(running.filter(({ key }) => key.exec === undefined).map((each) => [each.key.container, each]));
@@ -91,9 +101,8 @@ async function resume(engine: Engine): Promise<void> {
   // What runs without a record was being started by a daemon that died before it could write one, or is being removed.
   for (const [id, { key }] of alive)
     if (!engine.containers.get(id)) await engine.shim.request('signal', { key, signal: 9, all: true }).catch(() => {});
-  for (const each of exited)
-    if (!engine.containers.get(each.key.container))
-      await engine.shim.request('forget', { key: each.key }).catch(() => {});
+  for (const { key } of exited)
+    if (!engine.containers.get(key.container)) await engine.shim.request('forget', { key }).catch(() => {});
 }
 
 function isNewer(time: string, than: string): boolean {
@@ -113,17 +122,15 @@ function markRunning({ record }: Container, found: Running | null): void {
   });
 }
 
-/** Kill what is left in the containers' cgroups, and remove them. */
-async function sweepCgroups(engine: Engine): Promise<void> {
-  const cgroup = findCgroups(engine);
+/** Kill what is left in a cgroup and below, and remove it. */
+async function sweepCgroup(engine: Engine, path: string): Promise<void> {
+  const cgroup = findCgroup(path);
   if (!cgroup) return;
   const deadline = performance.now() + PATIENCE;
   cgroup.killAll();
   while (!cgroup.remove()) {
     if (performance.now() > deadline) {
-      engine.warn(
-        `processes ${cgroup.processes().join(', ')} in ${engine.root.cgroups} were killed and have not ended`,
-      );
+      engine.warn(`processes ${cgroup.processes().join(', ')} in ${path} were killed and have not ended`);
       return;
     }
     // Neither version of cgroups tells when the last process has been reaped by init.
@@ -132,9 +139,9 @@ async function sweepCgroups(engine: Engine): Promise<void> {
   }
 }
 
-function findCgroups(engine: Engine) {
+function findCgroup(path: string) {
   try {
-    return hostCgroups().find(engine.root.cgroups);
+    return hostCgroups().find(path);
   } catch {
     return null;
   }

@@ -3,7 +3,6 @@ import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Exited, Greeting, ShimEvent, ShimFailure, ShimMethod, ShimMethods } from '../runtime/shim/protocol.ts';
 import { readLines } from './lines.ts';
 import { socketAddress } from './socket-address.ts';
@@ -145,37 +144,27 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
   /** In a session of its own, so that what ends the daemon's terminal does not end containers. */
   async #spawn(): Promise<net.Socket> {
     const { program, socket, runDirectory } = this.#options;
-    fs.mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
-    const log = fs.openSync(path.join(runDirectory, 'shim.log'), 'w', 0o600);
+    const log = path.join(runDirectory, 'shim.log');
+    const errors = fs.openSync(log, 'a', 0o600);
     const child = spawn(process.execPath, ['--single-threaded', '--v8-pool-size=0', program, socket, runDirectory], {
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', 'pipe', errors],
       cwd: '/',
       // Of the environment only this: NODE_OPTIONS and the like are not for the process that forks.
       env: { PATH: process.env.PATH },
     });
-    fs.closeSync(log);
-    let ended = '';
-    child.on('exit', (code, signal) => {
-      ended = `it ended with ${signal ?? `exit code ${code}`}`;
-    });
-    child.on('error', (error) => {
-      ended = error.message;
-    });
+    fs.closeSync(errors);
     child.unref();
-    const deadline = performance.now() + PATIENCE;
-    for (;;) {
-      try {
-        return await this.#open();
-      } catch (error) {
-        if (!isAbsent(error)) throw error;
-      }
-      if (ended || performance.now() > deadline) {
-        const said = fs.readFileSync(path.join(runDirectory, 'shim.log'), 'utf8').trim().slice(-2000);
-        throw new Error(`The shim (${program}) did not start: ${ended || 'it does not listen'}. ${said}`);
-      }
-      await delay(3);
-    }
+    // It prints one line when it listens, and closes its standard output.
+    const ready = once(child.stdout!, 'data');
+    const ended = once(child, 'exit').then(([code, signal]) => {
+      const said = fs.readFileSync(log, 'utf8').trim().slice(-2000);
+      throw new Error(`The shim (${program}) did not start: it ended with ${signal ?? `exit code ${code}`}. ${said}`);
+    });
+    await Promise.race([ready, ended, fail(PATIENCE, `The shim (${program}) did not start in time; see ${log}.`)]);
+    ended.catch(() => {});
+    ready.catch(() => {});
+    return await this.#open();
   }
 
   #take(socket: net.Socket): Connection {
@@ -204,6 +193,12 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
     if (message.error) pending?.reject(new ShimError(message.error));
     else pending?.resolve(message.result);
   }
+}
+
+function fail(milliseconds: number, message: string): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(message)), milliseconds).unref();
+  });
 }
 
 function isAbsent(error: unknown): boolean {

@@ -1,0 +1,39 @@
+import { ContainerError, type FailureKind } from '../container/errors.ts';
+import { AmbiguousImage, ImageConflict, ImageNotFound } from '../image/image-errors.ts';
+import { InvalidReference } from '../image/reference.ts';
+
+/** An answer other than success. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const STATUS: Record<FailureKind, number> = {
+  'not-found': 404,
+  conflict: 409,
+  invalid: 400,
+  unsupported: 501,
+  'not-modified': 304,
+  failed: 500,
+};
+
+/** What to answer for whatever was thrown. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof ContainerError) return new ApiError(STATUS[error.kind], error.message);
+  if (error instanceof ImageNotFound) return new ApiError(404, error.message);
+  if (error instanceof InvalidReference || error instanceof AmbiguousImage) return new ApiError(400, error.message);
+  if (error instanceof ImageConflict) return new ApiError(409, error.message);
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new ApiError(
+      500,
+      `no space left on the disk that holds this engine's state: ${message}. Make room and try again.`,
+    );
+  return new ApiError(500, message ?? String(error));
+}

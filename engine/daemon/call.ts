@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { z } from 'zod';
+import type { Engine } from '../container/engine.ts';
+import { ApiError } from './api-error.ts';
+import { parseJsonBody, readBody, validate } from './body.ts';
+import { takeSocket } from './hijack.ts';
+import type { Query } from './query.ts';
+import { compareVersions } from './version.ts';
+
+export interface CallParts {
+  engine: Engine;
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** Whether the client asked to switch to a raw stream (`Upgrade: tcp`). */
+  upgrade: boolean;
+  parameters: Record<string, string | undefined>;
+  query: Query;
+  /** The API version the client speaks. */
+  version: string;
+}
+
+/** One request and the way to answer it. */
+export class Call {
+  readonly engine: Engine;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: Query;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+  readonly #parts: CallParts;
+
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+    this.engine = parts.engine;
+    this.request = parts.request;
+    this.response = parts.response;
+    this.query = parts.query;
+    const gone = new AbortController();
+    this.signal = gone.signal;
+    parts.response.on('close', () => gone.abort());
+  }
+
+  /** A part of the path, e.g. `id`. */
+  parameter(name: string): string {
+    const value = this.#parts.parameters[name] ?? '';
+    if (value.includes('\0')) throw new ApiError(400, 'the path has a NUL character');
+    return value;
+  }
+
+  speaks(version: string): boolean {
+    return compareVersions(this.#parts.version, version) >= 0;
+  }
+
+  /** The body as a JSON object. @throws ApiError */
+  async json(): Promise<Record<string, unknown>> {
+    const { request, upgrade } = this.#parts;
+    const length = request.headers['content-length'];
+    const chunked = request.headers['transfer-encoding'] !== undefined;
+    if (upgrade) {
+      if (chunked) throw new ApiError(411, 'a request to upgrade needs a Content-Length');
+      return parseJsonBody(await readBody(request.socket, Number(length ?? 0)));
+    }
+    return parseJsonBody(await readBody(request, length === undefined ? undefined : Number(length)));
+  }
+
+  /** The body as a JSON object of this form. @throws ApiError */
+  async body<T extends z.ZodType>(schema: T): Promise<z.infer<T>> {
+    return validate(schema, await this.json());
+  }
+
+  send(status: number, document: unknown): void {
+    const text = Buffer.from(`${JSON.stringify(document)}\n`);
+    this.response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length });
+    this.response.end(text);
+  }
+
+  sendNothing(status: 200 | 201 | 204 | 304): void {
+    this.response.writeHead(status, status === 204 || status === 304 ? {} : { 'Content-Length': 0 });
+    this.response.end();
+  }
+
+  /** Begin an answer that goes on for as long as there is something to say. */
+  stream(contentType: string): ServerResponse {
+    this.response.writeHead(200, { 'Content-Type': contentType });
+    this.response.flushHeaders();
+    return this.response;
+  }
+
+  /** Turn the connection into a raw stream in both directions. */
+  hijack(contentType: string): Socket {
+    return takeSocket(this.request, this.response, this.#parts.upgrade, contentType);
+  }
+}

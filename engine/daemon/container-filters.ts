@@ -1,0 +1,93 @@
+import type { Container } from '../container/container.ts';
+import type { Engine } from '../container/engine.ts';
+import { ApiError } from './api-error.ts';
+
+export const CONTAINER_FILTERS = [
+  'ancestor',
+  'before',
+  'exited',
+  'id',
+  'label',
+  'name',
+  'network',
+  'since',
+  'status',
+  'volume',
+] as const;
+
+const STATUSES = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
+
+export interface Selection {
+  /** Also those that do not run. */
+  all: boolean;
+  /** The most recent so many. */
+  limit?: number | undefined;
+  filters: Map<string, string[]>;
+}
+
+/** The containers that a list asks for, newest first. @throws ApiError 400 for a filter value that means nothing */
+export async function selectContainers(engine: Engine, { all, limit, filters }: Selection): Promise<Container[]> {
+  const everything = all || filters.has('status') || filters.has('exited');
+  const tests = await Promise.all([...filters].map(([name, values]) => newTest(engine, name, values)));
+  const chosen = engine.containers
+    .all()
+    .filter((container) => (everything || container.running) && tests.every((test) => test(container)))
+    .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
+  return limit === undefined ? chosen : chosen.slice(0, limit);
+}
+
+type Test = (container: Container) => boolean;
+
+async function newTest(engine: Engine, name: string, values: string[]): Promise<Test> {
+  switch (name) {
+    case 'id':
+      return ({ id }) => values.some((value) => id.startsWith(value));
+    case 'name':
+      return ({ record }) => values.some((value) => matchesName(record.name, value));
+    case 'status': {
+      const wrong = values.find((value) => !STATUSES.includes(value));
+      if (wrong !== undefined) throw new ApiError(400, `invalid filter 'status=${wrong.slice(0, 60)}'`);
+      return ({ record }) => values.includes(record.status);
+    }
+    case 'exited': {
+      const wrong = values.find((value) => !/^\d{1,3}$/.test(value));
+      if (wrong !== undefined) throw new ApiError(400, `invalid filter 'exited=${wrong.slice(0, 60)}'`);
+      return ({ record }) => record.status === 'exited' && values.includes(String(record.exitCode));
+    }
+    case 'label':
+      // Of labels all have to fit, unlike the values of other filters.
+      return ({ record }) => values.every((value) => hasLabel(record.config.Labels, value));
+    case 'network':
+      return ({ record }) => values.includes(record.hostConfig.NetworkMode);
+    case 'volume':
+      return ({ record }) =>
+        record.mounts.some((mount) => values.includes(mount.name) || values.includes(mount.destination));
+    case 'before':
+    case 'since': {
+      const { created } = engine.containers.find(values[0] ?? '').record;
+      return ({ record }) => (name === 'before' ? record.created < created : record.created > created);
+    }
+    case 'ancestor': {
+      const found = await Promise.all(values.map((value) => engine.images.find(value).catch(() => null)));
+      return ({ record }) => found.some((image) => image?.id === record.image.id);
+    }
+    default:
+      throw new ApiError(400, `invalid filter '${name.slice(0, 60)}'`);
+  }
+}
+
+/** Docker takes a regular expression here, or a part of the name. One that is none is taken as a part. */
+function matchesName(name: string, pattern: string): boolean {
+  if (name.includes(pattern) || `/${name}` === pattern) return true;
+  // Only anchors and plain characters: an expression from outside could take for ever.
+  const plain = /^(\^?)\/?([\w.-]*)(\$?)$/.exec(pattern);
+  if (!plain) return false;
+  const [, start, text = '', end] = plain;
+  if (start && end) return name === text;
+  return start ? name.startsWith(text) : end ? name.endsWith(text) : name.includes(text);
+}
+
+function hasLabel(labels: Record<string, string>, wanted: string): boolean {
+  const [key = '', ...rest] = wanted.split('=');
+  return key in labels && (rest.length === 0 || labels[key] === rest.join('='));
+}

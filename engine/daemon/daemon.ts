@@ -1,0 +1,104 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { openEngine } from '../container/open-engine.ts';
+import { defaultRootDirectory } from '../container/root.ts';
+import { watchIdleness } from './idle.ts';
+import { listenOn } from './listen.ts';
+import { newServer } from './server.ts';
+
+const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS]';
+/** Milliseconds that requests under way have to end when the daemon is told to. */
+const GRACE = 2000;
+
+interface Options {
+  root: string;
+  /** The root's own if undefined. */
+  socket: string | undefined;
+  /** Seconds; undefined for never. */
+  idleExit: number | undefined;
+}
+
+/**
+ * Serve the Docker Engine API until told to stop, or until idle for long enough. One line on standard output says that
+ * it listens; everything else that is to be said goes to standard error.
+ * @returns the exit code
+ */
+export async function runDaemon(argv: string[]): Promise<number> {
+  let options: Options;
+  try {
+    options = parse(argv);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${USAGE}\n`);
+    return 2;
+  }
+  try {
+    await serve(options);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`skiff daemon: ${(error as Error).message}\n`);
+    return 1;
+  }
+}
+
+async function serve({ root, socket, idleExit }: Options): Promise<void> {
+  process.title = 'skiff-daemon';
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
+    idle = resolve;
+  });
+  const warn = (message: string) => process.stderr.write(`skiff daemon: ${message}\n`);
+  // Whoever started the daemon may read its first line and go.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
+
+  const { engine, close } = await openEngine({ directory: root, warn });
+  try {
+    const server = newServer(engine);
+    const path = socket ?? engine.root.socket;
+    const stopListening = await listenOn(server, path);
+    process.stdout.write(`skiff daemon ${process.pid} listens on unix://${path}\n`);
+    if (idleExit !== undefined) watchIdleness(server, engine, idleExit, () => idle());
+    prepare();
+    await stopped;
+    const grace = setTimeout(() => server.closeAllConnections(), GRACE);
+    await stopListening();
+    clearTimeout(grace);
+  } finally {
+    await close();
+  }
+
+  /** What the first container would wait for otherwise. */
+  function prepare(): void {
+    engine.images.ensureHostbox().catch((error: Error) => warn(`hostbox could not be made: ${error.message}`));
+    engine.shim.request('hello', {}).catch((error: Error) => warn(error.message));
+  }
+}
+
+let idle: () => void = () => {};
+
+function parse(argv: string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: { root: { type: 'string' }, socket: { type: 'string' }, 'idle-exit': { type: 'string' } },
+  });
+  if (positionals.length > 0 && positionals[0] !== 'daemon')
+    throw new Error(`There is no argument "${positionals[0]}".`);
+  const idleExit = values['idle-exit'];
+  if (idleExit !== undefined && !/^\d{1,7}$/.test(idleExit))
+    throw new Error(`--idle-exit takes a number of seconds, and "${idleExit}" is none.`);
+  return {
+    root: path.resolve(values.root ?? defaultRootDirectory()),
+    socket:
+      values.socket === undefined ? undefined : path.join(realDirectory(values.socket), path.basename(values.socket)),
+    idleExit: idleExit === undefined ? undefined : Number(idleExit),
+  };
+}
+
+/** The directory of a file, made if missing, so that a later change of directory or link does not move it. */
+function realDirectory(file: string): string {
+  const directory = path.dirname(path.resolve(file));
+  fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+  return fs.realpathSync(directory);
+}

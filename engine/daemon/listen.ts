@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import fs from 'node:fs';
+import type { Server } from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { socketAddress } from '../container/socket-address.ts';
+
+/** For its owner and group, like Docker's. */
+const UMASK = 0o117;
+
+/**
+ * Listen on a unix socket, in the place of one that a daemon left behind.
+ * @returns the way to stop listening, which leaves no socket.
+ * @throws Error when something else is there, when somebody listens there already, or when others could put a socket of
+ *   theirs in the place of ours
+ */
+export async function listenOn(server: Server, socket: string): Promise<() => Promise<void>> {
+  const directory = path.dirname(socket);
+  fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
+  requireSafe(directory);
+  await removeStale(socket);
+  const address = socketAddress(socket);
+  const umask = process.umask(UMASK);
+  try {
+    server.listen(address.path);
+  } finally {
+    process.umask(umask);
+  }
+  await once(server, 'listening');
+  return async () => {
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeIdleConnections();
+    });
+    fs.rmSync(socket, { force: true });
+    address.release();
+  };
+}
+
+function requireSafe(directory: string): void {
+  const { mode, uid } = fs.statSync(directory);
+  const shared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+  if (shared || (uid !== 0 && uid !== process.getuid?.()))
+    throw new Error(
+      `Others can replace a socket in ${directory}. Choose a directory that only you can write to, or run chmod go-w ${directory}.`,
+    );
+}
+
+async function removeStale(socket: string): Promise<void> {
+  const stat = fs.lstatSync(socket, { throwIfNoEntry: false });
+  if (!stat) return;
+  if (!stat.isSocket()) throw new Error(`${socket} is there and is no socket. Choose another path with --socket.`);
+  if (await answers(socket))
+    throw new Error(`Another process listens on ${socket} already. Stop it, or choose another path with --socket.`);
+  fs.rmSync(socket, { force: true });
+}
+
+async function answers(socket: string): Promise<boolean> {
+  const address = socketAddress(socket);
+  const client = net.connect(address.path);
+  try {
+    await once(client, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    client.destroy();
+    address.release();
+  }
+}

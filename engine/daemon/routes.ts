@@ -1,0 +1,70 @@
+import findMyWay, { type HTTPMethod } from 'find-my-way';
+import type { Call } from './call.ts';
+import { attach, attachWebSocket } from './routes/attach.ts';
+import {
+  createContainerRoute,
+  inspectContainer,
+  killContainerRoute,
+  listContainers,
+  pruneContainers,
+  removeContainerRoute,
+  renameContainerRoute,
+  resizeContainer,
+  restartContainerRoute,
+  startContainerRoute,
+  stopContainerRoute,
+  topContainer,
+} from './routes/containers.ts';
+import { events } from './routes/events.ts';
+import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './routes/exec.ts';
+import { createImage, getImage, listImages, removeImage } from './routes/images.ts';
+import { logs } from './routes/logs.ts';
+import { info, ping, version } from './routes/system.ts';
+import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
+import { wait } from './routes/wait.ts';
+
+export type Handler = (call: Call) => Promise<void> | void;
+
+const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
+  ['GET', '/_ping', ping],
+  ['HEAD', '/_ping', ping],
+  ['GET', '/version', version],
+  ['GET', '/info', info],
+  ['GET', '/events', events],
+
+  ['GET', '/containers/json', listContainers],
+  ['POST', '/containers/create', createContainerRoute],
+  ['POST', '/containers/prune', pruneContainers],
+  ['GET', '/containers/:id/json', inspectContainer],
+  ['GET', '/containers/:id/top', topContainer],
+  ['GET', '/containers/:id/logs', logs],
+  ['POST', '/containers/:id/start', startContainerRoute],
+  ['POST', '/containers/:id/stop', stopContainerRoute],
+  ['POST', '/containers/:id/restart', restartContainerRoute],
+  ['POST', '/containers/:id/kill', killContainerRoute],
+  ['POST', '/containers/:id/rename', renameContainerRoute],
+  ['POST', '/containers/:id/resize', resizeContainer],
+  ['POST', '/containers/:id/wait', wait],
+  ['POST', '/containers/:id/attach', attach],
+  ['GET', '/containers/:id/attach/ws', attachWebSocket],
+  ['DELETE', '/containers/:id', removeContainerRoute],
+
+  ['POST', '/containers/:id/exec', createExecRoute],
+  ['POST', '/exec/:id/start', startExecRoute],
+  ['POST', '/exec/:id/resize', resizeExec],
+  ['GET', '/exec/:id/json', inspectExec],
+
+  ['GET', '/images/json', listImages],
+  ['POST', '/images/create', createImage],
+  ['GET', '/images/*', getImage],
+  ['DELETE', '/images/*', removeImage],
+];
+
+/** The routes of the Docker Engine API, those this engine has and those it says so of. Names with slashes take a `*`. */
+export function newRouter() {
+  const router = findMyWay({ maxParamLength: 4096 });
+  for (const [method, path, handler] of ROUTES) router.on(method, path, handler as unknown as () => void);
+  for (const [method, path, what] of UNSUPPORTED)
+    router.on(method, path, unsupported(`${method} ${path}`, what) as unknown as () => void);
+  return router;
+}

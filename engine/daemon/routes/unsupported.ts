@@ -1,0 +1,57 @@
+import type { HTTPMethod } from 'find-my-way';
+import { ApiError } from '../api-error.ts';
+import type { Call } from '../call.ts';
+
+/** The rest of the Docker Engine API, and what to do without it. */
+export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
+  ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
+  ['POST', '/build', 'Use the images that are there.'],
+  ['POST', '/build/prune', 'There is no build cache to prune.'],
+  ['POST', '/commit', 'Use the images that are there.'],
+  ['GET', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
+  ['HEAD', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
+  ['PUT', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
+  ['GET', '/containers/:id/changes', 'Look at the files inside the container with exec.'],
+  ['GET', '/containers/:id/export', 'Bind a host directory with -v to move files.'],
+  ['POST', '/containers/:id/pause', 'Stop the container instead.'],
+  ['GET', '/containers/:id/stats', 'Read /proc with top and exec.'],
+  ['POST', '/containers/:id/unpause', 'No container is ever paused.'],
+  ['POST', '/containers/:id/update', 'Make a new container with the limits you want.'],
+  ['GET', '/distribution/*', 'This engine does not talk to registries.'],
+  ['GET', '/images/get', 'Use the images that are there.'],
+  ['POST', '/images/load', 'Use the images that are there.'],
+  ['POST', '/images/prune', 'Remove images one by one.'],
+  ['GET', '/images/search', 'This engine does not talk to registries.'],
+  ['POST', '/images/*', 'Use the images that are there, by the names they have.'],
+  ['GET', '/networks', 'There are --network none and --network host.'],
+  ['POST', '/networks/create', 'There are --network none and --network host.'],
+  ['POST', '/networks/prune', 'There are --network none and --network host.'],
+  ['GET', '/networks/:id', 'There are --network none and --network host.'],
+  ['DELETE', '/networks/:id', 'There are --network none and --network host.'],
+  ['POST', '/networks/:id/connect', 'There are --network none and --network host.'],
+  ['POST', '/networks/:id/disconnect', 'There are --network none and --network host.'],
+  ['GET', '/plugins', 'This engine has no plugins.'],
+  ['GET', '/plugins/*', 'This engine has no plugins.'],
+  ['POST', '/plugins/*', 'This engine has no plugins.'],
+  ['DELETE', '/plugins/*', 'This engine has no plugins.'],
+  ['POST', '/session', 'Set DOCKER_BUILDKIT=0 for clients that insist on it.'],
+  ['GET', '/system/df', 'Ask du(1) about the state directory, which docker info names.'],
+  ['GET', '/volumes', 'A volume exists once a container is started with -v NAME:/path.'],
+  ['POST', '/volumes/create', 'A volume exists once a container is started with -v NAME:/path.'],
+  ['POST', '/volumes/prune', 'Remove containers with -v, which takes their anonymous volumes along.'],
+  ['GET', '/volumes/*', 'A volume exists once a container is started with -v NAME:/path.'],
+  ['PUT', '/volumes/*', 'A volume exists once a container is started with -v NAME:/path.'],
+  ['DELETE', '/volumes/*', 'Remove containers with -v, which takes their anonymous volumes along.'],
+  ...(['configs', 'nodes', 'secrets', 'services', 'swarm', 'tasks'] as const).flatMap((kind) =>
+    (['GET', 'POST', 'DELETE'] as const).flatMap((method): [HTTPMethod, string, string][] => [
+      [method, `/${kind}`, 'This engine has no swarm: run containers.'],
+      [method, `/${kind}/*`, 'This engine has no swarm: run containers.'],
+    ]),
+  ),
+];
+
+export function unsupported(route: string, advice: string): (call: Call) => void {
+  return () => {
+    throw new ApiError(501, `This engine does not have ${route}. ${advice}`);
+  };
+}

@@ -1,0 +1,118 @@
+import type { Container } from '../../container/container.ts';
+import { MASKED_PATHS, READONLY_PATHS } from '../../container/default-paths.ts';
+import type { Engine } from '../../container/engine.ts';
+import type { ContainerRecord } from '../../container/record.ts';
+import { containerSize, type SizeOption } from './container-summary.ts';
+import { mountPoint } from './mount-point.ts';
+import { networkSettings } from './network-settings.ts';
+
+/** Docker's ContainerInspectResponse. */
+export async function containerInspect(engine: Engine, container: Container, { size }: SizeOption) {
+  const { record, paths } = container;
+  const image = await engine.images.find(record.image.id).catch(() => null);
+  const running = [...container.execs].filter((id) => engine.execs.get(id)?.state === 'running');
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.args[0],
+    Args: record.args.slice(1),
+    State: {
+      Status: record.status,
+      Running: record.status === 'running',
+      Paused: false,
+      Restarting: false,
+      OOMKilled: record.oomKilled,
+      Dead: record.status === 'dead',
+      Pid: record.pid,
+      ExitCode: record.exitCode,
+      Error: record.error,
+      StartedAt: record.startedAt,
+      FinishedAt: record.finishedAt,
+    },
+    Image: record.image.id,
+    ResolvConfPath: paths.resolvConf,
+    HostnamePath: paths.hostname,
+    HostsPath: paths.hosts,
+    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : paths.log,
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: running.length > 0 ? running : null,
+    HostConfig: hostConfigView(record),
+    GraphDriver: {
+      Name: 'overlay2',
+      Data: {
+        ...(image && image.lower.length > 0 && { LowerDir: image.lower.join(':') }),
+        UpperDir: paths.upper,
+        WorkDir: paths.work,
+        MergedDir: paths.merged,
+      },
+    },
+    ...(size && (await containerSize(engine, record.image.id, paths.upper))),
+    Mounts: record.mounts.map(mountPoint),
+    Config: configView(record),
+    NetworkSettings: networkSettings(record),
+  };
+}
+
+function configView({ config }: ContainerRecord) {
+  const { Healthcheck: _, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
+  return {
+    ...rest,
+    Volumes: Object.keys(Volumes).length > 0 ? Volumes : null,
+    OnBuild: null,
+    ...(Object.keys(ExposedPorts).length > 0 && { ExposedPorts }),
+    ...(StopSignal !== '' && { StopSignal }),
+    ...(StopTimeout !== null && { StopTimeout }),
+  };
+}
+
+/** What the engine acts on, and Docker's value for "left alone" for all else. */
+function hostConfigView({ hostConfig }: ContainerRecord) {
+  const { Mounts, Tmpfs, Annotations, PidsLimit, LogConfig, ShmSize, ...rest } = hostConfig;
+  return {
+    ContainerIDFile: '',
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+    PortBindings: {},
+    PublishAllPorts: false,
+    VolumeDriver: '',
+    VolumesFrom: null,
+    GroupAdd: null,
+    Cgroup: '',
+    Links: null,
+    UsernsMode: '',
+    Runtime: 'skiff',
+    Isolation: '',
+    CgroupParent: '',
+    BlkioWeight: 0,
+    BlkioWeightDevice: [],
+    BlkioDeviceReadBps: [],
+    BlkioDeviceWriteBps: [],
+    BlkioDeviceReadIOps: [],
+    BlkioDeviceWriteIOps: [],
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    OomKillDisable: false,
+    CpuCount: 0,
+    CpuPercent: 0,
+    IOMaximumIOps: 0,
+    IOMaximumBandwidth: 0,
+    ...rest,
+    CgroupnsMode: hostConfig.CgroupnsMode || 'private',
+    IpcMode: hostConfig.IpcMode || 'private',
+    LogConfig: { Type: LogConfig.Type || 'json-file', Config: LogConfig.Config },
+    ShmSize: ShmSize || 67_108_864,
+    PidsLimit: PidsLimit > 0 ? PidsLimit : null,
+    MaskedPaths: hostConfig.MaskedPaths ?? (hostConfig.Privileged ? [] : MASKED_PATHS),
+    ReadonlyPaths: hostConfig.ReadonlyPaths ?? (hostConfig.Privileged ? [] : READONLY_PATHS),
+    ...(Mounts.length > 0 && { Mounts }),
+    ...(Object.keys(Tmpfs).length > 0 && { Tmpfs }),
+    ...(Object.keys(Annotations).length > 0 && { Annotations }),
+  };
+}

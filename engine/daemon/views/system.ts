@@ -1,0 +1,125 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import type { Engine } from '../../container/engine.ts';
+import { now } from '../../container/time.ts';
+import { cgroupVersion, mountedHierarchies } from '../../runtime/cgroups/detect.ts';
+import { API_VERSION, ENGINE_VERSION, MIN_API_VERSION } from '../version.ts';
+
+/** Go's names, which clients compare images by. */
+const GO_ARCHITECTURE: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
+const MACHINE: Record<string, string> = { x64: 'x86_64', arm64: 'aarch64' };
+
+/** Docker's SystemVersion. */
+export function versionView() {
+  const arch = GO_ARCHITECTURE[process.arch] ?? process.arch;
+  return {
+    Platform: { Name: 'Skiff' },
+    Components: [
+      {
+        Name: 'Engine',
+        Version: ENGINE_VERSION,
+        Details: {
+          ApiVersion: API_VERSION,
+          Arch: arch,
+          BuildTime: '',
+          Experimental: 'false',
+          GitCommit: '',
+          GoVersion: '',
+          KernelVersion: os.release(),
+          MinAPIVersion: MIN_API_VERSION,
+          NodeVersion: process.version,
+          Os: 'linux',
+        },
+      },
+    ],
+    Version: ENGINE_VERSION,
+    ApiVersion: API_VERSION,
+    MinAPIVersion: MIN_API_VERSION,
+    GitCommit: '',
+    GoVersion: '',
+    Os: 'linux',
+    Arch: arch,
+    KernelVersion: os.release(),
+    BuildTime: '',
+  };
+}
+
+/** Docker's SystemInfo. */
+export async function infoView(engine: Engine) {
+  const containers = engine.containers.all();
+  const running = containers.filter((container) => container.running).length;
+  const cgroups = cgroupVersion(mountedHierarchies());
+  return {
+    ID: engine.root.key,
+    Containers: containers.length,
+    ContainersRunning: running,
+    ContainersPaused: 0,
+    ContainersStopped: containers.length - running,
+    Images: (await engine.images.list()).length,
+    Driver: 'overlay2',
+    DriverStatus: [],
+    DockerRootDir: engine.root.dir,
+    Plugins: { Volume: ['local'], Network: ['host', 'none'], Authorization: null, Log: ['json-file', 'none'] },
+    MemoryLimit: cgroups !== null,
+    SwapLimit: cgroups !== null,
+    CpuCfsPeriod: cgroups !== null,
+    CpuCfsQuota: cgroups !== null,
+    CPUShares: cgroups !== null,
+    CPUSet: cgroups !== null,
+    PidsLimit: cgroups !== null,
+    OomKillDisable: false,
+    IPv4Forwarding: readText('/proc/sys/net/ipv4/ip_forward').trim() === '1',
+    Debug: false,
+    NFd: fs.readdirSync('/proc/self/fd').length,
+    NGoroutines: 1,
+    SystemTime: now(),
+    LoggingDriver: 'json-file',
+    CgroupDriver: cgroups === null ? 'none' : 'cgroupfs',
+    CgroupVersion: String(cgroups ?? 1),
+    NEventsListener: engine.events.listenerCount,
+    KernelVersion: os.release(),
+    OperatingSystem: /^PRETTY_NAME="?([^"\n]*)/m.exec(readText('/etc/os-release'))?.[1] ?? 'Linux',
+    OSVersion: /^VERSION_ID="?([^"\n]*)/m.exec(readText('/etc/os-release'))?.[1] ?? '',
+    OSType: 'linux',
+    Architecture: MACHINE[process.arch] ?? process.arch,
+    NCPU: os.availableParallelism(),
+    MemTotal: os.totalmem(),
+    IndexServerAddress: '',
+    RegistryConfig: null,
+    GenericResources: null,
+    HttpProxy: '',
+    HttpsProxy: '',
+    NoProxy: '',
+    Name: os.hostname(),
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: ENGINE_VERSION,
+    Runtimes: { skiff: { path: 'skiff' } },
+    DefaultRuntime: 'skiff',
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    // Containers go on running while the daemon does not.
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: '',
+    ContainerdCommit: { ID: '' },
+    RuncCommit: { ID: '' },
+    InitCommit: { ID: '' },
+    SecurityOptions: [],
+    Warnings: [],
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
