@@ -68,64 +68,62 @@ export class FrameParser {
  */
 export function demultiplex(source: Readable, stdout: Writable, stderr: Writable): Promise<void> {
   const parser = new FrameParser();
-  return pump(
-    source,
-    (chunk) => {
-      let blocked: Writable | undefined;
+  return pump(source, [stdout, stderr], {
+    take: (chunk) => {
       for (const { kind, bytes } of parser.push(chunk)) {
         if (kind === 3) throw new CliError(`Error response from daemon: ${bytes.toString('utf8').trim()}`, 125);
-        const to = kind === 2 ? stderr : stdout;
-        if (!to.write(bytes)) blocked = to;
+        (kind === 2 ? stderr : stdout).write(bytes);
       }
-      return blocked;
     },
-    () => {
+    atEnd: () => {
       if (!parser.complete) throw new CliError('The daemon broke off in the middle of the output.', 125);
     },
-  );
+  });
 }
 
 /** Copy a stream as it is, until it ends, no faster than `stdout` takes it. */
 export function copy(source: Readable, stdout: Writable): Promise<void> {
-  return pump(
-    source,
-    (chunk) => (stdout.write(chunk) ? undefined : stdout),
-    () => {},
-  );
+  return pump(source, [stdout], { take: (chunk) => stdout.write(chunk), atEnd: () => {} });
 }
 
-/** `take` writes a chunk and returns the stream that has to drain before the next one, if any. */
-function pump(source: Readable, take: (chunk: Buffer) => Writable | undefined, atEnd: () => void): Promise<void> {
+interface Pump {
+  take(chunk: Buffer): void;
+  /** May refuse the end by throwing. */
+  atEnd(): void;
+}
+
+function pump(source: Readable, targets: Writable[], { take, atEnd }: Pump): Promise<void> {
   return new Promise((resolve, reject) => {
-    let done = false;
-    const finish = (action: () => void): void => {
-      if (done) return;
-      done = true;
+    const resume = (): void => {
+      if (targets.every((target) => !target.writableNeedDrain || target.destroyed)) source.resume();
+    };
+    for (const target of targets) target.on('drain', resume).on('close', resume);
+    const settle = (action: () => void): void => {
+      for (const target of targets) target.off('drain', resume).off('close', resume);
+      source.off('data', onData);
       try {
         action();
         resolve();
       } catch (error) {
-        reject(error);
-      }
-    };
-    source.on('data', (chunk: Buffer) => {
-      if (done) return;
-      try {
-        const blocked = take(chunk);
-        if (blocked === undefined || blocked.destroyed) return;
-        source.pause();
-        blocked.once('drain', () => source.resume());
-        blocked.once('close', () => source.resume());
-      } catch (error) {
-        done = true;
         source.destroy();
         reject(error);
       }
-    });
-    source.on('end', () => finish(atEnd));
-    source.on('close', () => finish(atEnd));
-    source.on('error', (error) =>
-      finish(() => {
+    };
+    const onData = (chunk: Buffer): void => {
+      try {
+        take(chunk);
+      } catch (error) {
+        settle(() => {
+          throw error;
+        });
+      }
+      if (targets.some((target) => target.writableNeedDrain && !target.destroyed)) source.pause();
+    };
+    source.on('data', onData);
+    source.once('end', () => settle(atEnd));
+    source.once('close', () => settle(atEnd));
+    source.once('error', (error) =>
+      settle(() => {
         throw error;
       }),
     );

@@ -17,6 +17,6 @@ export function topCommand({ client }: Context): SkiffCommand {
       const top = await client.json('GET', containerPath(container, '/top'), TopSchema, { query });
       if (json) return say(JSON.stringify(top));
       const lines = [top.Titles ?? [], ...(top.Processes ?? [])].map((cells) => cells.join('\t'));
-      await write(layOut(lines, { narrowest: 20 }));
+      await write(await layOut(lines, { narrowest: 20 }));
     });
 }

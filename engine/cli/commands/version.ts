@@ -20,14 +20,14 @@ export function versionCommand({ client }: Context): SkiffCommand {
     .examples('skiff version', "skiff version --format '{{.Server.Version}}'")
     .run(async (_operands, { format, json }: VersionOptions) => {
       const text = json || format;
-      if (!text) await write(clientText());
+      if (!text) await write(await clientText());
       const server = withReadableTimes(await client.json('GET', '/version', VersionSchema));
       if (text) say(formatDocument({ Client: clientVersion(), Server: server }, json || !format ? 'json' : format));
-      else await write(serverText(server));
+      else await write(await serverText(server));
     });
 }
 
-function clientText(): string {
+function clientText(): Promise<string> {
   const client = clientVersion();
   const lines = [
     'Client:',
@@ -39,7 +39,7 @@ function clientText(): string {
   return layOut(lines, { narrowest: 20, between: 1 });
 }
 
-function serverText(server: VersionDocument): string {
+function serverText(server: VersionDocument): Promise<string> {
   const platform = server.Platform?.Name ? ` ${server.Platform.Name}` : '';
   const lines = ['', `Server:${platform}`];
   for (const component of server.Components ?? []) {

@@ -40,7 +40,7 @@ export async function printListing({ rows, headers, table, raw, quiet, ...rest }
   }
   const lines = rows.map((row) => guarded('execute', () => template.execute(row, FUNCTIONS)));
   const header = guarded('execute', () => template.execute(headerRow(headers), HEADER_FUNCTIONS));
-  await write(layOut([header, ...lines].flatMap((line) => line.split('\n'))));
+  await write(await layOut([header, ...lines].flatMap((line) => line.split('\n'))));
 }
 
 function headerRow(headers: Record<string, string>): Fields {

@@ -1,5 +1,3 @@
-import stringWidth from 'string-width';
-
 /** Columns are at least this wide, spaces between them included. */
 const NARROWEST = 10;
 const BETWEEN = 3;
@@ -9,9 +7,11 @@ const BETWEEN = 3;
  * belongs to no column, so nothing trails it. Go, text/tabwriter with minwidth 10 and padding 3 unless
  * told otherwise, as docker uses it.
  */
-export function layOut(lines: string[], { narrowest = NARROWEST, between = BETWEEN } = {}): string {
+export async function layOut(lines: string[], { narrowest = NARROWEST, between = BETWEEN } = {}): Promise<string> {
   const rows = lines.map((line) => line.split('\t'));
-  const width = (cell: string): number => (/^[\x20-\x7e]*$/.test(cell) ? cell.length : stringWidth(cell));
+  const plain = /^[\x20-\x7e\t…]*$/;
+  // Loading the tables of wide characters takes longer than all the rest, and hardly any listing has one.
+  const width = lines.every((line) => plain.test(line)) ? lengthOf : (await import('string-width')).default;
   const padded = rows.map((cells) => cells.map((text) => ({ text, pad: 0 })));
   const columns = Math.max(0, ...rows.map((cells) => cells.length - 1));
   for (let column = 0; column < columns; column += 1) {
@@ -31,4 +31,8 @@ export function layOut(lines: string[], { narrowest = NARROWEST, between = BETWE
     close();
   }
   return padded.map((cells) => `${cells.map(({ text, pad }) => text + ' '.repeat(pad)).join('')}\n`).join('');
+}
+
+function lengthOf(cell: string): number {
+  return cell.length;
 }
