@@ -1,0 +1,86 @@
+/** A judging process as its parent sees it. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { builtFile, home } from './home.ts';
+import type { JudgeAnswer, JudgeRequest } from './judge.ts';
+
+/** A suite that is not over by then is the harness's fault: calls have limits of their own. Milliseconds. */
+const LONGEST_SUITE = 180_000;
+
+export class Judge implements AsyncDisposable {
+  #child: ChildProcess | null = null;
+  #ready: Promise<void> = Promise.resolve();
+  #asked = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Start the process if it does not run; loading vitest takes most of a second. */
+  warmUp(): Promise<void> {
+    if (this.#child !== null) return this.#ready;
+    const child = spawn(process.execPath, [builtFile('grade'), 'judge'], {
+      cwd: home,
+      // What vitest prints is not for whoever waits for a verdict; what it dies of is.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'test', NO_COLOR: '1', FORCE_COLOR: undefined },
+    });
+    this.#child = child;
+    this.#ready = new Promise((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        if (this.#child === child) this.#child = null;
+        reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`));
+      });
+    });
+    this.#ready.catch(() => {});
+    return this.#ready;
+  }
+
+  /** One suite at a time. @throws Error when the judging process fails, which says nothing about the learner. */
+  run(suite: string, module: string): Promise<JudgeAnswer> {
+    const result = this.#turn.then(() => this.#run(suite, module));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #run(suite: string, module: string): Promise<JudgeAnswer> {
+    await this.warmUp();
+    const child = this.#child!;
+    const request: JudgeRequest = { id: ++this.#asked, suite, module };
+    return await new Promise<JudgeAnswer>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        reject(new Error(`The suite was not over after ${LONGEST_SUITE / 1000} seconds.`));
+      }, LONGEST_SUITE);
+      const onMessage = (answer: JudgeAnswer) => {
+        if (answer.id === request.id) finish(() => resolve(answer));
+      };
+      const onExit = (code: number | null, signal: string | null) =>
+        finish(() => reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`)));
+      const finish = (then: () => void) => {
+        clearTimeout(timer);
+        child.off('message', onMessage);
+        child.off('exit', onExit);
+        then();
+      };
+      child.on('message', onMessage);
+      child.on('exit', onExit);
+      child.send(request);
+    });
+  }
+
+  /** Let the process be no reason for the caller's to stay. */
+  unref(): void {
+    this.#child?.unref();
+    this.#child?.channel?.unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    this.#child = null;
+    await new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.disconnect();
+    });
+  }
+}

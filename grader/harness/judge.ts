@@ -1,0 +1,100 @@
+/**
+ * The judging process: vitest, kept warm, running one suite at a time. No learner's code is ever loaded here; suites
+ * talk to subjects. It is told what to run over the channel of its parent, and says how each test ended.
+ */
+
+import path from 'node:path';
+import type { TestModule, TestSpecification, Vitest } from 'vitest/node';
+import { home } from './home.ts';
+
+export interface JudgeRequest {
+  id: number;
+  /** Absolute. */
+  suite: string;
+  /** The bundled module under test, absolute. */
+  module: string;
+}
+
+export interface JudgedTest {
+  title: string;
+  state: 'passed' | 'failed' | 'skipped' | 'pending';
+  errors: { name: string; message: string; expected?: string; actual?: string }[];
+  durationMs: number;
+}
+
+export interface JudgeAnswer {
+  id: number;
+  tests: JudgedTest[];
+  /** What went wrong outside of any test: a suite that does not load, a hook that throws. */
+  errors: string[];
+}
+
+const vitestOptions = {
+  root: home,
+  config: false,
+  watch: false,
+  dir: path.join(home, 'labs'),
+  include: ['**/*.test.ts'],
+  pool: 'threads',
+  isolate: false,
+  maxWorkers: 1,
+  fileParallelism: false,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  teardownTimeout: 5_000,
+  // Nothing but our own handler may print: the terminal is the command's.
+  reporters: [{}],
+} as const;
+
+/** Serve requests from the parent process until it goes. */
+export async function judge(): Promise<void> {
+  const { createVitest } = await import('vitest/node');
+  const vitest = await createVitest('test', { ...vitestOptions, include: [...vitestOptions.include], reporters: [{}] });
+  await vitest.standalone();
+  let turn = Promise.resolve();
+  process.on('message', (request: JudgeRequest) => {
+    turn = turn.then(async () => {
+      process.send!(await run(vitest, request));
+    });
+  });
+  process.once('disconnect', () => process.exit(0));
+  process.send!({ ready: true });
+}
+
+async function run(vitest: Vitest, { id, suite, module }: JudgeRequest): Promise<JudgeAnswer> {
+  const project = vitest.getRootProject();
+  project.provide('skiffModule', module);
+  // The suite may have been edited since the last run.
+  vitest.invalidateFile(suite);
+  const specification: TestSpecification = project.createSpecification(suite);
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification], false);
+  return {
+    id,
+    tests: testModules.flatMap(testsOf),
+    errors: [
+      ...testModules.flatMap((one) => [...one.errors(), ...[...one.children.allSuites()].flatMap((s) => s.errors())]),
+      ...(unhandledErrors as { message?: string }[]),
+    ].map((error) => String(error.message ?? error)),
+  };
+}
+
+function testsOf(module: TestModule): JudgedTest[] {
+  return Array.from(module.children.allTests(), (test) => {
+    const { state, errors = [] } = test.result();
+    return {
+      title: test.name,
+      state,
+      errors: errors.map(({ name, message, expected, actual }) => ({
+        name: String(name),
+        message: String(message),
+        expected: textOf(expected),
+        actual: textOf(actual),
+      })),
+      durationMs: test.diagnostic()?.duration ?? 0,
+    };
+  });
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : String(value).slice(0, 4_000);
+}
