@@ -15,7 +15,11 @@ export function waitForContainer(
   condition: WaitCondition,
   signal: AbortSignal,
 ): Promise<WaitResult | null> {
-  const result = () => ({ exitCode: container.record.exitCode, error: container.record.error });
+  const result = () => ({
+    exitCode: container.record.exitCode,
+    // That it is gone is what was asked for, and no failure.
+    error: condition === 'removed' ? '' : container.record.error,
+  });
   if (condition === 'not-running' && !container.running && !container.starting) return Promise.resolve(result());
   return new Promise((resolve) => {
     const finish = (value: WaitResult | null) => {
