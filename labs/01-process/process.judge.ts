@@ -4,11 +4,11 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
 import { eventually, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
-import { makeFifo, openSubject, type Subject, tell } from '../../grader/harness/suite.ts';
+import { makeFifo, openSubject, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
 
 /** Milliseconds that a report may take to come to its end. */
-export const DEADLINE = 3_000;
+export const DEADLINE = 1_500;
 
 let open: Subject | undefined;
 
@@ -108,9 +108,27 @@ export async function openSecret(): Promise<{ path: string; tell(secret: number)
   return { path: `${inside}/secret`, tell: (secret) => tell(fifo, `${secret}\n`) };
 }
 
-/** Have the plank wait. What comes of it may be known before the test asks. */
-export function waitFor(inner: number): Promise<unknown> {
+/**
+ * Have the plank wait for a child, and come back as soon as it really waits (or has answered already): whoever tells
+ * the child to end before that finds out nothing about waiting.
+ */
+export async function waitFor(inner: number): Promise<{ answer: Promise<unknown> }> {
   const answer = subject().call('wait', inner);
-  answer.catch(() => {});
-  return answer;
+  let answered = false;
+  const settle = () => {
+    answered = true;
+  };
+  answer.then(settle, settle);
+  await eventually(() => answered || isBlockedInWait() || null, 'The subject should block in wait4(2).');
+  return { answer };
+}
+
+/** Whether the subject's main thread is inside wait4. proc(5), /proc/PID/syscall. */
+export function isBlockedInWait(): boolean {
+  const wait4 = process.arch === 'arm64' ? '260' : '61';
+  try {
+    return readFileSync(`/proc/${subject().pid}/syscall`, 'utf8').split(' ')[0] === wait4;
+  } catch (error) {
+    return unsupported(`/proc/PID/syscall cannot be read here: ${(error as Error).message}`);
+  }
 }

@@ -1,0 +1,42 @@
+// killed by: task 2: the version 2 line has hierarchy 0 and no controllers
+/** What a process is a member of, read from /proc. namespaces(7), cgroups(7). */
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { CgroupMembership, Membership, NamespaceName } from '#contract/membership';
+
+export function parseNamespaceLink(link: string): { name: string; inode: number } {
+  const match = /^([a-z_]+):\[([0-9]+)\]$/.exec(link);
+  if (match === null) throw new Error(`Not a namespace link: "${link}"`);
+  return { name: match[1]!, inode: Number(match[2]) };
+}
+
+export function parseCgroupFile(text: string): CgroupMembership[] {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('0::'));
+  return lines.map((line) => {
+    const [hierarchy, controllers, ...path] = line.split(':');
+    return {
+      hierarchy: Number(hierarchy),
+      controllers: controllers ? controllers.split(',') : [],
+      path: path.join(':'),
+    };
+  });
+}
+
+export function membershipOf(pid: number, proc = '/proc'): Membership {
+  const directory = `${proc}/${pid}`;
+  try {
+    const namespaces: Membership['namespaces'] = {};
+    for (const entry of readdirSync(`${directory}/ns`)) {
+      if (entry.endsWith('_for_children')) continue;
+      namespaces[entry as NamespaceName] = parseNamespaceLink(readlinkSync(`${directory}/ns/${entry}`)).inode;
+    }
+    return { namespaces, cgroups: parseCgroupFile(readFileSync(`${directory}/cgroup`, 'utf8')) };
+  } catch (error) {
+    throw new Error(`Cannot tell what process ${pid} is a member of; does it exist?`, { cause: error });
+  }
+}
+
+export function separatedBy(a: Membership, b: Membership): NamespaceName[] {
+  const names = new Set([...Object.keys(a.namespaces), ...Object.keys(b.namespaces)]) as Set<NamespaceName>;
+  return [...names].filter((name) => a.namespaces[name] !== b.namespaces[name]).sort();
+}
