@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { mount, umount } from '#kernel/mounts';
 import { type Digest, digestOf, hexOf } from './digest.ts';
 import { type ImageConfig, type Manifest, MEDIA_TYPE, REF_NAME } from './documents.ts';
 import { Images } from './images.ts';
-import { expectValid, rawTar, run, scratchDirectory, startProgram } from './test-support.ts';
+import { Snapshots } from './snapshots.ts';
+import { expectValid, isRoot, rawTar, run, scratchDirectory, startProgram } from './test-support.ts';
 
 /** An image of one small layer; `name` makes it different from others. */
 async function addImage(images: Images, name: string, reference?: string, layerName = name) {
@@ -260,6 +262,51 @@ describe('an image that is damaged', () => {
     });
     expect(await images.list()).toHaveLength(1);
   });
+});
+
+test.skipIf(!isRoot)(
+  'a full disk is a sentence with the way out, and leaves nothing half made (needs root)',
+  async () => {
+    const directory = scratchDirectory();
+    mount({ source: 'tmpfs', target: directory, type: 'tmpfs', data: 'size=3m' });
+    onTestFinished(() => umount(directory));
+    const images = await Images.open(directory);
+    // Packing: the disk is smaller than the programs. Unpacking: it takes the blob, but not the files as well.
+    await expect(images.ensureHostbox({ variant: 'coreutils' })).rejects.toMatchObject({
+      code: 'ENOSPC',
+      message: expect.stringMatching(/no space left on the disk of .*--root/),
+    });
+    expect(blobs(directory)).toEqual([]);
+    const layer = await images.store.put(rawTar({ name: 'a', content: Buffer.alloc(2_000_000) }));
+    const snapshots = await Snapshots.open(join(directory, 'snapshots'));
+    await expect(snapshots.prepare(layer.digest, images.store, layer.digest)).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(readdirSync(join(directory, 'oci/scratch'))).toEqual([]);
+    expect(readdirSync(join(directory, 'snapshots'))).toEqual(['scratch']);
+    expect(readdirSync(join(directory, 'snapshots/scratch'))).toEqual([]);
+  },
+);
+
+test('a layer that an image has twice is one lowerdir, the topmost', async () => {
+  const images = await Images.open(scratchDirectory());
+  const [a, b] = [await images.store.put(rawTar({ name: 'a' })), await images.store.put(rawTar({ name: 'b' }))];
+  const layers = [a, b, a];
+  const config = await images.store.put(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
+    }),
+  );
+  const manifest = await images.store.put(
+    JSON.stringify({
+      schemaVersion: 2,
+      config: { mediaType: MEDIA_TYPE.config, ...config },
+      layers: layers.map((layer) => ({ mediaType: MEDIA_TYPE.layer, ...layer })),
+    }),
+  );
+  const image = await images.add({ mediaType: MEDIA_TYPE.manifest, ...manifest }, 'twice');
+  expect(image.lower.map((path) => path.slice(-64))).toEqual([hexOf(a.digest), hexOf(b.digest)]);
+  expect(await images.prepare(image)).toEqual(image.lower);
 });
 
 test('a tag with a digest is refused', async () => {

@@ -3,18 +3,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, shortId } from './digest.ts';
-import { type Descriptor, ImageConfig, Manifest, MEDIA_TYPE, parseDocument } from './documents.ts';
+import type { Descriptor, ImageConfig } from './documents.ts';
 import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
-import { AmbiguousImage, ImageConflict, ImageNotFound, InvalidImage } from './image-errors.ts';
-import {
-  entriesVersion,
-  entryOf,
-  type IndexEntry,
-  putEntry,
-  readEntries,
-  removeEntry,
-  syncIndex,
-} from './index-entries.ts';
+import { type ImageContent, readContent } from './image-content.ts';
+import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
+import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
 import {
   familiarName,
   familiarReference,
@@ -44,9 +37,6 @@ export interface ImageRecord {
   lower: string[];
 }
 
-/** What never changes about an image. */
-type Content = Omit<ImageRecord, 'repoTags' | 'repoDigests'> & { layers: Digest[]; descriptor: Descriptor };
-
 export interface Removed {
   /** Names taken away, as in `repoTags` or `repoDigests`. */
   untagged: string[];
@@ -59,8 +49,8 @@ const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 export class Images {
   readonly store: Store;
   readonly #snapshots: Snapshots;
-  readonly #contents = new Map<Digest, Promise<Content>>();
-  #listed: { version: string; images: ImageRecord[] } | undefined;
+  readonly #index: IndexCache;
+  readonly #contents = new Map<Digest, Promise<ImageContent>>();
   #hostbox: Promise<ImageRecord> | undefined;
   /** Removing must not look for what is unused while another call is naming it. */
   #changes: Promise<unknown> = Promise.resolve();
@@ -68,6 +58,7 @@ export class Images {
   private constructor(store: Store, snapshots: Snapshots) {
     this.store = store;
     this.#snapshots = snapshots;
+    this.#index = new IndexCache(store);
   }
 
   /**
@@ -83,18 +74,13 @@ export class Images {
 
   /** Newest first. An image with damaged or missing documents is left out; `find` tells what is wrong with it. */
   async list(): Promise<ImageRecord[]> {
-    const version = await entriesVersion(this.store);
-    if (version !== undefined && this.#listed?.version === version) return [...this.#listed.images];
-    const entries = await readEntries(this.store);
-    const manifests = new Set(entries.map((entry) => entry.descriptor.digest));
+    const view = await this.#index.view();
     const records = await Promise.all(
-      [...manifests].map((digest) => this.#record(digest, entries).catch(() => undefined)),
+      [...view.namesOf.keys()].map((manifest) => this.#record(manifest, view).catch(() => undefined)),
     );
-    const images = records
+    return records
       .filter((record) => record !== undefined)
       .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1));
-    this.#listed = version === undefined ? undefined : { version, images };
-    return [...images];
   }
 
   /**
@@ -152,7 +138,7 @@ export class Images {
       await Promise.all(layers.map((layer) => this.store.stat(layer)));
       await putEntry(this.store, { descriptor: bare });
       if (reference !== undefined) await putEntry(this.store, { descriptor: bare, reference: completeName(reference) });
-      return this.#find(digest);
+      return this.#record(digest, await this.#index.view());
     });
   }
 
@@ -221,66 +207,36 @@ export class Images {
       if (error instanceof InvalidReference && ID_PREFIX.test(reference)) return undefined;
       throw error;
     }
-    const images = await this.list();
-    const name = familiarReference(parsed);
-    const image = images.find(({ repoTags, repoDigests }) => repoTags.includes(name) || repoDigests.includes(name));
-    if (image) return image;
-    if (parsed.digest)
-      return images.find((each) => each.manifest === parsed.digest && hasName(each, familiarName(parsed)));
-    // Not in the list, but there: something is wrong with it, and that is what the caller should hear.
-    const entry = await entryOf(this.store, formatReference(parsed));
-    return entry && this.#find(entry.descriptor.digest);
+    const view = await this.#index.view();
+    const manifest = view.manifestOf.get(formatReference(parsed));
+    if (manifest) return this.#record(manifest, view);
+    // Also by its own digest, under any of its names.
+    const names = (parsed.digest && view.namesOf.get(parsed.digest)) ?? [];
+    const known = names.some((name) => familiarName(parseReference(name)) === familiarName(parsed));
+    return known && parsed.digest ? this.#record(parsed.digest, view) : undefined;
   }
 
-  async #find(manifest: Digest): Promise<ImageRecord> {
-    return this.#record(manifest, await readEntries(this.store));
-  }
-
-  async #record(manifest: Digest, entries: IndexEntry[]): Promise<ImageRecord> {
+  async #record(manifest: Digest, { namesOf }: IndexView): Promise<ImageRecord> {
     const { layers: _, descriptor: __, ...content } = await this.#content(manifest);
-    const references = entries.flatMap(({ descriptor, reference }) =>
-      descriptor.digest === manifest && reference ? [parseReference(reference)] : [],
-    );
-    const names = (some: typeof references) => some.map(familiarReference).sort();
+    const references = (namesOf.get(manifest) ?? []).map(parseReference);
+    const familiar = (some: typeof references) => some.map(familiarReference).sort();
     return {
       ...content,
-      repoTags: names(references.filter((reference) => !reference.digest)),
-      repoDigests: names(references.filter((reference) => reference.digest)),
+      repoTags: familiar(references.filter((reference) => !reference.digest)),
+      repoDigests: familiar(references.filter((reference) => reference.digest)),
+      lower: lowerdirs(content.config.rootfs.diff_ids.map((diffId) => this.#snapshots.path(diffId))),
     };
   }
 
   /** Read, verified and validated once in the life of this object: what has a digest does not change. */
-  #content(manifest: Digest): Promise<Content> {
+  #content(manifest: Digest): Promise<ImageContent> {
     let content = this.#contents.get(manifest);
     if (!content) {
-      content = this.#readContent(manifest);
+      content = readContent(this.store, manifest);
       this.#contents.set(manifest, content);
       content.catch(() => this.#contents.delete(manifest));
     }
     return content;
-  }
-
-  async #readContent(digest: Digest): Promise<Content> {
-    const bytes = await this.store.read(digest);
-    const manifest = parseDocument(Manifest, bytes, `manifest ${digest}`);
-    const id = manifest.config.digest;
-    const config = parseDocument(ImageConfig, await this.store.read(id), `image configuration ${id}`);
-    const diffIds = config.rootfs.diff_ids;
-    if (diffIds.length !== manifest.layers.length) {
-      throw new InvalidImage(
-        `image ${id} has ${manifest.layers.length} layers but names ${diffIds.length}; pull or build it again`,
-      );
-    }
-    return {
-      id,
-      manifest: digest,
-      created: config.created ?? '1970-01-01T00:00:00Z',
-      size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-      config,
-      lower: diffIds.map((diffId) => this.#snapshots.path(diffId)).reverse(),
-      layers: manifest.layers.map((layer) => layer.digest),
-      descriptor: { mediaType: manifest.mediaType ?? MEDIA_TYPE.manifest, digest, size: bytes.length },
-    };
   }
 
   #change<T>(change: () => Promise<T>): Promise<T> {
@@ -304,6 +260,10 @@ function displayName(reference: string): string {
   }
 }
 
-function hasName(image: ImageRecord, name: string): boolean {
-  return image.repoTags.some((tag) => familiarName(parseReference(tag)) === name);
+/**
+ * Topmost first. The kernel refuses a directory that stands twice; the lower one of two equal layers has nothing that
+ * the upper one does not bring again.
+ */
+function lowerdirs(paths: string[]): string[] {
+  return [...new Set(paths.reverse())];
 }

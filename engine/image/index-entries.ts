@@ -7,6 +7,7 @@
  * so the last one to write it has it right; `syncIndex` at start covers a writer that was killed in between.
  */
 
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestOf, hexOf } from './digest.ts';
@@ -34,26 +35,53 @@ export async function removeEntry(store: Store, entry: { reference: string } | {
   await syncIndex(store);
 }
 
-/** The entry of one name, in its complete form. */
-export async function entryOf(store: Store, reference: string): Promise<IndexEntry | undefined> {
-  return readEntry(entryPath(store, { reference }));
-}
-
 /** All entries, sorted by file name. */
 export async function readEntries(store: Store): Promise<IndexEntry[]> {
   const names = await readdir(directory(store)).catch(whenMissing([]));
-  const entries = await Promise.all(names.sort().map((name) => readEntry(join(directory(store), name))));
-  return entries.filter((entry) => entry !== undefined);
+  // Thousands of tiny files: a thread for each would cost ten times the reading.
+  return names.sort().flatMap((name) => readEntry(join(directory(store), name)) ?? []);
 }
 
-/**
- * Changes whenever an entry does, also by the hand of another process. Undefined while the last change is so recent
- * (ms) that another one might still get the same time stamp.
- */
-export async function entriesVersion(store: Store): Promise<string | undefined> {
-  const info = await stat(directory(store), { bigint: true }).catch(whenMissing(undefined));
-  if (!info) return 'none';
-  return Date.now() - Number(info.mtimeMs) > 50 ? `${info.mtimeNs}` : undefined;
+/** The same entries, looked at from both ends. Names are in their complete form. */
+export interface IndexView {
+  manifestOf: Map<string, Digest>;
+  /** Every manifest is a key, also without names. */
+  namesOf: Map<Digest, string[]>;
+}
+
+/** Keeps the entries in memory for as long as nobody changes them, be it another process. */
+export class IndexCache {
+  readonly #store: Store;
+  #kept: { version: bigint; view: IndexView } | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async view(): Promise<IndexView> {
+    const info = await stat(directory(this.#store), { bigint: true }).catch(whenMissing(undefined));
+    if (info && this.#kept?.version === info.mtimeNs) return this.#kept.view;
+    const view = viewOf(await readEntries(this.#store));
+    // The clock of a file system ticks in milliseconds: a change right after this one could get the same time.
+    const settled = info && Date.now() - Number(info.mtimeMs) > CLOCK_TICK_MAX;
+    this.#kept = settled ? { version: info.mtimeNs, view } : undefined;
+    return view;
+  }
+}
+
+/** Milliseconds; the coarsest common kernel clock, CONFIG_HZ=100, with room to spare. */
+const CLOCK_TICK_MAX = 50;
+
+function viewOf(entries: IndexEntry[]): IndexView {
+  const view: IndexView = { manifestOf: new Map(), namesOf: new Map() };
+  for (const { descriptor, reference } of entries) {
+    const names = view.namesOf.get(descriptor.digest) ?? [];
+    view.namesOf.set(descriptor.digest, names);
+    if (reference === undefined) continue;
+    names.push(reference);
+    view.manifestOf.set(reference, descriptor.digest);
+  }
+  return view;
 }
 
 /** Make index.json the sum of the entries. */
@@ -74,9 +102,13 @@ function indexOf(entries: IndexEntry[]): string {
   return `${JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests }, null, 2)}\n`;
 }
 
-async function readEntry(path: string): Promise<IndexEntry | undefined> {
-  const bytes = await readFile(path).catch(whenMissing(undefined));
-  if (!bytes) return undefined;
+function readEntry(path: string): IndexEntry | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    return whenMissing(undefined)(error as NodeJS.ErrnoException);
+  }
   const descriptor = parseDocument(Descriptor, bytes, path);
   const reference = descriptor.annotations?.[REF_NAME];
   return { descriptor, ...(reference !== undefined && { reference }) };

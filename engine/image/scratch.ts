@@ -7,6 +7,27 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The disk that the state is on cannot take more. */
+export class DiskFull extends Error {
+  /** As in errno(3): `ENOSPC`, or `EDQUOT` where a quota is used up. */
+  readonly code: string;
+  override readonly name = 'DiskFull';
+
+  constructor(code: string, directory: string, cause: Error) {
+    super(
+      `no space left on the disk of ${directory}: remove images or other files there, or keep the state elsewhere (--root)`,
+      { cause },
+    );
+    this.code = code;
+  }
+}
+
+/** `error`, said in a sentence when it is about a full disk. The system's own text does not even name the file. */
+export function explainFullDisk(error: unknown, directory: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? new DiskFull(code, directory, error as Error) : error;
+}
+
 const NAME = /^(\d+)-(\d+)-[0-9a-f]{16}$/;
 
 /** A path in `directory` that nothing has yet. */

@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream';
 import { compressionOf, decompress } from './compression.ts';
 import { type Digest, DigestStream, hexOf } from './digest.ts';
 import { applyLayer } from './layer.ts';
-import { scratchPath, sweepScratch } from './scratch.ts';
+import { explainFullDisk, scratchPath, sweepScratch } from './scratch.ts';
 import { BlobCorrupt, type Store } from './store.ts';
 
 export class Snapshots {
@@ -79,7 +79,7 @@ export class Snapshots {
       return await publish(scratch, this.path(diffId));
     } catch (error) {
       await rm(scratch, { recursive: true, force: true });
-      throw error;
+      throw explainFullDisk(error, this.#directory);
     }
   }
 }

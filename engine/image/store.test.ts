@@ -86,6 +86,24 @@ test('a document that was changed on disk is not read', async () => {
   await expect(store.read(digest)).rejects.toThrow(/is damaged/);
 });
 
+test('storing a damaged blob again heals it', async () => {
+  const store = await Store.open(scratchDirectory());
+  const { digest } = await store.put('{"a":1}');
+  writeFileSync(store.path(digest), '{"a":2}');
+  await store.put('{"a":1}');
+  expect(`${await store.read(digest)}`).toBe('{"a":1}');
+});
+
+test('a source that has failed before it is asked for anything fails the blob, not the process', async () => {
+  const directory = scratchDirectory();
+  const store = await Store.open(directory);
+  const source = new Readable({ read() {} });
+  const stored = store.put(source);
+  source.destroy(new Error('client gone'));
+  await expect(stored).rejects.toThrow('client gone');
+  expect(scratch(directory)).toEqual([]);
+});
+
 test('a document larger than any may be is not read into memory', async () => {
   const store = await Store.open(scratchDirectory());
   const { digest } = await store.put('x');

@@ -10,12 +10,12 @@
  */
 
 import { createReadStream, type ReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { type Digest, DigestStream, digestOf, hexOf } from './digest.ts';
 import { DOCUMENT_SIZE_MAX, Layout, parseDocument } from './documents.ts';
-import { scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
+import { explainFullDisk, scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
 
 export interface Blob {
   digest: Digest;
@@ -74,34 +74,36 @@ export class Store {
   }
 
   /**
-   * Store all of `content`. A blob that is there already is kept, and counts as new for garbage collection.
+   * Store all of `content`. A blob that is there already is replaced by its own bytes, which heals a damaged one.
    * @param expected what the content must be: nothing is stored when it is not.
-   * @throws BlobCorrupt, or the error of `content` or of the disk.
+   * @throws BlobCorrupt, DiskFull, or the error of `content` or of the disk.
    */
   async put(content: Readable | Uint8Array | string, expected: Partial<Blob> = {}): Promise<Blob> {
     const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
-    const scratch = scratchPath(this.#scratch);
     const hashed = new DigestStream();
+    // Before anything is awaited: the source may fail at any moment. Its error is met where `hashed` is read.
+    pipeline(source, hashed, () => {});
+    const scratch = scratchPath(this.#scratch);
     try {
       const file = await open(scratch, 'wx', 0o644);
       try {
-        source.once('error', (error) => hashed.destroy(error));
-        for await (const chunk of source.pipe(hashed)) {
+        for await (const chunk of hashed) {
           await writeAll(file, chunk as Buffer);
           if (expected.size !== undefined && hashed.size > expected.size) break;
         }
+        const blob = { digest: hashed.digest(), size: hashed.size };
+        checkBlob(blob, expected);
         await file.sync();
+        await rename(scratch, this.path(blob.digest));
+        syncDirectory(this.#blobs);
+        return blob;
       } finally {
-        source.destroy();
         await file.close();
       }
-      const blob = { digest: hashed.digest(), size: hashed.size };
-      checkBlob(blob, expected);
-      await this.#publish(scratch, this.path(blob.digest));
-      return blob;
     } catch (error) {
+      hashed.destroy();
       await rm(scratch, { force: true });
-      throw error;
+      throw explainFullDisk(error, this.directory);
     }
   }
 
@@ -144,24 +146,8 @@ export class Store {
       syncDirectory(dirname(path));
     } catch (error) {
       await rm(scratch, { force: true });
-      throw error;
+      throw explainFullDisk(error, this.directory);
     }
-  }
-
-  async #publish(scratch: string, path: string): Promise<void> {
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    ) {
-      const now = new Date();
-      await utimes(path, now, now);
-      await rm(scratch);
-      return;
-    }
-    await rename(scratch, path);
-    syncDirectory(dirname(path));
   }
 }
 

@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Ajv } from 'ajv';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
+
+// Every stored blob is an fsync, which a disk that others keep busy can take a second for.
+vi.setConfig({ testTimeout: 60_000 });
 
 export const isRoot = process.geteuid?.() === 0;
 
