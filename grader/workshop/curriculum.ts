@@ -1,6 +1,6 @@
 /** The whole course, also the labs that are still to be written, so that the map shows where the way leads. */
 
-export type Lane = 'pure' | 'rootless' | 'kernel';
+import type { Lane } from '../lab.ts';
 
 export interface PlannedLab {
   number: number;

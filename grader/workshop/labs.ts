@@ -3,16 +3,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { type Lab, readLab } from '../lab.ts';
+import { type LabFolder, learnerFile, readLabs } from '../lab.ts';
 import { plannedLabs } from './curriculum.ts';
 import { home } from './home.ts';
 import { nearest } from './nearest.ts';
 import { type Progress, readProgress } from './progress.ts';
 import { Advice } from './terminal.ts';
 
-export interface CourseLab extends Lab {
-  /** `labs/NN-id`, absolute, like all paths here. */
-  folder: string;
+/** All paths are absolute. */
+export interface CourseLab extends LabFolder {
   /** The learner's module. */
   file: string;
   chapter: string;
@@ -25,26 +24,16 @@ const packageSchema = z.object({
   imports: z.record(z.string(), z.union([z.string(), z.record(z.string(), z.string())])),
 });
 
-/** In the course's order. A folder whose lab.json is not valid is an error that names it. */
+/** In the course's order. @throws Error that names a lab.json that is not valid. */
 export function existingLabs(): CourseLab[] {
-  const labsFolder = path.join(home, 'labs');
-  const folders = fs.existsSync(labsFolder) ? fs.readdirSync(labsFolder).sort() : [];
   const planks = readPlanks();
-  return folders
-    .filter((name) => fs.existsSync(path.join(labsFolder, name, 'lab.json')))
-    .map((name) => {
-      const folder = path.join(labsFolder, name);
-      const lab = readLab(folder);
-      return {
-        ...lab,
-        folder,
-        file: path.join(folder, `${lab.module}.ts`),
-        chapter: path.join(folder, 'README.md'),
-        solution: path.join(home, 'solutions', name, `${lab.module}.ts`),
-        engine: planks.get(lab.id) ?? path.join(home, 'engine/runtime', `${lab.module}.ts`),
-      };
-    })
-    .sort((a, b) => a.number - b.number);
+  return readLabs(home).map((lab) => ({
+    ...lab,
+    file: path.join(home, learnerFile(lab)),
+    chapter: path.join(lab.folder, 'README.md'),
+    solution: path.join(home, 'solutions', path.basename(lab.folder), `${lab.module}.ts`),
+    engine: planks.get(lab.id) ?? path.join(home, 'engine/runtime', `${lab.module}.ts`),
+  }));
 }
 
 /** Lab id → the engine's own module, as package.json "imports" has it. */

@@ -12,7 +12,7 @@ export interface LabProgress {
   passed?: string;
   /** Of the last check. */
   points?: { reached: number; of: number };
-  /** The highest hint seen, 1…3, by task id. */
+  /** The highest hint seen by task id: 0 for the one from what the check saw, 1…3 for the lab's own. */
   hints: Map<number, number>;
   /** The day the solution was asked for before the lab had passed. */
   gaveUp?: string;
@@ -110,7 +110,7 @@ function understand(progress: Progress, line: string): boolean {
       return true;
     }
     case 'hint':
-      if (!/^\d+$/.test(first) || !/^[1-3]$/.test(second)) return false;
+      if (!/^\d+$/.test(first) || !/^[0-3]$/.test(second)) return false;
       progressOf(progress, lab).hints.set(Number(first), Number(second));
       return true;
     default:

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import type { Lane } from '../curriculum.ts';
+import type { Lane } from '../../lab.ts';
 import { home } from '../home.ts';
 import { probeCgroups } from './cgroup-probe.ts';
 import type { Finding, KernelAnswer } from './finding.ts';

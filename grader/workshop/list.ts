@@ -1,0 +1,60 @@
+/** `workshop list` and `workshop progress`. */
+
+import { shortPath } from './home.ts';
+import { type MapEntry, mapText, readMap } from './map.ts';
+import { nextStep } from './next-step.ts';
+import { progressFile, readProgress } from './progress.ts';
+import { paint, say } from './terminal.ts';
+
+export function list(options: { json?: boolean }): void {
+  const map = readMap();
+  if (options.json) {
+    say(JSON.stringify({ labs: map.map(entryJson), next: nextStep(map) }, null, 2));
+    return;
+  }
+  sayMap(map);
+}
+
+/** @param rows of the screen that the map may fill. */
+export function sayMap(map: MapEntry[], rows = Number.POSITIVE_INFINITY): void {
+  const { sentence, command } = nextStep(map);
+  const full = mapText(map);
+  say(full.split('\n').length <= rows ? full : mapText(map, { short: true }));
+  say(`\n${sentence.replace(/[.!?]?$/, (end) => end || '.')}\n  ${paint.cyan(command)}`);
+}
+
+function entryJson({ lab, state, current, exists, points, maxPoints, locked }: MapEntry) {
+  const { number, id, title, part, lane } = lab;
+  const file = exists === undefined ? null : shortPath(exists.file);
+  return { number, id, title, part, lane, state, current, points, maxPoints, locked, file };
+}
+
+export function progressReport(options: { json?: boolean }): void {
+  const map = readMap().filter(({ exists }) => exists !== undefined);
+  const { labs } = readProgress();
+  if (options.json) {
+    const facts = map.map((entry) => {
+      const known = labs.get(entry.lab.id);
+      return {
+        ...entryJson(entry),
+        passed: known?.passed ?? null,
+        gaveUp: known?.gaveUp ?? null,
+        hints: Object.fromEntries(known?.hints ?? []),
+      };
+    });
+    say(JSON.stringify({ file: shortPath(progressFile), labs: facts }, null, 2));
+    return;
+  }
+  for (const { lab, points, maxPoints, state } of map) {
+    const known = labs.get(lab.id);
+    const notes = [
+      ...(known?.passed === undefined ? [] : [`passed ${known.passed}`]),
+      ...(known?.hints.size ? [`${[...known.hints.values()].reduce((sum, level) => sum + level, 0)} hints`] : []),
+      ...(known?.gaveUp === undefined ? [] : [`gave up ${known.gaveUp}`]),
+    ];
+    say(
+      `${lab.id.padEnd(22)} ${`${points}/${maxPoints}`.padEnd(8)} ${state.padEnd(8)} ${paint.dim(notes.join(', '))}`.trimEnd(),
+    );
+  }
+  say(paint.dim(`\nKept in ${shortPath(progressFile)}, plain text.`));
+}

@@ -1,0 +1,137 @@
+/** The map of labs: what there is, what this host unlocks, where the learner is. */
+
+import stringWidth from 'string-width';
+import { type Lane, maxPoints } from '../lab.ts';
+import { hasPassed } from './check/check-lab.ts';
+import { lastCheck } from './check/last-check.ts';
+import { twoDigits } from './check/report-text.ts';
+import { type PlannedLab, parts, plannedLabs } from './curriculum.ts';
+import { hostLanes } from './host.ts';
+import { type CourseLab, currentLab, existingLabs } from './labs.ts';
+import { type Progress, readProgress } from './progress.ts';
+import { columns, paint } from './terminal.ts';
+
+export type LabState = 'passed' | 'failing' | 'begun' | 'open' | 'locked' | 'planned';
+
+export interface MapEntry {
+  lab: PlannedLab;
+  state: LabState;
+  current: boolean;
+  /** Undefined for a lab that is still to come. */
+  exists?: CourseLab;
+  points: number;
+  maxPoints: number;
+  /** Why this host cannot run it. */
+  locked: string | null;
+}
+
+export function readMap(): MapEntry[] {
+  const labs = existingLabs();
+  const progress = readProgress();
+  const lanes = hostLanes();
+  const current = labs.length === 0 ? undefined : currentLab(progress).id;
+  const planned = plannedLabs.filter((lab) => !labs.some(({ id }) => id === lab.id));
+  return [...labs, ...planned]
+    .sort((a, b) => a.number - b.number)
+    .map((lab) =>
+      entryOf(
+        lab,
+        labs.find(({ id }) => id === lab.id),
+        progress,
+        lanes,
+        current,
+      ),
+    );
+}
+
+function entryOf(
+  lab: PlannedLab,
+  exists: CourseLab | undefined,
+  progress: Progress,
+  lanes: Record<Lane, string | null>,
+  current: string | undefined,
+): MapEntry {
+  const facts = progress.labs.get(lab.id);
+  const locked = lanes[lab.lane];
+  const state =
+    exists === undefined
+      ? 'planned'
+      : stateOf(
+          exists,
+          facts?.passed !== undefined,
+          facts?.points !== undefined || progress.current === lab.id,
+          locked,
+        );
+  return {
+    lab,
+    state,
+    current: lab.id === current,
+    ...(exists === undefined ? {} : { exists }),
+    points: facts?.points?.reached ?? 0,
+    maxPoints: exists === undefined ? 0 : maxPoints(exists),
+    locked,
+  };
+}
+
+function stateOf(lab: CourseLab, passed: boolean, begun: boolean, locked: string | null): LabState {
+  const last = lastCheck(lab);
+  if (passed) return last !== undefined && !hasPassed(last.report) ? 'failing' : 'passed';
+  if (locked !== null) return 'locked';
+  return begun ? 'begun' : 'open';
+}
+
+const MARKS: Record<LabState, string> = {
+  passed: paint.green('✔'),
+  failing: paint.red('✘'),
+  begun: paint.yellow('◐'),
+  open: '○',
+  locked: paint.dim('⊘'),
+  planned: paint.dim('·'),
+};
+
+/** @param options.short one line for the labs of a part that are still to come, where the screen is small. */
+export function mapText(map: MapEntry[], { short = false } = {}): string {
+  const written = map.filter(({ exists }) => exists !== undefined);
+  const passed = written.filter(({ state }) => state === 'passed').length;
+  const points = map.reduce((sum, entry) => sum + entry.points, 0);
+  const lines = [
+    paint.bold('Build your own container engine'),
+    paint.dim(
+      `${passed} of ${written.length} labs passed, ${points} points; ${map.length - written.length} more labs to come`,
+    ),
+  ];
+  for (const [part, title] of parts.entries()) {
+    lines.push('', `${paint.bold(`Part ${part}`)}  ${title}`);
+    const entries = map.filter(({ lab }) => lab.part === part);
+    const planned = entries.filter(({ state }) => state === 'planned');
+    lines.push(...(short ? entries.filter((entry) => !planned.includes(entry)) : entries).map(entryLine));
+    if (short && planned.length > 0) {
+      lines.push(paint.dim(`  ${MARKS.planned} to come: ${planned.map(({ lab }) => lab.id).join(', ')}`));
+    }
+  }
+  return lines.join('\n');
+}
+
+function entryLine({ lab, state, current, exists, points, maxPoints: most, locked }: MapEntry): string {
+  const pointer = current ? paint.cyan('▶') : ' ';
+  const names = `${twoDigits(lab.number)} ${pad(lab.id, 20)} ${pad(lab.title, titleWidth())}`;
+  if (state === 'planned') return paint.dim(`  ${MARKS.planned} ${names} to come`);
+  const score = state === 'open' || state === 'locked' ? `${exists?.minutes} min` : `${points}/${most}`;
+  const note =
+    state === 'locked'
+      ? paint.dim(` locked: ${locked}`)
+      : state === 'failing'
+        ? paint.red(' passed once, fails now')
+        : '';
+  return `${pointer} ${MARKS[state]} ${current ? paint.bold(names) : names} ${pad(score, 7)} ${paint.dim(lab.lane)}${note}`;
+}
+
+/** What the other columns leave of the line. */
+function titleWidth(): number {
+  return Math.max(12, Math.min(36, columns() - 46));
+}
+
+function pad(text: string, width: number): string {
+  const fits = stringWidth(text) <= width ? text : `${text.slice(0, width - 1)}…`;
+  return fits + ' '.repeat(Math.max(0, width - stringWidth(fits)));
+}
