@@ -93,6 +93,7 @@ export class Channel {
     }
     this.#socket = socket;
     this.#server.close();
+    socket.write('{"load":true}\n');
     const lines = new LineReader();
     socket.on('error', () => {});
     socket.on('data', (chunk) => {

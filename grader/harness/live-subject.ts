@@ -1,10 +1,9 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
 import { Channel } from './channel.ts';
-import { rootfsTemplate } from './rootfs.ts';
-import { type Sandbox, startSandbox } from './sandbox.ts';
+import { currentSession } from './current-session.ts';
+import { type Ending, Sandbox, type SubjectUser, startContainer } from './sandbox.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
 import type { Subject } from './suite.ts';
 
@@ -14,7 +13,7 @@ const O_DIRECTORY = fs.constants.O_DIRECTORY;
 const PATIENCE_TO_LOAD = 10_000;
 
 interface Options {
-  uid: 'root' | 'nobody';
+  uid: SubjectUser;
   /** Milliseconds. */
   patience: number;
 }
@@ -22,8 +21,6 @@ interface Options {
 interface Run {
   sandbox: Sandbox;
   channel: Channel;
-  /** The judge's directory: the channel, the module, and the work directories. */
-  directory: string;
 }
 
 /** Modules that cannot be loaded: asking again would only take as long again. */
@@ -32,6 +29,7 @@ const broken = new Map<string, Error>();
 export class LiveSubject implements Subject {
   readonly #module: string;
   readonly #options: Options;
+  readonly #descriptors: number[] = [];
   #run: Run;
 
   private constructor(module: string, options: Options, run: Run) {
@@ -63,17 +61,18 @@ export class LiveSubject implements Subject {
   }
 
   async workDir(): Promise<{ inside: string; outside: string }> {
-    const outside = fs.mkdtempSync(path.join(this.#run.directory, 'work', 'd'));
+    const { sandbox } = this.#run;
+    const outside = fs.mkdtempSync(path.join(sandbox.outside, 'work', 'd'));
     fs.chmodSync(outside, 0o755);
-    return { outside, inside: path.join(this.#run.sandbox.judgeInside, 'work', path.basename(outside)) };
+    return { outside, inside: path.join(sandbox.inside, 'work', path.basename(outside)) };
   }
 
   get rootfs(): string {
-    return this.#run.sandbox.rootfs;
+    return path.join(this.#run.sandbox.inside, 'rootfs');
   }
 
   get scratch(): string {
-    return this.#run.sandbox.scratch;
+    return path.join(this.#run.sandbox.inside, 'scratch');
   }
 
   get pid(): number {
@@ -81,10 +80,14 @@ export class LiveSubject implements Subject {
   }
 
   outsidePath(inside: string): string {
+    const { sandbox } = this.#run;
+    const below = path.posix.normalize(inside);
+    if (below === sandbox.inside || below.startsWith(`${sandbox.inside}/`))
+      return path.join(sandbox.outside, below.slice(sandbox.inside.length));
     const root = open(`/proc/${this.pid}/root`, O_PATH | O_DIRECTORY);
     try {
       const fd = openat2(root, inside, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-      descriptors.push(fd);
+      this.#descriptors.push(fd);
       return `/proc/${process.pid}/fd/${fd}`;
     } finally {
       fs.closeSync(root);
@@ -96,46 +99,40 @@ export class LiveSubject implements Subject {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const fd of descriptors.splice(0)) fs.closeSync(fd);
+    for (const fd of this.#descriptors.splice(0)) fs.closeSync(fd);
     await end(this.#run);
   }
 }
 
-const descriptors: number[] = [];
-
 async function start(module: string, { uid }: Options): Promise<Run> {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-subject-'));
-  fs.chmodSync(directory, 0o755);
-  fs.mkdirSync(path.join(directory, 'work'), { mode: 0o755 });
-  fs.copyFileSync(module, path.join(directory, 'module.cjs'));
-  const channel = await Channel.listen(path.join(directory, 'channel'));
+  const session = await currentSession();
+  const sandbox = new Sandbox(session, await startContainer(session, uid));
   try {
-    const sandbox = await startSandbox({ judge: directory, template: rootfsTemplate(), uid });
-    void sandbox.ended.then((ending) => {
-      const said = sandbox.printed().trim().split('\n').slice(-3).join('\n');
-      channel.close(
-        new SubjectDied(
-          `The process that runs your module is gone: ${describeEnding(ending)}. Your code may end processes that it ` +
-            `started, but not the one it runs in.${said === '' ? '' : `\nThe last it printed:\n${said}`}`,
-        ),
-      );
-    });
+    fs.copyFileSync(module, path.join(sandbox.outside, 'module.cjs'));
+    const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
+    void sandbox.ended.then((ending) => channel.close(new SubjectDied(obituary(sandbox, ending))));
     await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {
       if (error instanceof SubjectTimeout) channel.close(new SubjectBroken(error.message));
       broken.set(module, new SubjectBroken((error as Error).message));
     });
-    return { sandbox, channel, directory };
+    return { sandbox, channel };
   } catch (error) {
-    channel.close(new SubjectDied('The sandbox did not start.'));
-    fs.rmSync(directory, { recursive: true, force: true });
+    await sandbox.destroy();
     throw error;
   }
 }
 
-async function end({ sandbox, channel, directory }: Run): Promise<void> {
+function obituary(sandbox: Sandbox, ending: Ending): string {
+  const said = sandbox.printed().trim().split('\n').slice(-3).join('\n');
+  return (
+    `The process that runs your module is gone: ${describeEnding(ending)}. Your code may end processes that it ` +
+    `started, but not the one it runs in.${said === '' ? '' : `\nThe last it printed:\n${said}`}`
+  );
+}
+
+async function end({ sandbox, channel }: Run): Promise<void> {
   channel.close(new SubjectDied('The subject was closed by the suite.'));
   await sandbox.destroy();
-  fs.rmSync(directory, { recursive: true, force: true });
 }
 
 function neverLoaded(): SubjectTimeout {

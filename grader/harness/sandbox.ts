@@ -1,17 +1,13 @@
-/** Where a subject runs. */
+/** A sandbox: one container of our own engine, user-namespaced, for one subject. */
 
-import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { builtFile, home } from './home.ts';
+import { sandboxSpec } from './sandbox-spec.ts';
+import type { Session } from './session.ts';
+import { sessionPaths } from './session-paths.ts';
 
-export interface SandboxRequest {
-  /** A directory of the judge's with `channel` (its listening socket) and `module.cjs`. The sandbox sees it read-only. */
-  judge: string;
-  /** The prepared tree that containers get a copy of. */
-  template: string;
-  uid: 'root' | 'nobody';
-}
+export type SubjectUser = 'root' | 'nobody';
 
 /** How a subject came to its end. */
 export interface Ending {
@@ -20,64 +16,158 @@ export interface Ending {
   oomKilled: boolean;
 }
 
-export interface Sandbox {
-  /** The subject's pid on this machine. */
+/** A sandbox as one process can tell another of it. */
+export interface SandboxRecord {
+  container: string;
+  slot: number;
+  /** Of the subject, on this machine. */
   pid: number;
-  /** `judge` of the request, as the subject sees it. */
-  judgeInside: string;
-  /** The writable tree for containers, as the subject sees it. */
-  rootfs: string;
-  /** A writable, empty directory, as the subject sees it. */
-  scratch: string;
-  ended: Promise<Ending>;
-  /** The last 64 KiB of what it printed, on both streams. */
-  printed(): string;
-  /** End everything in it, and take back everything made for it. */
-  destroy(): Promise<void>;
 }
 
-const NODE = ['--single-threaded', '--v8-pool-size=0', '--enable-source-maps'];
-const MOST_OUTPUT = 64 << 10;
+const MOST_OUTPUT_KEPT = 64 << 10;
+const MOST_OUTPUT = 16 << 20;
+const FRAME_HEADER = 8;
 
-export async function startSandbox({ judge, template }: SandboxRequest): Promise<Sandbox> {
-  const rootfs = path.join(judge, 'rootfs');
-  fs.symlinkSync(path.join(home, 'node_modules'), path.join(judge, 'node_modules'));
-  fs.mkdirSync(path.join(judge, 'scratch'));
-  const subject = [builtFile('subject'), path.join(judge, 'channel'), path.join(judge, 'module.cjs'), template, rootfs];
-  const child = spawn(
-    'unshare',
-    [
-      ...['--user', '--map-root-user', '--pid', '--mount', '--net', '--mount-proc', '--fork', '--kill-child'],
-      ...[process.execPath, ...NODE, ...subject],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/bin:/bin', HOME: '/' } },
-  );
-  const ended = new Promise<Ending>((resolve) => {
-    child.once('error', () => resolve({ exitCode: 127, signal: null, oomKilled: false }));
-    child.once('close', (exitCode, signal) => resolve({ exitCode, signal, oomKilled: false }));
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-MOST_OUTPUT);
+/** Take a slot that nobody uses and make it ready. @returns its number. */
+function takeSlot(session: Session, user: SubjectUser): number {
+  const paths = sessionPaths(session.address.directory);
+  for (const name of fs.readdirSync(paths.free)) {
+    try {
+      fs.renameSync(path.join(paths.free, name), path.join(paths.taken, name));
+    } catch {
+      continue; // Somebody else was faster.
+    }
+    const slot = Number(name);
+    const view = session.within(paths.view(slot));
+    const ids = hostIds(session, slot);
+    const owner = ids.first + (user === 'root' ? 0 : NOBODY);
+    for (const folder of ['rootfs', 'scratch', 'work']) fs.mkdirSync(path.join(view, folder));
+    for (const folder of ['rootfs', 'scratch']) fs.chownSync(path.join(view, folder), owner, owner);
+    return slot;
+  }
+  throw new Error('All slots of the grading session are taken; were subjects closed after use?');
+}
+
+export const NOBODY = 65534;
+
+/** The ids of this machine that are 0…65535 in the sandbox of a slot: far above anyone's, no two sandboxes alike. */
+function hostIds(session: Session, slot: number): { first: number; size: number } {
+  const session1000 = session.address.shimPid % 1000;
+  return { first: 0x3b000000 + (session1000 * 16 + slot) * 65536, size: 65536 };
+}
+
+/** Start a subject that waits for its judge at `channel` in the slot. */
+export async function startContainer(session: Session, user: SubjectUser): Promise<SandboxRecord> {
+  const slot = takeSlot(session, user);
+  const container = randomBytes(6).toString('hex');
+  const { directory } = session.address;
+  try {
+    await session.shim.request('open', {
+      key: { container },
+      stdio: { terminal: false, stdin: false, stdinOnce: false },
     });
-  return {
-    get pid() {
-      return onlyChildOf(child.pid!);
-    },
-    judgeInside: judge,
-    rootfs,
-    scratch: path.join(judge, 'scratch'),
-    ended,
-    printed: () => output,
-    async destroy() {
-      child.kill('SIGKILL');
-      await ended;
-    },
-  };
+    const { pid } = await session.shim.request('start', {
+      container,
+      spec: sandboxSpec({
+        paths: sessionPaths(directory),
+        slot,
+        ids: hostIds(session, slot),
+        user,
+        cgroupsPath: `/skiff/${path.basename(directory)}/${container}`,
+      }),
+    });
+    return { container, slot, pid };
+  } catch (error) {
+    await session.shim.request('forget', { key: { container } }).catch(() => {});
+    freeSlot(session, slot);
+    throw error;
+  }
 }
 
-function onlyChildOf(pid: number): number {
-  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return Number(children.split(' ')[0]);
+/** Empty a slot for the next sandbox. One that cannot be emptied is not used again. */
+function freeSlot(session: Session, slot: number): void {
+  const paths = sessionPaths(session.address.directory);
+  const view = session.within(paths.view(slot));
+  try {
+    for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
+    fs.renameSync(path.join(paths.taken, String(slot)), path.join(paths.free, String(slot)));
+  } catch {
+    // E.g. directories nested deeper than a path can be long. The tmpfs ends with the session.
+  }
+}
+
+export class Sandbox {
+  readonly #session: Session;
+  readonly #record: SandboxRecord;
+  readonly ended: Promise<Ending>;
+  #printed = Buffer.alloc(0);
+  #printedBytes = 0;
+
+  constructor(session: Session, record: SandboxRecord) {
+    this.#session = session;
+    this.#record = record;
+    this.ended = new Promise((resolve) => {
+      session.shim.onExit(record.container, (exited) =>
+        resolve(
+          exited
+            ? { ...exited.status, oomKilled: exited.oomKilled }
+            : { exitCode: null, signal: null, oomKilled: false },
+        ),
+      );
+    });
+    void this.#listen();
+  }
+
+  /** The subject's pid on this machine. */
+  get pid(): number {
+    return this.#record.pid;
+  }
+
+  /** The slot as the subject sees it: `rootfs`, `scratch` and `work` are in it. */
+  readonly inside = '/slot';
+
+  /** The same as the judge sees it; no symbolic link below it is followed. */
+  get outside(): string {
+    return this.#session.within(sessionPaths(this.#session.address.directory).view(this.#record.slot));
+  }
+
+  /** The last it printed, on both streams. */
+  printed(): string {
+    return this.#printed.toString();
+  }
+
+  /** End everything in it, and take back what was made for it. */
+  async destroy(): Promise<void> {
+    const key = { container: this.#record.container };
+    await this.#session.shim.request('signal', { key, signal: 9 }).catch(() => {});
+    await this.ended;
+    await this.#session.shim.request('forget', { key });
+    freeSlot(this.#session, this.#record.slot);
+  }
+
+  async #listen(): Promise<void> {
+    const socket = await this.#session.shim.output(this.#record.container);
+    socket.unref();
+    let header = true;
+    socket.on('data', (chunk: Buffer) => {
+      // The first line says that one is attached. Frames are cut out roughly: this is a courtesy, not evidence.
+      const start = header ? chunk.indexOf(10) + 1 : 0;
+      header = false;
+      this.#printedBytes += chunk.length;
+      this.#printed = Buffer.concat([this.#printed, withoutFrames(chunk.subarray(start))]).subarray(-MOST_OUTPUT_KEPT);
+      if (this.#printedBytes > MOST_OUTPUT) socket.destroy();
+    });
+  }
+}
+
+function withoutFrames(chunk: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  while (at + FRAME_HEADER <= chunk.length && chunk[at]! <= 2 && chunk.readUIntBE(at + 1, 3) === 0) {
+    const end = at + FRAME_HEADER + chunk.readUInt32BE(at + 4);
+    pieces.push(chunk.subarray(at + FRAME_HEADER, end));
+    at = Math.min(end, chunk.length);
+  }
+  pieces.push(chunk.subarray(at));
+  return Buffer.concat(pieces);
 }

@@ -2,7 +2,10 @@
  * The subject: the one process that learner's code runs in. It loads the bundled module and answers calls.
  * Nothing it says is believed without a look at the kernel, so it needs no defences of its own.
  *
- * Usage: node --single-threaded --v8-pool-size=0 subject.cjs SOCKET MODULE ROOTFS-TEMPLATE ROOTFS
+ * It may be started before anyone needs it: it gets ready, and connects as soon as its judge listens.
+ *
+ * Usage: node --single-threaded --v8-pool-size=0 subject.cjs DIRECTORY ROOTFS-TEMPLATE
+ * DIRECTORY has the judge's socket `channel`, the learner's bundled module.cjs, and gets the tree `rootfs`.
  */
 
 import fs from 'node:fs';
@@ -13,28 +16,38 @@ import { type Call, decode, encode, LineReader, thrown } from './wire.ts';
 
 type Exports = Record<string, unknown>;
 
-const [, , socketPath, modulePath, template, rootfs] = process.argv;
-if (socketPath === undefined || modulePath === undefined)
-  throw new Error('usage: subject SOCKET MODULE [TEMPLATE ROOTFS]');
+function main(directory: string, template: string): void {
+  copyTree(template, path.join(directory, 'rootfs'));
+  const load = createRequire(path.join(directory, 'module.cjs'));
+  // Native code takes its time to load; a module that needs it finds it loaded. One that does not can do without.
+  try {
+    load('koffi');
+  } catch {}
+  const watcher = fs.watch(directory, () => connect());
+  connect();
 
-const socket = net.connect(socketPath);
-socket.on('error', () => process.exit(70));
-socket.on('close', () => process.exit(70));
-socket.once('connect', () => {
-  if (template !== undefined && rootfs !== undefined) copyTree(template, rootfs);
-  serve(modulePath);
-});
+  function connect(): void {
+    if (!fs.existsSync(path.join(directory, 'channel'))) return;
+    watcher.close();
+    const socket = net.connect(path.join(directory, 'channel'));
+    socket.on('error', () => process.exit(70));
+    socket.on('close', () => process.exit(70));
+    socket.once('data', () => serve(socket, () => load('./module.cjs')));
+  }
+}
 
-function serve(file: string): void {
+/** The judge's first line says that the module is there. */
+function serve(socket: net.Socket, load: () => { driver: Exports; plank: Exports }): void {
+  const say = (message: object) => socket.write(`${JSON.stringify(message)}\n`);
   let planks: { driver: Exports; plank: Exports };
   try {
-    planks = createRequire(file)(file);
+    planks = load();
   } catch (error) {
     say({ broken: thrown(error) });
     return;
   }
   const lines = new LineReader();
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     for (const line of lines.push(chunk)) void answer(JSON.parse(line));
   });
   say({ ready: Object.keys(planks.plank).slice(0, 1000) });
@@ -42,17 +55,14 @@ function serve(file: string): void {
   async function answer({ id, call, args }: Call): Promise<void> {
     try {
       const target = planks.driver[call] ?? planks.plank[call];
-      if (typeof target !== 'function') throw new Error(`The module has no exported function named "${call}".`);
+      if (typeof target !== 'function')
+        throw new Error(`The module exports no function named ${call}. Write it, or give it its name back.`);
       const value = await target(...(decode(args) as unknown[]));
       say({ id, value: encode(value) });
     } catch (error) {
       say({ id, thrown: thrown(error) });
     }
   }
-}
-
-function say(message: object): void {
-  socket.write(`${JSON.stringify(message)}\n`);
 }
 
 /** The tree that containers of this run may change: a copy, since the template is everyone's. */
@@ -65,3 +75,10 @@ function copyTree(from: string, to: string): void {
     else fs.copyFileSync(source, target);
   }
 }
+
+const [directory, template] = process.argv.slice(2);
+if (directory === undefined || template === undefined) {
+  process.stderr.write('usage: subject.cjs DIRECTORY ROOTFS-TEMPLATE\n');
+  process.exit(2);
+}
+main(directory, template);

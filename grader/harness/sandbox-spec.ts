@@ -1,0 +1,84 @@
+import { capabilityNames } from '../../engine/runtime/capabilities.ts';
+import type { Mount, Spec } from '../../engine/runtime/spec.ts';
+import type { SubjectUser } from './sandbox.ts';
+import type { SessionPaths } from './session-paths.ts';
+
+const MEMORY = 512 << 20;
+const PROCESSES = 256;
+/** One core: half of it is often all there is. */
+const CPU = { quota: 100_000, period: 100_000 };
+/** Seconds of one core. A subject that nobody ends, ends by itself. */
+const CPU_SECONDS = 120;
+const NOBODY = 65534;
+
+export interface SandboxRequest {
+  paths: SessionPaths;
+  slot: number;
+  ids: { first: number; size: number };
+  user: SubjectUser;
+  cgroupsPath: string;
+}
+
+/**
+ * What a submission runs in. It may do as it likes with namespaces and mounts of its own, so /proc and /sys are not
+ * masked and root keeps its capabilities: all of them are those of a user namespace that owns nothing of this machine.
+ */
+export function sandboxSpec({ paths, slot, ids, user, cgroupsPath }: SandboxRequest): Spec {
+  const mapping = [{ containerID: 0, hostID: ids.first, size: ids.size }];
+  const id = user === 'root' ? 0 : NOBODY;
+  const capabilities = user === 'root' ? [...capabilityNames] : [];
+  return {
+    ociVersion: '1.2.0',
+    hostname: 'sandbox',
+    root: { path: paths.root, readonly: true },
+    process: {
+      cwd: '/',
+      args: [
+        '/skiff/node',
+        ...['--single-threaded', '--v8-pool-size=0', '--enable-source-maps'],
+        ...['/skiff/subject.cjs', '/slot', '/skiff/rootfs'],
+      ],
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/tmp', 'TMPDIR=/tmp'],
+      user: { uid: id, gid: id },
+      noNewPrivileges: true,
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      rlimits: [
+        { type: 'RLIMIT_CPU', soft: CPU_SECONDS, hard: CPU_SECONDS },
+        { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+      ],
+      oomScoreAdj: 500,
+    },
+    mounts: mounts(paths.slot(slot)),
+    linux: {
+      namespaces: (['user', 'pid', 'mount', 'ipc', 'uts', 'network', 'cgroup'] as const).map((type) => ({ type })),
+      uidMappings: mapping,
+      gidMappings: mapping,
+      cgroupsPath,
+      resources: { memory: { limit: MEMORY }, pids: { limit: PROCESSES }, cpu: CPU },
+    },
+  };
+}
+
+function mounts(slot: string): Mount[] {
+  const options = ['nosuid', 'nodev', 'noexec'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...options, 'ro'] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+    },
+    { destination: '/dev/shm', type: 'tmpfs', source: 'tmpfs', options: [...options, 'mode=1777', 'size=16m'] },
+    { destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', 'size=32m'] },
+    { destination: '/slot', source: slot, options: ['rbind', 'nosuid'] },
+  ];
+}

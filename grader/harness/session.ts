@@ -1,0 +1,99 @@
+/**
+ * A grading session: one shim with everything that sandboxes need, in a directory of its own. The process that opened
+ * it is its judge; when that process ends, however it ends, the kernel ends the shim, and the shim's end every sandbox.
+ */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { builtFile } from './home.ts';
+import { rootfsTemplate } from './rootfs.ts';
+import { SLOTS, sessionPaths } from './session-paths.ts';
+import { ShimClient } from './shim-client.ts';
+
+/** What another process needs to use the session, too. */
+export interface SessionAddress {
+  directory: string;
+  shimPid: number;
+}
+
+export class Session {
+  readonly address: SessionAddress;
+  readonly shim: ShimClient;
+
+  private constructor(address: SessionAddress, shim: ShimClient) {
+    this.address = address;
+    this.shim = shim;
+  }
+
+  /** Start a session that ends with this process. @throws Error with what the host refused. */
+  static async open(): Promise<Session> {
+    // Before the mount namespace: what is prepared for all sessions lies on the machine itself.
+    rootfsTemplate();
+    removeStaleSessions();
+    const directory = fs.mkdtempSync(path.join(temporaryFolder(), `${PREFIX}${process.pid}-`));
+    process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+    const paths = sessionPaths(directory);
+    fs.chmodSync(directory, 0o711);
+    for (const folder of [paths.root, paths.run, paths.free, paths.taken, paths.spare]) fs.mkdirSync(folder);
+    for (let slot = 0; slot < SLOTS; slot++) {
+      fs.mkdirSync(paths.slot(slot), { recursive: true });
+      fs.mkdirSync(paths.view(slot), { recursive: true });
+      fs.writeFileSync(path.join(paths.free, String(slot)), '');
+    }
+    const shimPid = await startShim(directory);
+    return await Session.join({ directory, shimPid });
+  }
+
+  /** Use a session that another process has opened. */
+  static async join(address: SessionAddress): Promise<Session> {
+    const shim = await ShimClient.connect(sessionPaths(address.directory).socket);
+    shim.unref();
+    return new Session(address, shim);
+  }
+
+  /** A path of the session as it is in the shim's mount namespace. */
+  within(file: string): string {
+    return `/proc/${this.address.shimPid}/root${file}`;
+  }
+}
+
+const PREFIX = 'skiff-grade-';
+
+/** The address of a unix socket has at most 107 bytes. */
+function temporaryFolder(): string {
+  return os.tmpdir().length > 60 ? '/tmp' : os.tmpdir();
+}
+
+async function startShim(directory: string): Promise<number> {
+  const flags = ['--single-threaded', '--v8-pool-size=0'];
+  const child = spawn(process.execPath, [...flags, builtFile('grade'), 'sandbox-host', directory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Whatever else the judge's environment holds is not for a process that submissions run below.
+    env: { PATH: process.env.PATH },
+  });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const listening = once(child.stdout, 'data');
+  const ended = once(child, 'close').then(() => {
+    throw new Error(`No sandbox can be made on this machine: ${said.trim().split('\n').slice(-12).join('\n')}`);
+  });
+  ended.catch(() => {});
+  await Promise.race([listening, ended]);
+  child.unref();
+  for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  return child.pid!;
+}
+
+/** A judge that was killed leaves the directory of its session: empty mount points and a dead socket. */
+function removeStaleSessions(): void {
+  for (const name of fs.readdirSync(temporaryFolder())) {
+    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+    if (pid === undefined || fs.existsSync(`/proc/${pid}`)) continue;
+    fs.rmSync(path.join(temporaryFolder(), name), { recursive: true, force: true });
+  }
+}
