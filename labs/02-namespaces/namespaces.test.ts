@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idMap, namespaceInode, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
 
 let subject: Subject;
-beforeEach(async () => {
+beforeAll(async () => {
   subject = await openSubject();
 });
-afterEach(async () => {
+afterAll(async () => {
   await subject?.[Symbol.asyncDispose]();
 });
 
@@ -171,55 +171,55 @@ describe('joining', () => {
   });
 
   test("task 3: the cgroup namespace begins at the container's own cgroup", async () => {
+    const own = await openSubject();
     const mark = nonce();
-    const child = (await subject.call('prepareContainer', {
-      args: [`${subject.rootfs}/bin/busybox`, 'sleep', '1000'],
+    const child = (await own.call('prepareContainer', {
+      args: [`${own.rootfs}/bin/busybox`, 'sleep', '1000'],
       env: [`SKIFF_NONCE=${mark}`],
       namespaces: [{ type: 'cgroup' }],
     })) as number;
-    const cgroup = makeCgroup(child);
+    const cgroup = makeCgroup(own, child);
     try {
-      await subject.call('letGo');
-      const pid = await processWithNonce(subject, mark);
-      expect(namespaceInode(pid, 'cgroup')).not.toBe(namespaceInode(subject.pid, 'cgroup'));
+      await own.call('letGo');
+      const pid = await processWithNonce(own, mark);
+      expect(namespaceInode(pid, 'cgroup')).not.toBe(namespaceInode(own.pid, 'cgroup'));
       const line = seenFrom(pid, 'cgroup', 'cat', `/proc/${pid}/cgroup`)
         .split('\n')
         .find((text) => text.startsWith(`${cgroup.hierarchy}:`));
       expect(line?.split(':').at(-1), 'the path of its own cgroup, as its cgroup namespace shows it').toBe('/');
     } finally {
-      await subject[Symbol.asyncDispose]();
+      // Everything in the sandbox ends with it, and an empty cgroup can be removed.
+      await own[Symbol.asyncDispose]();
       cgroup.remove();
     }
   });
-
-  /** What the engine does between fork and "go": a cgroup for the child, below the one it is in. */
-  function makeCgroup(inside: number): { hierarchy: string; remove: () => void } {
-    const pid = hostPid(inside);
-    const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
-    const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
-    const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line ?? '') ?? [];
-    const root = controllers ? `/sys/fs/cgroup/${controllers}` : '/sys/fs/cgroup';
-    const directory = `${root}${path}/of-the-child`;
-    try {
-      mkdirSync(directory);
-      writeFileSync(`${directory}/cgroup.procs`, String(pid));
-    } catch (error) {
-      if (existsSync(directory)) rmdirSync(directory);
-      unsupported(`no cgroup can be made below ${root}${path} here: ${(error as Error).message}`);
-    }
-    return { hierarchy: hierarchy!, remove: () => rmdirSync(directory) };
-  }
-
-  function hostPid(inside: number): number {
-    const children = readFileSync(`/proc/${subject.pid}/task/${subject.pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .map(Number);
-    const found = children.find((pid) => status(pid).NSpid?.split(/\s+/).at(-1) === String(inside));
-    if (found === undefined) throw new Error(`The subject answered pid ${inside}, but no child of it has that pid.`);
-    return found;
-  }
 });
+
+/** What the engine does between fork and "go": a cgroup for the child, below the one it is in. */
+function makeCgroup(from: Subject, inside: number): { hierarchy: string; remove: () => void } {
+  const pid = hostPid(from, inside);
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
+  const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
+  const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line ?? '') ?? [];
+  const root = controllers ? `/sys/fs/cgroup/${controllers}` : '/sys/fs/cgroup';
+  const directory = `${root}${path}/of-the-child`;
+  try {
+    mkdirSync(directory);
+    writeFileSync(`${directory}/cgroup.procs`, String(pid));
+  } catch (error) {
+    if (existsSync(directory)) rmdirSync(directory);
+    unsupported(`no cgroup can be made below ${root}${path} here: ${(error as Error).message}`);
+  }
+  return { hierarchy: hierarchy!, remove: () => existsSync(directory) && rmdirSync(directory) };
+}
+
+/** The child of the subject that has pid `inside` in the subject's PID namespace. */
+function hostPid(from: Subject, inside: number): number {
+  const children = readFileSync(`/proc/${from.pid}/task/${from.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const found = children.find((pid) => status(pid).NSpid?.split(/\s+/).at(-1) === String(inside));
+  if (found === undefined) throw new Error(`The subject answered pid ${inside}, but no child of it has that pid.`);
+  return found;
+}
 
 describe('a world to feel at home in', () => {
   test('task 4: host and domain name are those asked for, and only inside', async () => {
