@@ -1,0 +1,30 @@
+#!/bin/sh
+# Fool a detector of containers: one process wears the costume of a container, another is one and wears nothing.
+#
+#   break-it.sh [COMMAND...]   COMMAND PID says by exit status whether PID is in a container (0) or not (1).
+#                              Without one: the folk rule "its environment says container=…".
+#   break-it.sh npx tsx labs/00-what-is-a-container/tell.ts
+#
+# Exit status: 0 when the detector was fooled, 1 when it was not, 2 when this machine cannot play.
+folk_rule() { tr '\0' '\n' <"/proc/$1/environ" | grep -q '^container='; }
+[ $# -gt 0 ] || set -- folk_rule
+
+[ "$(id -u)" = 0 ] || user=--user
+# shellcheck disable=SC2086
+unshare ${user-} --uts true || { echo "No process may have namespaces of its own here." >&2; exit 2; }
+
+env container=docker HOSTNAME=3c1f0a9be2d4 sleep 300 &
+costume=$!
+# shellcheck disable=SC2086
+unshare ${user-} --uts --ipc sleep 300 &
+real=$!
+trap 'kill "$costume" "$real" 2>/dev/null' EXIT
+for pid in "$costume" "$real"; do
+  until [ "$(cat "/proc/$pid/comm")" = sleep ]; do :; done
+done
+
+fooled=1
+"$@" "$costume" && { fooled=0; echo "FOOLED: $costume only says it is a container; it shares everything with us."; }
+"$@" "$real" || { fooled=0; echo "FOOLED: $real has a world of its own, and was taken for one of us."; }
+[ "$fooled" = 0 ] || echo "NOT FOOLED."
+exit "$fooled"
