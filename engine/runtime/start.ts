@@ -1,5 +1,6 @@
 /** The story of a container as its parent sees it. The child's half is init.ts. */
 
+import { chownSync } from 'node:fs';
 import { cloneFlags, writeIdMappings } from '#namespaces';
 import type { Cgroup } from './cgroups/driver.ts';
 import { hostCgroups } from './cgroups/host.ts';
@@ -18,6 +19,7 @@ export async function startContainer(spec: Spec, streams: Streams, starter: Star
   try {
     checkSpec(spec);
     cgroup = makeCgroup(spec);
+    giveUpperToRoot(spec);
     return await launch({
       process: spec.process,
       streams,
@@ -42,6 +44,23 @@ function checkSpec({ linux, root, process }: Spec): void {
   for (const path of [root.path, process.cwd])
     if (!path.startsWith('/')) throw new Error(`The path ${path} has to be absolute.`);
   if (process.args.length === 0) throw new Error('The container has no command to run; set process.args.');
+}
+
+/** Who root of the container's new user namespace is on the host; null without one. */
+export function hostIdsOfRoot({ uidMappings, gidMappings }: Spec['linux']): { uid: number; gid: number } | null {
+  const uid = uidMappings?.find(({ containerID }) => containerID === 0)?.hostID;
+  const gid = gidMappings?.find(({ containerID }) => containerID === 0)?.hostID;
+  return uid === undefined || gid === undefined ? null : { uid, gid };
+}
+
+/** What the container writes goes into directories that its own root has to own. */
+function giveUpperToRoot({ root, linux }: Spec): void {
+  const owner = hostIdsOfRoot(linux);
+  if (owner === null || root.overlay === undefined) return;
+  const { upper, work } = root.overlay;
+  step('own upperdir', () => {
+    for (const directory of [upper, work]) chownSync(directory, owner.uid, owner.gid);
+  });
 }
 
 function makeCgroup({ linux }: Spec): Cgroup | null {

@@ -4,8 +4,7 @@ import { kill } from '#kernel/signals';
 import type { Cgroup } from '../cgroups/driver.ts';
 import { execInContainer } from '../exec.ts';
 import type { Started, Starter } from '../launch.ts';
-import type { Spec } from '../spec.ts';
-import { startContainer } from '../start.ts';
+import { hostIdsOfRoot, startContainer } from '../start.ts';
 import { timestamp } from './clock.ts';
 import type { ExitRecords } from './exits.ts';
 import { RequestError } from './failure.ts';
@@ -19,6 +18,8 @@ interface Entry {
   key: ProcessKey;
   streams: Streams | null;
   state: 'open' | 'starting' | 'running' | 'ended';
+  /** Who root of the container's user namespace is on the host; null without one. */
+  owner: { uid: number; gid: number } | null;
   started: Started | null;
   exited: Exited | null;
 }
@@ -43,7 +44,7 @@ export class Processes {
       for (const tryAgain of waiting) tryAgain();
     });
     for (const exited of records.readAll())
-      this.#add({ key: exited.key, streams: null, state: 'ended', started: null, exited });
+      this.#add({ key: exited.key, streams: null, state: 'ended', owner: null, started: null, exited });
   }
 
   get busy(): boolean {
@@ -62,14 +63,13 @@ export class Processes {
 
   open({ key, stdio }: Params<'open'>): Result<'open'> {
     if (this.#entries.has(nameOf(key))) throw new RequestError('conflict', `${describe(key)} is open already.`);
-    this.#add({ key, streams: new Streams(stdio), state: 'open', started: null, exited: null });
+    this.#add({ key, streams: new Streams(stdio), state: 'open', owner: null, started: null, exited: null });
     return {};
   }
 
   async start({ container, spec }: Params<'start'>): Promise<Result<'start'>> {
     const entry = this.#opened({ container });
-    const root = hostIdsOfRoot(spec);
-    if (root) entry.streams?.giveTo(root.uid, root.gid);
+    entry.owner = hostIdsOfRoot(spec.linux);
     const started = await this.#launch(entry, (streams) => startContainer(spec, streams, this.#starter));
     const startedAt = timestamp();
     setImmediate(() => this.#watch(entry, started));
@@ -79,6 +79,7 @@ export class Processes {
   async exec({ container, exec, process }: Params<'exec'>): Promise<Result<'exec'>> {
     const joined = this.#running({ container });
     const entry = this.#opened({ container, exec });
+    entry.owner = this.#find({ container }).owner;
     const started = await this.#launch(entry, (streams) => execInContainer(joined, process, streams, this.#starter));
     setImmediate(() => this.#watch(entry, started));
     return { pid: started.pid };
@@ -138,6 +139,7 @@ export class Processes {
     const streams = entry.streams!;
     entry.state = 'starting';
     try {
+      if (entry.owner) streams.giveTo(entry.owner);
       const started = await launch(streams.forLaunch);
       streams.launched(started.master);
       entry.started = started;
@@ -205,14 +207,6 @@ function nameOf({ container, exec }: ProcessKey): string {
 
 function describe({ container, exec }: ProcessKey): string {
   return exec === undefined ? `container ${container}` : `process ${exec} of container ${container}`;
-}
-
-/** Who root of a new user namespace is on the host; null without one. */
-function hostIdsOfRoot({ linux }: Spec): { uid: number; gid: number } | null {
-  const root = (mappings: Spec['linux']['uidMappings']) =>
-    mappings?.find(({ containerID }) => containerID === 0)?.hostID;
-  const [uid, gid] = [root(linux.uidMappings), root(linux.gidMappings)];
-  return uid === undefined || gid === undefined ? null : { uid, gid };
 }
 
 function sendSignal(pid: number, signal: number): void {

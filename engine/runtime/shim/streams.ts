@@ -72,7 +72,7 @@ export class Streams {
   }
 
   /** Make the program's ends the property of a user, for one who can only change what belongs to its own user namespace. */
-  giveTo(uid: number, gid: number): void {
+  giveTo({ uid, gid }: { uid: number; gid: number }): void {
     for (const fd of this.#childSide?.slice(this.#stdio.stdin ? 0 : 1) ?? []) fchownSync(fd, uid, gid);
   }
 
