@@ -69,14 +69,14 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
         `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
       );
   const paths = containerPaths(engine.root, id);
-  buildSpec(record, { paths, lower: [], cgroups: engine.root.cgroups });
+  buildSpec(record, { root: engine.root, paths, lower: [] });
 
   engine.containers.reserve(record.name, id);
   const container = new Container(record, paths);
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
     // The upper directory's mode becomes that of the container's `/`.
-    for (const dir of [paths.upper, paths.work, paths.merged]) fs.mkdirSync(dir, { recursive: true, mode: 0o755 });
+    for (const dir of [paths.upper, paths.work]) fs.mkdirSync(dir, { mode: 0o755 });
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);

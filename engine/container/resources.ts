@@ -3,6 +3,7 @@ import type { Resources } from '../runtime/spec.ts';
 import type { HostConfig } from './config.ts';
 import { ContainerError } from './errors.ts';
 
+const CPUS = os.cpus().length;
 const MEBIBYTE = 1024 * 1024;
 const LEAST_MEMORY = 6 * MEBIBYTE;
 /** Microseconds: what `--cpus` is counted in. */
@@ -12,7 +13,7 @@ const PERIOD = 100_000;
  * The limits of config-linux.md, "Control groups", for what the user asked.
  * @throws ContainerError `invalid` in Docker's words where values are out of range or contradict each other.
  */
-export function containerResources(host: HostConfig, cpuCount: number = os.cpus().length): Resources {
+export function containerResources(host: HostConfig, cpuCount: number = CPUS): Resources {
   const resources: Resources = {};
   const { Memory, MemoryReservation, MemorySwap, NanoCpus, CpuPeriod, CpuQuota, CpuShares, PidsLimit } = host;
   const refuse = (message: string): never => {

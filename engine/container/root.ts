@@ -12,9 +12,9 @@ export interface ContainerPaths {
   hostname: string;
   hosts: string;
   resolvConf: string;
+  /** The overlay's directory of changes and its scratch directory. */
   upper: string;
   work: string;
-  merged: string;
 }
 
 /** Everything one engine keeps lies under one directory, so that two engines never meet. */
@@ -26,6 +26,8 @@ export interface StateRoot {
   containers: string;
   volumes: string;
   run: string;
+  /** Where each container mounts its root. One will do: none sees another's mounts, and for the host it stays empty. */
+  merged: string;
   lock: string;
   /** Where the daemon listens unless told otherwise. */
   socket: string;
@@ -57,13 +59,15 @@ export function openRoot(directory: string): StateRoot {
     containers: path.join(dir, 'containers'),
     volumes: path.join(dir, 'volumes'),
     run: path.join(dir, 'run'),
+    merged: path.join(dir, 'merged'),
     lock: path.join(dir, 'lock'),
     socket: path.join(dir, 'run', 'skiff.sock'),
     shimSocket: path.join(dir, 'run', 'shim.sock'),
     cgroups: `/skiff/${key}`,
   };
   fs.mkdirSync(root.run, { recursive: true, mode: 0o711 });
-  for (const each of [root.images, root.containers, root.volumes]) fs.mkdirSync(each, { recursive: true, mode: 0o700 });
+  for (const each of [root.images, root.containers, root.volumes, root.merged])
+    fs.mkdirSync(each, { recursive: true, mode: 0o700 });
   return root;
 }
 
@@ -76,8 +80,7 @@ export function containerPaths(root: StateRoot, id: string): ContainerPaths {
     hostname: path.join(dir, 'hostname'),
     hosts: path.join(dir, 'hosts'),
     resolvConf: path.join(dir, 'resolv.conf'),
-    upper: path.join(dir, 'overlay', 'upper'),
-    work: path.join(dir, 'overlay', 'work'),
-    merged: path.join(dir, 'overlay', 'merged'),
+    upper: path.join(dir, 'upper'),
+    work: path.join(dir, 'work'),
   };
 }

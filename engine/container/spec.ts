@@ -10,24 +10,23 @@ import { specMounts } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
-import type { ContainerPaths } from './root.ts';
+import type { ContainerPaths, StateRoot } from './root.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 
 export interface SpecContext {
+  root: StateRoot;
   paths: ContainerPaths;
   /** The directories of the image's layers, topmost first. */
   lower: string[];
-  /** The parent of containers' cgroups. */
-  cgroups: string;
 }
 
 /**
  * The runtime specification for a container, with Docker's defaults.
  * @throws ContainerError `invalid` or `unsupported` for what cannot be; so creating a container builds its spec too.
  */
-export function buildSpec(record: ContainerRecord, { paths, lower, cgroups }: SpecContext): Spec {
+export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecContext): Spec {
   const { config, hostConfig } = record;
   const privileged = hostConfig.Privileged;
   return {
@@ -37,7 +36,7 @@ export function buildSpec(record: ContainerRecord, { paths, lower, cgroups }: Sp
       ...(config.Domainname !== '' && { domainname: config.Domainname }),
     }),
     root: {
-      path: paths.merged,
+      path: root.merged,
       readonly: hostConfig.ReadonlyRootfs,
       overlay: { lower, upper: paths.upper, work: paths.work },
     },
@@ -54,7 +53,7 @@ export function buildSpec(record: ContainerRecord, { paths, lower, cgroups }: Sp
     linux: {
       namespaces: namespaces(record),
       resources: containerResources(hostConfig),
-      cgroupsPath: `${cgroups}/${record.id}`,
+      cgroupsPath: `${root.cgroups}/${record.id}`,
       devices: [
         ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
         ...hostConfig.Devices.map((device) =>

@@ -76,7 +76,7 @@ async function runInShim(engine: Engine, container: Container) {
   const lower = await engine.images.prepare(image);
   makeSources(container);
   writeEtcFiles(record, paths);
-  const spec = buildSpec(record, { paths, lower, cgroups: engine.root.cgroups });
+  const spec = buildSpec(record, { root: engine.root, paths, lower });
   await opened;
   return await engine.shim.request('start', { container: record.id, spec });
 }

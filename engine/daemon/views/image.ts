@@ -29,7 +29,12 @@ export function imageInspect(image: ImageRecord) {
     Created: image.created,
     DockerVersion: '',
     Author: author ?? '',
-    Config: { ...execution, Cmd: execution.Cmd ?? null, Entrypoint: execution.Entrypoint ?? null },
+    Config: {
+      ...execution,
+      Env: execution.Env ?? [],
+      Cmd: execution.Cmd ?? [],
+      Entrypoint: execution.Entrypoint ?? [],
+    },
     Architecture: architecture,
     ...(variant !== undefined && { Variant: variant }),
     Os: os,

@@ -5,8 +5,8 @@ export function networks({ hostConfig }: ContainerRecord) {
   return {
     [hostConfig.NetworkMode]: {
       IPAMConfig: null,
-      Links: null,
-      Aliases: null,
+      Links: [],
+      Aliases: [],
       MacAddress: '',
       DriverOpts: null,
       GwPriority: 0,
@@ -18,7 +18,7 @@ export function networks({ hostConfig }: ContainerRecord) {
       IPv6Gateway: '',
       GlobalIPv6Address: '',
       GlobalIPv6PrefixLen: 0,
-      DNSNames: null,
+      DNSNames: [],
     },
   };
 }
