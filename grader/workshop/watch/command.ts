@@ -15,7 +15,8 @@ export async function watch(typed: string | undefined): Promise<void> {
   let lab = labOrCurrent(typed);
   let stopWatching = () => {};
   let running = false;
-  let again = false;
+  /** Since when somebody waits for the next run, if one was asked for while another was on. */
+  let next: number | undefined;
   let passed = false;
   let note = '';
   let view = () => '';
@@ -25,20 +26,19 @@ export async function watch(typed: string | undefined): Promise<void> {
     draw(view(), keysLine(passed), note);
   };
   const run = async (since = Date.now()) => {
-    if (running) {
-      again = true;
-      return;
-    }
+    next ??= since;
+    if (running) return;
     running = true;
-    do {
-      again = false;
+    while (next !== undefined) {
+      const waiting = next;
+      next = undefined;
       if (isInteractive()) process.stdout.write(paint.dim('  checking …\r'));
-      const report = await checkLab(lab, { warm: true });
-      passed = hasPassed(report);
-      const took = Math.round(Date.now() - since);
       const checked = lab;
+      const report = await checkLab(checked, { warm: true });
+      passed = hasPassed(report);
+      const took = Math.round(Date.now() - waiting);
       show(() => `${reportText(checked, report)}\n${paint.dim(`  verdict after ${took} ms`)}`);
-    } while (again);
+    }
     running = false;
   };
   const begin = (chosen: CourseLab) => {
