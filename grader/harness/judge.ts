@@ -5,7 +5,10 @@
 
 import path from 'node:path';
 import type { TestModule, TestSpecification, Vitest } from 'vitest/node';
+import type {} from './current-session.ts';
 import { home } from './home.ts';
+import { Session } from './session.ts';
+import type {} from './suite.ts';
 
 export interface JudgeRequest {
   id: number;
@@ -51,6 +54,8 @@ export async function judge(): Promise<void> {
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', { ...vitestOptions, include: [...vitestOptions.include], reporters: [{}] });
   await vitest.standalone();
+  const session = await Session.open();
+  vitest.getRootProject().provide('skiffSession', session.address);
   let turn = Promise.resolve();
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {

@@ -20,6 +20,7 @@ export function moduleFor({ folder, file }: { folder: string; file: string }): P
 async function write(folder: string, file: string): Promise<string> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-module-'));
   process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
+  process.once('SIGTERM', () => process.exit(143));
   const target = path.join(directory, 'module.cjs');
   fs.writeFileSync(target, await code(folder, file));
   return target;

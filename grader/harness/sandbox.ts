@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { sandboxSpec } from './sandbox-spec.ts';
-import type { Session } from './session.ts';
+import { cgroupsPathOf, type Session } from './session.ts';
 import { sessionPaths } from './session-paths.ts';
 
 export type SubjectUser = 'root' | 'nobody';
@@ -73,7 +73,7 @@ export async function startContainer(session: Session, user: SubjectUser): Promi
         slot,
         ids: hostIds(session, slot),
         user,
-        cgroupsPath: `/skiff/${path.basename(directory)}/${container}`,
+        cgroupsPath: `${cgroupsPathOf(directory)}/${container}`,
       }),
     });
     return { container, slot, pid };

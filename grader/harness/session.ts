@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { sweepCgroups } from '../../engine/runtime/cgroups/sweep.ts';
 import { builtFile } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import { SLOTS, sessionPaths } from './session-paths.ts';
@@ -34,7 +35,6 @@ export class Session {
     rootfsTemplate();
     removeStaleSessions();
     const directory = fs.mkdtempSync(path.join(temporaryFolder(), `${PREFIX}${process.pid}-`));
-    process.once('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
     const paths = sessionPaths(directory);
     fs.chmodSync(directory, 0o711);
     for (const folder of [paths.root, paths.run, paths.free, paths.taken, paths.spare]) fs.mkdirSync(folder);
@@ -44,6 +44,7 @@ export class Session {
       fs.writeFileSync(path.join(paths.free, String(slot)), '');
     }
     const shimPid = await startShim(directory);
+    endWithThisProcess({ directory, shimPid });
     return await Session.join({ directory, shimPid });
   }
 
@@ -89,11 +90,37 @@ async function startShim(directory: string): Promise<number> {
   return child.pid!;
 }
 
-/** A judge that was killed leaves the directory of its session: empty mount points and a dead socket. */
+/** vitest ends its workers by SIGTERM, which by itself ends a process without a farewell. */
+function endWithThisProcess(address: SessionAddress): void {
+  process.once('exit', () => endSession(address));
+  process.once('SIGTERM', () => process.exit(143));
+}
+
+/** The shim's end is the end of everything in the session; what is left are names: cgroups, directories, a socket. */
+function endSession({ directory, shimPid }: SessionAddress): void {
+  try {
+    process.kill(shimPid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+  sweep(directory);
+}
+
+function sweep(directory: string): void {
+  sweepCgroups(cgroupsPathOf(directory));
+  fs.rmSync(directory, { recursive: true, force: true });
+}
+
+/** Of everything in a session, below the root of each hierarchy. */
+export function cgroupsPathOf(directory: string): string {
+  return `/skiff/${path.basename(directory)}`;
+}
+
+/** A judge that was killed leaves these names behind. */
 function removeStaleSessions(): void {
   for (const name of fs.readdirSync(temporaryFolder())) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || fs.existsSync(`/proc/${pid}`)) continue;
-    fs.rmSync(path.join(temporaryFolder(), name), { recursive: true, force: true });
+    sweep(path.join(temporaryFolder(), name));
   }
 }
