@@ -2,6 +2,7 @@
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { EngineApi } from './api.ts';
 import { endAll, pidsNaming, run, startServer, stop } from './process.ts';
 
@@ -16,6 +17,14 @@ export interface Skiff {
   stop: () => Promise<void>;
 }
 
+/** The engine makes its first image when it first starts; that is not what is measured. */
+async function hasImage(api: EngineApi): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await api.call('GET', '/images/json')).trim() !== '[]') return;
+    await setTimeout(100);
+  }
+}
+
 /** Start a daemon in the foreground with everything under `directory`, which is removed again by `stop`. */
 export async function startSkiff(directory: string): Promise<Skiff> {
   const root = join(directory, 'skiff');
@@ -26,6 +35,7 @@ export async function startSkiff(directory: string): Promise<Skiff> {
   const daemon = await startServer(SKIFF, ['--root', root, 'daemon', '--socket', socket], socket);
   const api = new EngineApi(socket);
   await api.ping();
+  await hasImage(api);
   return {
     root,
     api,
