@@ -56,8 +56,8 @@ const numbers = {
   pidfd_getfd: 438,
   mount_setattr: 442,
   ...(process.arch === 'arm64'
-    ? { setresuid: 147, setresgid: 149, setgroups: 159, seccomp: 277, execveat: 281 }
-    : { setresuid: 117, setresgid: 119, setgroups: 116, seccomp: 317, execveat: 322 }),
+    ? { setresuid: 147, setresgid: 149, setgroups: 159, seccomp: 277, bpf: 280, execveat: 281 }
+    : { setresuid: 117, setresgid: 119, setgroups: 116, seccomp: 317, bpf: 321, execveat: 322 }),
 } as const;
 
 /** A NUL-terminated string to pass by address. */
