@@ -3,18 +3,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Child, ExitStatus, Program } from '#contract/process';
 import { close, pipe, read, write } from '#kernel/descriptors';
-import { kill } from '#kernel/signals';
 import { spawn } from '#process';
 import { dieWithParent } from './become.ts';
 import type { Cgroup, Entrance } from './cgroups/driver.ts';
+import { killUnlessGone } from './cgroups/files.ts';
 import { readLine, readToEnd } from './pipes.ts';
 import type { Reaper } from './reaper.ts';
 import type { Process } from './spec.ts';
 import { parseReport } from './start-error.ts';
 import { step } from './step.ts';
 import { openSlot, type TerminalHandover, takeMaster } from './terminal.ts';
-
-const SIGKILL = 9;
 
 /** What the starting process brings along. */
 export interface Starter {
@@ -180,12 +178,4 @@ function setOomScore(pid: number, score: number | undefined): void {
 export function startTimeOf(pid: number): string {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]!;
-}
-
-function killUnlessGone(pid: number): void {
-  try {
-    kill(pid, SIGKILL);
-  } catch {
-    // ESRCH: it has ended by itself.
-  }
 }

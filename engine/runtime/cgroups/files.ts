@@ -2,6 +2,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { kill } from '#kernel/signals';
 import { step } from '../step.ts';
 
 /** Write one value. @throws Error whose step and text name the file and the value. */
@@ -97,4 +98,14 @@ export function pidsIn(directory: string): number[] {
   return tree(directory).flatMap((each) =>
     (readValue(each, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number),
   );
+}
+
+const SIGKILL = 9;
+
+export function killUnlessGone(pid: number): void {
+  try {
+    kill(pid, SIGKILL);
+  } catch {
+    // ESRCH: it has ended by itself.
+  }
 }

@@ -2,15 +2,23 @@
 
 import { join } from 'node:path';
 import { close, O_WRONLY, open, write } from '#kernel/descriptors';
-import { kill } from '#kernel/signals';
 import type { Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import type { Hierarchy } from './detect.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
-import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
+import {
+  killUnlessGone,
+  makeDirectories,
+  pidsIn,
+  readKey,
+  readValue,
+  removeDirectory,
+  removeTree,
+  tree,
+  writeValue,
+} from './files.ts';
 
-const SIGKILL = 9;
 /** v1 writes "no limit" as the largest number of pages in bytes. */
 const NO_LIMIT = 2 ** 62;
 
@@ -140,14 +148,6 @@ function tryState(directory: string, state: string): void {
     writeValue(directory, 'freezer.state', state);
   } catch {
     // Removed meanwhile, or empty: the signal follows all the same.
-  }
-}
-
-function killUnlessGone(pid: number): void {
-  try {
-    kill(pid, SIGKILL);
-  } catch {
-    // ESRCH: it has ended by itself.
   }
 }
 

@@ -1,11 +1,24 @@
 /** Control groups with one tree for all controllers. Kernel documentation, admin-guide/cgroup-v2. */
 
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { close, O_WRONLY, open, write } from '#kernel/descriptors';
 import type { Resources } from '../spec.ts';
 import { step } from '../step.ts';
+import { filterDevices } from './device-filter.ts';
+import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
-import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
+import {
+  killUnlessGone,
+  makeDirectories,
+  pidsIn,
+  readKey,
+  readValue,
+  removeDirectory,
+  removeTree,
+  tree,
+  writeValue,
+} from './files.ts';
 
 /** @param mountPoint where cgroup2 is mounted. */
 export function v2Driver(mountPoint: string): CgroupDriver {
@@ -20,13 +33,14 @@ export function v2Driver(mountPoint: string): CgroupDriver {
   };
 }
 
-function create(mountPoint: string, { path, resources }: CgroupRequest): Cgroup {
+function create(mountPoint: string, { path, resources, devices }: CgroupRequest): Cgroup {
   const directory = join(mountPoint, path);
   const group = cgroup(directory);
   try {
     step('cgroup', () => makeDirectories(mountPoint, path));
     enableControllers(mountPoint, directory, controllersFor(resources));
     setLimits(directory, resources);
+    step('device filter', () => filterDevices(directory, deviceRules(resources.devices, devices)));
     return group;
   } catch (error) {
     group.remove();
@@ -124,9 +138,7 @@ function cgroup(directory: string): Cgroup {
   return {
     openEntrance: () => openEntrance(directory),
     processes: () => pidsIn(directory),
-    killAll() {
-      if (readValue(directory, 'cgroup.events') !== null) writeValue(directory, 'cgroup.kill', 1);
-    },
+    killAll: () => killAll(directory),
     outOfMemoryKills: () => readKey(directory, 'memory.events', 'oom_kill'),
     stats: () => stats(directory),
     remove: () => removeTree(directory),
@@ -136,6 +148,18 @@ function cgroup(directory: string): Cgroup {
 function openEntrance(directory: string): Entrance {
   const fd = open(join(directory, 'cgroup.procs'), O_WRONLY);
   return { join: () => step(`join cgroup ${directory}`, () => write(fd, '0')), close: () => close(fd) };
+}
+
+/** cgroup.kill is there since Linux 5.14. Before, frozen processes cannot fork away from the signal, and die of it frozen. */
+function killAll(directory: string): void {
+  if (pidsIn(directory).length === 0) return;
+  if (existsSync(join(directory, 'cgroup.kill'))) {
+    writeValue(directory, 'cgroup.kill', 1);
+    return;
+  }
+  writeValue(directory, 'cgroup.freeze', 1);
+  for (const pid of pidsIn(directory)) killUnlessGone(pid);
+  writeValue(directory, 'cgroup.freeze', 0);
 }
 
 function stats(directory: string): CgroupStats {
