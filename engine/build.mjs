@@ -26,7 +26,11 @@ const GRADER = {
 };
 
 /** What a command cannot do without, beside its own bundle. */
-const PARTS = { skiff: ['skiff', 'daemon', 'shim'], workshop: ['workshop', 'subject'], grade: ['grade', 'subject'] };
+const PARTS = {
+  skiff: ['skiff', 'daemon', 'shim'],
+  workshop: ['workshop', 'grade', 'subject'],
+  grade: ['grade', 'subject'],
+};
 
 /** Loaded from node_modules at run time: native code, and tools that find their own files beside themselves. */
 const EXTERNAL = ['koffi', 'esbuild', 'vitest', 'vite', 'typescript', 'tsx', '@biomejs/biome'];

@@ -64,6 +64,7 @@ async function confirmed(message: string): Promise<boolean> {
 
 /** Whether every package is there afterwards. One that apt does not know must not keep the others away. */
 function runApt(prefix: string[], wanted: DebianPackage[]): boolean {
+  let complaint = '';
   const apt = (...args: string[]) => {
     const [program = 'apt-get', ...rest] = [
       ...prefix,
@@ -73,17 +74,19 @@ function runApt(prefix: string[], wanted: DebianPackage[]): boolean {
       '-q',
       ...args,
     ];
-    return spawnSync(program, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+    const { status, stderr } = spawnSync(program, rest, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+    if (status !== 0) complaint = stderr;
+    return status === 0;
   };
   const known = () => wanted.filter(({ name }) => aptKnows(name));
-  process.stdout.write('Installing … ');
+  process.stdout.write('Installing, which may take a minute … ');
   if (known().length < wanted.length) apt('update');
   const names = known().map(({ name }) => name);
   const install = () => names.length > 0 && apt('install', '-y', '--no-install-recommends', ...names);
   // Old package lists name versions that the mirror has no more; new lists mend that.
   const done = install() || (apt('update') && install());
   const unknown = wanted.filter(({ name }) => !names.includes(name));
-  say(done ? `done: ${names.join(', ')}` : 'no.');
+  say(done ? `done: ${names.join(', ')}.\n` : `that did not work.\n${complaint.trim()}`);
   for (const { name } of unknown) say(`  apt does not know ${name} on this release.`);
   return done && unknown.length === 0;
 }

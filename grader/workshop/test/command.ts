@@ -2,15 +2,20 @@
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { provideDockerClient } from '../docker-client.ts';
 import { home } from '../home.ts';
 import { setUpPackages } from '../setup.ts';
 import { paint, say } from '../terminal.ts';
 import { tallyReporter } from './reporter.ts';
 import { emptyTally, type Tally, tallyLine } from './tally.ts';
 
+/** Of what a tool complains about; the rest is one run of that tool away. */
+const DETAIL_LINES = 80;
+
 /** @param filters only test files whose path has one of these in it; lint and types are checked all the same. */
 export async function runEveryCheck(filters: string[], { install }: { install: boolean }): Promise<void> {
   await setUpPackages({ install, tests: true });
+  provideDockerClient({ install });
   const tally = emptyTally();
   checkWith(tally, 'lint', '@biomejs/biome/bin/biome', ['check', '.', '--diagnostic-level=error']);
   checkWith(tally, 'typecheck', 'typescript/bin/tsc', ['--noEmit']);
@@ -33,10 +38,17 @@ function checkWith(tally: Tally, title: string, script: string, args: string[]):
   else
     tally.failures.push({
       title,
-      detail: `${child.stdout}${child.stderr}`.trim() || String(child.error ?? child.signal),
+      detail: firstLines(`${child.stdout}${child.stderr}`.trim()) || String(child.error ?? child.signal),
     });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   say(`  ${good ? paint.green('✔') : paint.red('✘')} ${title} ${paint.dim(`(${seconds} s)`)}`);
+}
+
+function firstLines(text: string): string {
+  const lines = text.split('\n');
+  return lines.length <= DETAIL_LINES
+    ? text
+    : [...lines.slice(0, DETAIL_LINES), `… ${lines.length - DETAIL_LINES} more lines`].join('\n');
 }
 
 async function runVitest(tally: Tally, filters: string[]): Promise<void> {
