@@ -89,7 +89,12 @@ describe.skipIf(!isRoot)('read by others (needs root)', () => {
           run('tar', ['--same-owner', '--numeric-owner', '-C', theirs, '-xpf', '-'], { input: tar });
           await applyLayer(Readable.from([tar]), ours, { whiteouts: 'remove' });
           expect(describeTree(ours)).toEqual(describeTree(theirs));
-          expect(Object.keys(describeTree(ours))).toHaveLength(entries.length + 1);
+          const described = describeTree(ours);
+          expect(Object.keys(described)).toHaveLength(entries.length + 1);
+          for (const { path, mode, uid, gid, mtime, type } of entries) {
+            expect(described[path]).toContain(` owner=${uid}:${gid} mtime=${mtime.getTime() / 1000}`);
+            if (type !== 'symlink') expect(described[path]).toContain(`${mode.toString(8).padStart(4, '0')} owner`);
+          }
         } finally {
           run('rm', ['-rf', scratch]);
         }

@@ -309,6 +309,14 @@ test('a layer that an image has twice is one lowerdir, the topmost', async () =>
   expect(await images.prepare(image)).toEqual(image.lower);
 });
 
+test('opening puts index.json right for other tools, whatever was killed before', async () => {
+  const directory = scratchDirectory();
+  await addImage(await Images.open(directory), 'a', 'app');
+  rmSync(join(directory, 'oci/index.json'));
+  await Images.open(directory);
+  expect(namesIn(directory)).toEqual(['docker.io/library/app:latest']);
+});
+
 test('a tag with a digest is refused', async () => {
   const images = await Images.open(scratchDirectory());
   const image = await addImage(images, 'a', 'app');

@@ -23,8 +23,12 @@ export interface IndexEntry {
 /** Every image has an entry without a name, so that it is still there once its last name has moved on. */
 export async function putEntry(store: Store, entry: IndexEntry): Promise<void> {
   await mkdir(directory(store), { recursive: true });
-  const { annotations, ...bare } = entry.descriptor;
-  const named = { ...bare, annotations: { ...annotations, ...(entry.reference && { [REF_NAME]: entry.reference }) } };
+  // What the image was called where it came from is not what it is called here.
+  const { [REF_NAME]: _, ...annotations } = entry.descriptor.annotations ?? {};
+  const named = {
+    ...entry.descriptor,
+    annotations: { ...annotations, ...(entry.reference && { [REF_NAME]: entry.reference }) },
+  };
   await store.replaceFile(entryPath(store, entry), JSON.stringify(named));
   await syncIndex(store);
 }

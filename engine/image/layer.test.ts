@@ -41,6 +41,8 @@ describe('a hostile archive is refused, and nothing outside is touched', () => {
   const cases: [string, (outside: string) => RawEntry[]][] = [
     ['climbs by name', () => [{ name: '../outside/victim', content: 'x' }]],
     ['climbs in the middle of a name', () => [{ name: 'a/../../outside/victim', content: 'x' }]],
+    ['climbs with the last part of a name', () => [{ name: 'a/../..', type: '5', mode: 0o777 }]],
+    ['names the parent and nothing else', () => [{ name: '..', content: 'x' }]],
     ['climbs and comes back', () => [{ name: '../layer/a', content: 'x' }]],
     ['has an absolute path', (outside) => [{ name: `${outside}/victim`, content: 'x' }]],
     [
