@@ -1,14 +1,116 @@
 /** The instructor's command, `./grade`. */
 
+import fs from 'node:fs';
+import path from 'node:path';
+import { Chalk, supportsColor } from 'chalk';
+import { Command, CommanderError } from 'commander';
+import { BadInput } from './bad-input.ts';
+import { checkSubmission } from './check.ts';
+import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
+import { markdownReport } from './render/markdown.ts';
+import { terminalReport } from './render/terminal.ts';
+import type { Report } from './report.ts';
 
 /** Processes of the harness are this bundle, too: there is one file to find and to trust. */
 const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost };
 
+const program = new Command('grade')
+  .description('Grade submissions of the course. Submitted code runs in a sandbox and is believed nothing.')
+  .exitOverride()
+  .showSuggestionAfterError()
+  .showHelpAfterError('See: ./grade --help')
+  .action(() => program.help());
+
+program
+  .command('check')
+  .description('grade one submission: a directory with labs/NN-id/MODULE.ts in it')
+  .argument('<directory>', 'the submission')
+  .option('--lab <id>', 'grade this lab only (id, number or folder name)')
+  .option('--json <file>', 'write the report there; - for standard output')
+  .option('--markdown <file>', 'write the report as Markdown there; - for standard output')
+  .addHelpText(
+    'after',
+    '\nExit code 0 when it could be graded, whatever the grade; 1 when the grader failed; 2 for bad input.' +
+      '\n\nExamples:\n  ./grade check submissions/ada\n  ./grade check . --lab process --json -',
+  )
+  .action(check);
+
+interface Outputs {
+  lab?: string;
+  json?: string;
+  markdown?: string;
+}
+
+async function check(directory: string, { lab, json, markdown }: Outputs): Promise<void> {
+  const kept = path.join(home, '.workshop/grades', path.basename(path.resolve(directory)) || 'root');
+  for (const file of [json, markdown]) if (file !== undefined && file !== '-') checkWritable(file);
+  const report = await checkSubmission({
+    directory,
+    lab,
+    onLab: ({ title }) => process.stderr.isTTY && process.stderr.write(`\r\x1b[Kgrading ${title} …`),
+  });
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  const documents = { json: `${JSON.stringify(report, null, 2)}\n`, markdown: markdownReport(report) };
+  write(json ?? `${kept}.json`, documents.json);
+  write(markdown ?? `${kept}.md`, documents.markdown);
+  const summary = [
+    terminalReport(report, new Chalk({ level: process.env.NO_COLOR || !supportsColor ? 0 : supportsColor.level })),
+    `Report: ${json ?? `${kept}.json`}, ${markdown ?? `${kept}.md`}`,
+  ].join('\n');
+  // Standard output belongs to the document that was asked for there.
+  (json === '-' || markdown === '-' ? process.stderr : process.stdout).write(`${summary}\n`);
+  process.exitCode = couldGrade(report) ? 0 : 1;
+}
+
+function couldGrade(report: Report): boolean {
+  return report.labs.every(({ tasks }) => tasks.every(({ outcome }) => outcome !== 'error'));
+}
+
+/** Before minutes of grading are spent on a report that cannot be kept. */
+function checkWritable(file: string): void {
+  try {
+    fs.closeSync(fs.openSync(file, 'a'));
+  } catch (error) {
+    throw new BadInput(`The report cannot be written to ${file}: ${(error as Error).message}`);
+  }
+}
+
+function write(file: string, text: string): void {
+  if (file === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOSPC' ? 'its disk is full; make room or write it elsewhere with --json and --markdown' : message;
+    throw new BadInput(`The report cannot be written to ${file}: ${why}.`);
+  }
+}
+
 async function main(): Promise<void> {
   const role = inner[process.argv[2] ?? ''];
-  if (role !== undefined) return await role();
+  if (role !== undefined) {
+    await role();
+    return;
+  }
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else if (error instanceof BadInput) {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 2;
+    } else {
+      process.stderr.write(`The grader failed: ${(error as Error).message}\n`);
+      process.exitCode = 1;
+    }
+  }
 }
 
 void main();

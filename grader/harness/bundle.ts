@@ -12,24 +12,40 @@ export class Refused extends Error {
   override readonly name = 'Refused';
 }
 
+/** The module cannot even be read, which is nobody's work; the message is for whoever runs the grader. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+}
+
 const LARGEST_SOURCE = 1 << 20;
 
 /**
  * Read the one file that is taken from a learner.
- * @throws Refused when it is missing, no regular file, or larger than 1 MiB.
+ * @param root the submission. Nothing on the way from there to `file`, which is relative to it, may be a link: it could
+ *   lead to a file of this machine, whose lines would come back in the messages of the compiler.
+ * @throws Refused when it is missing, no regular file, or larger than 1 MiB; Unreadable when the machine says no.
  */
-export function readLearnerFile(file: string, shown: string): string {
-  const refuse = (why: string) => new Refused(`${shown} ${why}`);
+export function readLearnerFile(root: string, file: string): string {
+  const refuse = (why: string) => new Refused(`${file} ${why}`);
   let fd: number;
   try {
+    const steps = file.split('/');
+    for (const index of steps.keys()) {
+      if (fs.lstatSync(path.join(root, ...steps.slice(0, index + 1))).isSymbolicLink())
+        throw refuse(
+          `is not graded: ${steps.slice(0, index + 1).join('/')} is a symbolic link. ` +
+            'Put the file itself there; what a link points at is not part of a submission.',
+        );
+    }
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+    const flags = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+    fd = fs.openSync(path.join(root, file), flags);
   } catch (error) {
+    if (error instanceof Refused) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ELOOP')
-      throw refuse('is a symbolic link. Put the file itself there: what a link points at is not graded.');
-    if (code === 'ENOENT') throw refuse('is not there. The lab is graded from this one file.');
-    throw refuse(`cannot be read (${message}).`);
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw refuse('is not there. The lab is graded from this one file; put your module there.');
+    throw new Unreadable(`${path.join(root, file)} cannot be read: ${message}`);
   }
   try {
     const stat = fs.fstatSync(fd);

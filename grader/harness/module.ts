@@ -5,7 +5,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { readLab } from '../lab.ts';
 import { bundleModule, Refused, readLearnerFile } from './bundle.ts';
-import { home } from './home.ts';
 
 const made = new Map<string, Promise<string>>();
 
@@ -28,7 +27,7 @@ async function write(folder: string, file: string): Promise<string> {
 
 async function code(folder: string, file: string): Promise<string> {
   try {
-    return await bundleModule({ ...readLab(folder), folder }, readLearnerFile(file, path.relative(home, file)));
+    return await bundleModule({ ...readLab(folder), folder }, readLearnerFile(path.dirname(file), path.basename(file)));
   } catch (error) {
     if (error instanceof Refused)
       return `throw Object.assign(new Error(${JSON.stringify(error.message)}), {name: 'Refused'})`;

@@ -16,6 +16,8 @@ export interface LabRun {
   lab: LabFolder;
   /** The learner's module. It is read once, and never run in this process. */
   file: string;
+  /** A submission that `file` is the usual path in; nothing between the two may be a link then. */
+  submission?: string;
   /** Keep the judging process for the next run of this process. */
   warm?: boolean;
   /** Judge with this one, which the caller keeps. */
@@ -25,7 +27,7 @@ export interface LabRun {
 let kept: Judge | undefined;
 
 /** Judge one lab. A fault of the harness is tried once more, and then reported as `error`. */
-export async function runLab({ lab, file, warm = false, judge: given }: LabRun): Promise<LabReport> {
+export async function runLab({ lab, file, submission, warm = false, judge: given }: LabRun): Promise<LabReport> {
   const start = performance.now();
   const judge = given ?? kept ?? new Judge();
   if (warm && given === undefined) kept = judge;
@@ -33,7 +35,12 @@ export async function runLab({ lab, file, warm = false, judge: given }: LabRun):
   try {
     // Loading vitest and bundling the module take about as long; neither waits for the other.
     judge.warmUp().catch(() => {});
-    const { digest, tasks } = await judgeFile(lab, file, judge, path.join(workFolder, 'module.cjs'));
+    const { digest, tasks } = await judgeFile(
+      lab,
+      submission === undefined ? [path.dirname(file), path.basename(file)] : [submission, learnerFile(lab)],
+      judge,
+      path.join(workFolder, 'module.cjs'),
+    );
     return {
       lab: lab.id,
       number: lab.number,
@@ -56,10 +63,10 @@ export async function runLab({ lab, file, warm = false, judge: given }: LabRun):
   }
 }
 
-async function judgeFile(lab: LabFolder, file: string, judge: Judge, target: string) {
+async function judgeFile(lab: LabFolder, file: [root: string, below: string], judge: Judge, target: string) {
   let source: string;
   try {
-    source = readLearnerFile(file, learnerFile(lab));
+    source = readLearnerFile(...file);
     fs.writeFileSync(target, await bundleModule(lab, source));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -1,0 +1,99 @@
+/** `grade check`: one submission directory, one report. */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { BadInput } from './bad-input.ts';
+import { Unreadable } from './harness/bundle.ts';
+import { home } from './harness/home.ts';
+import { Judge } from './harness/judge-client.ts';
+import { runLab } from './harness/run-lab.ts';
+import { type LabFolder, learnerFile, readLabs } from './lab.ts';
+import { type LabReport, plain, REPORT_VERSION, type Report } from './report.ts';
+import { nearest } from './workshop/nearest.ts';
+
+export interface CheckOptions {
+  /** A submission: a directory with `labs/NN-id/MODULE.ts` in it. */
+  directory: string;
+  /** Id, number or folder name of the one lab to grade; else all that the submission has a file for. */
+  lab?: string;
+  onLab?: (lab: LabFolder) => void;
+}
+
+/** Only the learner's files are read; suites, drivers and settings are this clone's. @throws BadInput */
+export async function checkSubmission({ directory, lab, onLab }: CheckOptions): Promise<Report> {
+  const start = performance.now();
+  const submission = openSubmission(directory);
+  const labs = labsToGrade(submission, directory, lab);
+  await using judge = new Judge();
+  const reports: LabReport[] = [];
+  for (const each of labs) {
+    onLab?.(each);
+    try {
+      const file = path.join(submission, learnerFile(each));
+      reports.push(await runLab({ lab: each, file, submission, judge }));
+    } catch (error) {
+      throw error instanceof Unreadable ? new BadInput(error.message) : error;
+    }
+  }
+  const sum = (value: (report: LabReport) => number) => reports.reduce((total, each) => total + value(each), 0);
+  return {
+    schema: REPORT_VERSION,
+    submission: plain(directory),
+    gradedAt: new Date().toISOString(),
+    grader: { version: graderVersion(), node: process.version, kernel: os.release(), arch: process.arch },
+    points: sum(({ points }) => points),
+    maxPoints: sum(({ maxPoints }) => maxPoints),
+    ungradedPoints: sum(({ ungradedPoints }) => ungradedPoints),
+    durationMs: Math.round(performance.now() - start),
+    labs: reports,
+  };
+}
+
+function openSubmission(directory: string): string {
+  let stat: fs.Stats;
+  try {
+    stat = fs.statSync(directory);
+    fs.accessSync(directory, fs.constants.R_OK | fs.constants.X_OK);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new BadInput(`There is no directory ${directory}. Give the directory of a submission.`);
+    throw new BadInput(`${directory} cannot be read: ${message}`);
+  }
+  if (!stat.isDirectory()) throw new BadInput(`${directory} is no directory. Give the directory of a submission.`);
+  return fs.realpathSync(directory);
+}
+
+function labsToGrade(submission: string, directory: string, typed: string | undefined): LabFolder[] {
+  const labs = readLabs(home);
+  const has = (lab: LabFolder) =>
+    fs.lstatSync(path.join(submission, learnerFile(lab)), { throwIfNoEntry: false }) !== undefined;
+  if (typed !== undefined) {
+    const lab = findLab(labs, typed);
+    if (!has(lab)) throw new BadInput(`${directory} has no ${learnerFile(lab)}, which is the file of lab ${lab.id}.`);
+    return [lab];
+  }
+  const found = labs.filter(has);
+  if (found.length === 0)
+    throw new BadInput(
+      `${directory} has none of the files that labs are graded from: ${labs.map(learnerFile).join(', ')}. ` +
+        'Is it the top directory of a submission?',
+    );
+  return found;
+}
+
+function findLab(labs: LabFolder[], typed: string): LabFolder {
+  const found = labs.find((lab) => [lab.id, String(lab.number), path.basename(lab.folder)].includes(typed));
+  if (found !== undefined) return found;
+  const ids = labs.map(({ id }) => id);
+  const near = nearest(typed, ids);
+  throw new BadInput(
+    `There is no lab "${typed}". ${near === undefined ? `The labs are ${ids.join(', ')}.` : `Did you mean "${near}"?`}`,
+  );
+}
+
+function graderVersion(): string {
+  const { version } = JSON.parse(fs.readFileSync(path.join(home, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
