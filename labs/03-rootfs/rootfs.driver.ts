@@ -6,7 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { close, O_RDWR, open, readAll } from '#kernel/descriptors';
 import { chdir } from '#kernel/execve';
-import { chroot } from '#kernel/mounts';
+import { chroot, MS_REC, MS_SHARED, mount } from '#kernel/mounts';
 import { cloneFlags, configureNamespaces, enterNamespaces } from '#namespaces';
 import { spawn } from '#process';
 import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
@@ -35,6 +35,8 @@ const namespaces: Namespace[] = [
 /** @returns the pid of the program, as the subject sees it. Throws what kept it from running. */
 export function startContainer(request: RootfsRequest): number {
   const { args, env, rootfs, mounts, devices, masked = [], readonly = [], walkOutFirst = false } = request;
+  // As on every machine with systemd: what is mounted in one namespace shows up in its copies.
+  mount({ target: '/', flags: MS_REC | MS_SHARED });
   const devNull = open('/dev/null', O_RDWR);
   const child = spawn(
     // The working directory stays the one that pivotRoot left, so that the judge can see it.
