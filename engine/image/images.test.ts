@@ -163,6 +163,18 @@ test('a process killed while naming loses nothing that it had finished, and the 
   }
 });
 
+test('whoever asks for hostbox while it is being built gets it, and nobody waits for ever', async () => {
+  const images = await Images.open(scratchDirectory());
+  const other = await addImage(images, 'a', 'app');
+  const building = images.ensureHostbox();
+  const [found, listed, removed] = await Promise.all([images.find('hostbox'), images.list(), images.remove('app')]);
+  expect(found.id).toBe((await building).id);
+  expect(listed.map((image) => image.repoTags[0])).toContain('hostbox:latest');
+  expect(removed.deleted).toEqual([other.id]);
+  await images.remove('hostbox');
+  await expect(images.find('hostbox')).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+});
+
 describe('removing', () => {
   test('one of two names keeps the image; the last one takes it and its data away', async () => {
     const directory = scratchDirectory();

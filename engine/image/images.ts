@@ -52,6 +52,8 @@ export class Images {
   readonly #index: IndexCache;
   readonly #contents = new Map<Digest, Promise<ImageContent>>();
   #hostbox: Promise<ImageRecord> | undefined;
+  /** Why there is no hostbox, which says more than that there is none. */
+  #hostboxFailure: unknown;
   /** Removing must not look for what is unused while another call is naming it. */
   #changes: Promise<unknown> = Promise.resolve();
 
@@ -72,8 +74,16 @@ export class Images {
     return new Images(store, await Snapshots.open(join(directory, 'snapshots')));
   }
 
-  /** Newest first. An image with damaged or missing documents is left out; `find` tells what is wrong with it. */
+  /**
+   * Newest first. An image with damaged or missing documents is left out; `find` tells what is wrong with it. Waits for
+   * a hostbox that is being built.
+   */
   async list(): Promise<ImageRecord[]> {
+    await this.#hostbox?.catch(() => {});
+    return this.#listNow();
+  }
+
+  async #listNow(): Promise<ImageRecord[]> {
     const view = await this.#index.view();
     const records = await Promise.all(
       [...view.namesOf.keys()].map((manifest) => this.#record(manifest, view).catch(() => undefined)),
@@ -85,11 +95,12 @@ export class Images {
 
   /**
    * @param reference a name, name:tag, name@digest, an id, or the beginning of an id that no other image has. A name
-   *   wins over an id.
-   * @throws ImageNotFound, AmbiguousImage, InvalidReference, or what is wrong with the image's documents.
+   *   wins over an id. What is not there is waited for while a hostbox is being built.
+   * @throws ImageNotFound, AmbiguousImage, InvalidReference, what is wrong with the image's documents, or why a hostbox
+   *   could not be built.
    */
   async find(reference: string): Promise<ImageRecord> {
-    const named = await this.#findByName(reference);
+    const named = (await this.#findByName(reference)) ?? (await this.#findAfterBuild(reference));
     if (named) return named;
     const prefix = ID_PREFIX.exec(reference)?.[1];
     const found =
@@ -119,6 +130,16 @@ export class Images {
   ensureHostbox(options: HostboxOptions = {}): Promise<ImageRecord> {
     this.#hostbox ??= this.#findByName(HOSTBOX)
       .then(async (image) => image ?? this.add(await buildHostbox(this.store, options), HOSTBOX))
+      .then(
+        (image) => {
+          this.#hostboxFailure = undefined;
+          return image;
+        },
+        (error) => {
+          this.#hostboxFailure = error;
+          throw error;
+        },
+      )
       .finally(() => {
         this.#hostbox = undefined;
       });
@@ -183,10 +204,16 @@ export class Images {
     });
   }
 
+  async #findAfterBuild(reference: string): Promise<ImageRecord | undefined> {
+    await this.#hostbox?.catch(() => {});
+    if (this.#hostboxFailure !== undefined && displayName(reference) === HOSTBOX) throw this.#hostboxFailure;
+    return this.#findByName(reference);
+  }
+
   /** Delete the blobs and snapshots of an image that no other image has. */
   async #discard(image: ImageRecord): Promise<void> {
     const gone = await this.#content(image.manifest);
-    const others = await Promise.all((await this.list()).map((other) => this.#content(other.manifest)));
+    const others = await Promise.all((await this.#listNow()).map((other) => this.#content(other.manifest)));
     const used = new Set(others.flatMap((other) => [other.manifest, other.id, ...other.layers]));
     const mounted = new Set(others.flatMap((other) => other.config.rootfs.diff_ids));
     this.#contents.delete(image.manifest);
