@@ -67,6 +67,8 @@ export const ImageSchema = z.looseObject({
   RepoDigests: strings,
   Created: number,
   Size: number,
+  /** −1 when the daemon did not count. */
+  Containers: z._default(z.number(), -1),
 });
 export const ImagesSchema = z.array(ImageSchema);
 

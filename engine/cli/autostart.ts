@@ -22,7 +22,7 @@ const LOG_LINES = 20;
 export async function startDaemon(location: Location): Promise<boolean> {
   const run = path.join(location.root, 'run');
   try {
-    fs.mkdirSync(run, { recursive: true, mode: 0o711 });
+    makeDirectory(run);
   } catch (error) {
     throw new CliError(
       `The engine keeps its files under ${location.root}, which cannot be made: ${errorText(error)}. ` +
@@ -64,6 +64,19 @@ export function listens(socket: string): Promise<boolean> {
     connection.once('connect', () => settle(true));
     connection.once('error', () => settle(false));
   });
+}
+
+/** Node's own recursive mkdir never ends below /proc, where a directory that exists takes no new ones. */
+function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { mode: 0o711 });
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST' && fs.statSync(directory).isDirectory()) return;
+    const parent = path.dirname(directory);
+    if (errorCode(error) !== 'ENOENT' || fs.existsSync(parent)) throw error;
+    makeDirectory(parent);
+    fs.mkdirSync(directory, { mode: 0o711 });
+  }
 }
 
 /** An abstract socket's name (unix(7)): the kernel gives it to one process and takes it back when that one dies. */

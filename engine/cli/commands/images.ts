@@ -109,7 +109,7 @@ function rowsOf(image: ImageSummary, trunc: boolean, wantDigest: boolean): Field
     CreatedSince: () => ago(image.Created),
     CreatedAt: () => goTime(image.Created),
     Size: () => humanSize(image.Size, 3),
-    Containers: () => 'N/A',
+    Containers: () => (image.Containers >= 0 ? String(image.Containers) : 'N/A'),
     VirtualSize: () => humanSize(image.Size),
     SharedSize: () => 'N/A',
     UniqueSize: () => 'N/A',
