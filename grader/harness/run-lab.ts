@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type LabFolder, learnerFile, maxPoints, suiteOf, type Task } from '../lab.ts';
 import { type LabReport, plain, type TaskReport, type TestReport, worst } from '../report.ts';
-import { bundleModule, Refused, readLearnerFile } from './bundle.ts';
+import { bundleModule, bundleOwn, Refused, readLearnerFile } from './bundle.ts';
 import type { JudgeAnswer, JudgedTest } from './judge.ts';
 import { Judge } from './judge-client.ts';
 
@@ -18,6 +18,8 @@ export interface LabRun {
   file: string;
   /** A submission that `file` is the usual path in; nothing between the two may be a link then. */
   submission?: string;
+  /** `file` is this clone's own and may import other files of it: the engine's module, to prove the checks with. */
+  own?: boolean;
   /** Keep the judging process for the next run of this process. */
   warm?: boolean;
   /** Judge with this one, which the caller keeps. */
@@ -27,7 +29,7 @@ export interface LabRun {
 let kept: Judge | undefined;
 
 /** Judge one lab. A fault of the harness is tried once more, and then reported as `error`. */
-export async function runLab({ lab, file, submission, warm = false, judge: given }: LabRun): Promise<LabReport> {
+export async function runLab({ lab, file, submission, own, warm = false, judge: given }: LabRun): Promise<LabReport> {
   const start = performance.now();
   const judge = given ?? kept ?? new Judge();
   if (warm && given === undefined) kept = judge;
@@ -38,6 +40,7 @@ export async function runLab({ lab, file, submission, warm = false, judge: given
     const { digest, tasks } = await judgeFile(
       lab,
       submission === undefined ? [path.dirname(file), path.basename(file)] : [submission, learnerFile(lab)],
+      own ?? false,
       judge,
       path.join(workFolder, 'module.cjs'),
     );
@@ -63,11 +66,17 @@ export async function runLab({ lab, file, submission, warm = false, judge: given
   }
 }
 
-async function judgeFile(lab: LabFolder, file: [root: string, below: string], judge: Judge, target: string) {
+async function judgeFile(
+  lab: LabFolder,
+  file: [root: string, below: string],
+  own: boolean,
+  judge: Judge,
+  target: string,
+) {
   let source: string;
   try {
     source = readLearnerFile(...file);
-    fs.writeFileSync(target, await bundleModule(lab, source));
+    fs.writeFileSync(target, await (own ? bundleOwn(lab, path.join(...file)) : bundleModule(lab, source)));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const message = plain(error.message);
