@@ -56,6 +56,8 @@ export interface TestShim {
   /** exec and wait for the end. */
   exec(container: string, process: Partial<Process> & { args: string[] }): Promise<RunResult>;
   newName(): string;
+  /** What a daemon's end looks like. */
+  disconnect(): void;
   /** Ends what runs, ends the shim, and removes what it had. */
   close(): Promise<void>;
 }
@@ -170,9 +172,10 @@ export async function startShim(nodeFlags: string[] = []): Promise<TestShim> {
       return { status: exited.status, exited, stdout: String(output.stdout), stderr: String(output.stderr) };
     },
     newName: () => `c${++counter}`,
+    disconnect: () => control.destroy(),
     async close() {
       const gone = shim.exitCode === null && shim.signalCode === null ? once(shim, 'exit') : null;
-      if (gone) {
+      if (gone && !control.destroyed) {
         const { running } = await call('hello', {});
         for (const { key } of running) {
           await call('signal', { key, signal: 9 });
