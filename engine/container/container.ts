@@ -56,6 +56,12 @@ export class Container {
     await this.#file.save(() => JSON.stringify(this.record));
   }
 
+  /** Keep that it runs before it does, so that a crash in between leaves one that was lost and not one that never was. */
+  async saveAsRunning(startedAt: string): Promise<void> {
+    const record: ContainerRecord = { ...this.record, status: 'running', startedAt };
+    await this.#file.save(() => JSON.stringify(record));
+  }
+
   /** Resolves when what was to be kept is on the disk. */
   async flush(): Promise<void> {
     await this.#file.flush();

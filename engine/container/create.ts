@@ -109,7 +109,8 @@ function networkMode(asked: string): string {
       'unsupported',
       `This engine does not have --network ${asked}. Use --network none or --network host.`,
     );
-  throw new ContainerError('not-found', `network ${asked.slice(0, 100)} not found: there are none and host.`);
+  // Docker answers 404 here, after which its command goes looking for the image.
+  throw new ContainerError('invalid', `network ${asked.slice(0, 100)} not found: there are none and host.`);
 }
 
 function defaultHostname(id: string, { NetworkMode, UTSMode }: HostConfig): string {

@@ -100,7 +100,8 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
   /** End the shim if nothing runs in it; leave it alone if something does. */
   async shutdown(): Promise<void> {
     this.#closed = true;
-    const connection = this.#connection;
+    // One that is only just being started would wait for a client that never comes.
+    const connection = await this.#connecting?.catch(() => null);
     if (!connection) return;
     await this.request('shutdown', {}).catch(() => {});
     connection.socket.destroy();

@@ -8,6 +8,7 @@ import { finishExit } from './exit.ts';
 import { removeContainer } from './remove.ts';
 import { buildSpec } from './spec.ts';
 import { startFailure } from './start-failure.ts';
+import { now } from './time.ts';
 
 /**
  * Start a container that is not running. One that cannot be started stays as it was, with the reason in its record; if
@@ -77,7 +78,7 @@ async function runInShim(engine: Engine, container: Container) {
   makeSources(container);
   writeEtcFiles(record, paths);
   const spec = buildSpec(record, { root: engine.root, paths, lower });
-  await opened;
+  await Promise.all([opened, container.saveAsRunning(now())]);
   return await engine.shim.request('start', { container: record.id, spec });
 }
 

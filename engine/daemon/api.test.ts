@@ -173,7 +173,7 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { Binds: ['/a:b'] } }],
     [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { CapAdd: ['NOTHING'] } }],
     [400, 'POST', '/containers/create?name=-x', { Image: 'hostbox' }],
-    [404, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { NetworkMode: 'mine' } }],
+    [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { NetworkMode: 'mine' } }],
     [400, 'GET', '/containers/json?filters=nonsense'],
     [400, 'GET', `/containers/json?filters=${encodeURIComponent('{"nonsense":["a"]}')}`],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { Init: true } }],
