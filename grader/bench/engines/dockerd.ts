@@ -1,12 +1,14 @@
 /** Docker's own daemon: the one that runs, or one of our own that is stopped again. */
 
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
+import { unmountBelow } from './mounts.ts';
 import type { OtherEngine } from './other-engine.ts';
-import { pidsNaming, startServer, stop } from './process.ts';
+import { endAll, pidsNaming, startServer, stop } from './process.ts';
 
 const SYSTEM_SOCKET = '/var/run/docker.sock';
 
@@ -32,12 +34,18 @@ export async function startDockerd(directory: string): Promise<OtherEngine> {
   const network = ['--bridge', 'none', '--iptables=false', '--ip-forward=false', '--ip-masq=false'];
   const cgroup = cgroupParent('dockerd');
   const options = [...places, ...network, '--cgroup-parent', cgroup];
-  const daemon = await startServer(program, ['-H', `unix://${socket}`, ...options], socket);
+  const cleanUp = async (): Promise<void> => {
+    await endAll(() => pidsNaming(home));
+    await unmountBelow(home);
+    removeCgroupParent(cgroup);
+  };
   const api = new EngineApi(socket);
+  let daemon: ChildProcess;
   try {
+    daemon = await startServer(program, ['-H', `unix://${socket}`, ...options], socket);
     await api.ping();
   } catch (error) {
-    await stop(daemon);
+    await cleanUp();
     throw error;
   }
   return {
@@ -46,9 +54,10 @@ export async function startDockerd(directory: string): Promise<OtherEngine> {
     // dockerd, its containerd and the shims all name the exec root.
     pids: () => [...new Set([daemon.pid!, ...pidsNaming(home)])],
     stop: async () => {
+      await api.removeAll().catch(() => {});
       api.close();
       await stop(daemon);
-      removeCgroupParent(cgroup);
+      await cleanUp();
     },
   };
 }

@@ -89,8 +89,14 @@ export class Engines {
 
   /** Stop everything that was started, the last one first. */
   async stop(): Promise<void> {
-    for (const stop of this.stops.reverse()) await stop();
-    this.stops.length = 0;
+    for (const stop of this.stops.splice(0).reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        // The others have to be stopped all the same.
+        process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+      }
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

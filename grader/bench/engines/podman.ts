@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
+import { unmountBelow } from './mounts.ts';
 import type { OtherEngine } from './other-engine.ts';
 import { endAll, pidsNaming, run, startServer, stop } from './process.ts';
 
@@ -43,6 +44,7 @@ export async function startPodman(directory: string): Promise<OtherEngine> {
       await run(program, [...options, 'system', 'reset', '--force'], env).catch(() => {});
       // The monitor of a command that exec ran stays for five minutes, in case somebody asks how it ended.
       await endAll(() => pidsNaming(home));
+      await unmountBelow(home);
       removeCgroupParent(cgroup);
     },
   };
