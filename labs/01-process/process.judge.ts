@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
-import { eventually, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { eventually, isRunning, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
 import { makeFifo, openSubject, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
 
@@ -47,7 +47,14 @@ export async function start(request: Partial<StartRequest> = {}): Promise<Starte
   const mark = nonce();
   const { pid: inner, report } = await attempt({ ...request, env: [...(request.env ?? []), `SKIFF_NONCE=${mark}`] });
   const program = path.basename(request.args?.[0] ?? 'sleep').replace('tool', 'sh');
-  return { pid: await processWithNonce(subject(), mark, { program }), inner, report };
+  const pid = await processWithNonce(subject(), mark, { program });
+  await eventually(() => isAsleep(pid) || null, `The program (process ${pid}) should run, and wait for something.`);
+  return { pid, inner, report };
+}
+
+/** Past its start, in which a loader may have files open. */
+export function isAsleep(pid: number): boolean {
+  return isRunning(pid) && status(pid).State!.startsWith('S');
 }
 
 export async function attempt(request: Partial<StartRequest>): Promise<{ pid: number; report: number }> {
