@@ -49,9 +49,18 @@ const out = path.join(root, '.build', name);
 const stamp = path.join(out, '.stamp');
 const sourceRoots = conditions.length === 0 ? ['engine', 'grader'] : ['engine', 'labs', 'solutions'];
 
-await oneAtATime(path.join(root, '.build', `${name}.lock`), async () => {
-  if (values.force || isStale()) await build();
-});
+try {
+  await oneAtATime(path.join(root, '.build', `${name}.lock`), async () => {
+    if (values.force || isStale()) await build();
+  });
+  giveBack();
+} catch (error) {
+  if (error.syscall === undefined) throw error;
+  // No permission, no space: the message names the call and the path.
+  fail(
+    `The bundles cannot be written: ${error.message}. Make ${path.join(root, '.build')} writable, or clone elsewhere.`,
+  );
+}
 
 async function build() {
   fs.mkdirSync(out, { recursive: true });
@@ -67,6 +76,16 @@ async function build() {
     fs.renameSync(newStamp, stamp);
   } finally {
     fs.rmSync(newStamp, { force: true });
+  }
+}
+
+/** What root builds in somebody's clone is that somebody's, who will want to build again. */
+function giveBack() {
+  const { uid, gid } = fs.statSync(root);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  const folder = path.join(root, '.build');
+  for (const file of ['', 'node', 'installed', name, ...fs.readdirSync(out).map((entry) => path.join(name, entry))]) {
+    if (fs.existsSync(path.join(folder, file))) fs.lchownSync(path.join(folder, file), uid, gid);
   }
 }
 

@@ -15,13 +15,19 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const modules = path.join(root, 'node_modules');
 const marker = path.join(root, '.build', 'installed');
 
-const good = await oneAtATime(path.join(root, '.build', 'install.lock'), async () => {
-  const missing = notInstalled();
-  if (missing.length === 0 || (fs.existsSync(modules) && isLink(modules))) return true;
-  return install(missing);
-});
-if (good) fs.writeFileSync(marker, '');
-else process.exitCode = 1;
+try {
+  const good = await oneAtATime(path.join(root, '.build', 'install.lock'), async () => {
+    const missing = notInstalled();
+    if (missing.length === 0 || (fs.existsSync(modules) && isLink(modules))) return true;
+    return install(missing);
+  });
+  if (good) fs.writeFileSync(marker, '');
+  else process.exitCode = 1;
+} catch (error) {
+  if (error.syscall === undefined) throw error;
+  console.error(`The npm packages cannot be looked after: ${error.message}. Is ${root} writable for this user?`);
+  process.exitCode = 1;
+}
 
 /** The packages that package-lock.json asks for and node_modules does not have in that version. */
 function notInstalled() {

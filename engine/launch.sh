@@ -12,6 +12,9 @@ skiff_stop() {
 skiff_node=$(command -v node) || skiff_stop \
   "Node.js is not installed. Install version 20.19 or newer, for example from https://nodejs.org/en/download, and run this again."
 
+[ -d "$SKIFF_HOME/.build" ] || mkdir "$SKIFF_HOME/.build" 2>/dev/null || skiff_stop \
+  "This user cannot write to $SKIFF_HOME, where the build goes. Clone the repository into a folder of your own."
+
 # Asking node for its version costs a start of node: once per node is enough.
 skiff_checked=
 [ ! -f "$SKIFF_HOME/.build/node" ] || read -r skiff_checked <"$SKIFF_HOME/.build/node"
@@ -21,7 +24,7 @@ if [ "$skiff_checked" != "$skiff_node" ]; then
     process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
   ' || skiff_stop \
     "Node.js $(node --version) at $skiff_node is too old: version 20.19 or newer is needed. Get one from https://nodejs.org/en/download."
-  mkdir -p "$SKIFF_HOME/.build" && printf '%s\n' "$skiff_node" >"$SKIFF_HOME/.build/node"
+  printf '%s\n' "$skiff_node" 2>/dev/null >"$SKIFF_HOME/.build/node" || :
 fi
 
 # Not every shell calls a file newer than one that does not exist.

@@ -27,7 +27,11 @@ export function hostLanes(): Record<Lane, string | null> {
 }
 
 export function rememberHost(examination: Examination): Examination {
-  fs.mkdirSync(stateFolder, { recursive: true });
-  fs.writeFileSync(file, JSON.stringify({ key: key(), lanes: examination.lanes }));
+  try {
+    fs.mkdirSync(stateFolder, { recursive: true });
+    fs.writeFileSync(file, JSON.stringify({ key: key(), lanes: examination.lanes }));
+  } catch {
+    // Somebody else's clone: then it is probed again the next time.
+  }
   return examination;
 }

@@ -2,6 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { Command, Option } from 'commander';
+import { giveBack } from './give-back.ts';
+import { stateFolder } from './home.ts';
 import { nearest } from './nearest.ts';
 import { Advice, paint } from './terminal.ts';
 
@@ -106,6 +108,10 @@ program
   .command('probe-kernel', { hidden: true })
   .action(async () => (await import('./doctor/kernel-probes.ts')).answerKernelProbes());
 
+// `./workshop list | head` has read enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.on('exit', giveBack);
 program.parseAsync().catch(fail);
 
 function command(usage: string, description: string, examples: string[]): Command {
@@ -134,7 +140,7 @@ function runCommand(words: string[]): void {
   spawnSync(process.execPath, [process.argv[1] ?? '', ...words], { stdio: 'inherit' });
 }
 
-function fail(error: Error & { code?: string; exitCode?: number }): void {
+function fail(error: Error & { code?: string; exitCode?: number; path?: string }): void {
   if (error.code?.startsWith('commander.')) {
     // Commander has printed help, or what was wrong with the words, by now.
     process.exit(error.exitCode === 0 ? 0 : 2);
@@ -142,6 +148,11 @@ function fail(error: Error & { code?: string; exitCode?: number }): void {
   if (error instanceof Advice) {
     console.error(`${paint.red('✘')} ${error.message}`);
     process.exit(error.exitCode);
+  }
+  if (typeof error.path === 'string' && error.path.startsWith(stateFolder)) {
+    const advice = 'The workshop keeps its own files there: make it writable, or clone into a folder of your own.';
+    console.error(`${paint.red('✘')} ${error.message}. ${advice}`);
+    process.exit(1);
   }
   const where = process.env.WORKSHOP_DEBUG ? `\n${error.stack}` : ' (WORKSHOP_DEBUG=1 shows where.)';
   console.error(`${paint.red('✘')} ${error.message ?? error}${where}`);

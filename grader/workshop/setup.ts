@@ -49,8 +49,7 @@ type Way = { prefix: string[] } | { skip: string; prefix?: string };
 async function howToInstall(): Promise<Way> {
   if (which('apt-get') === undefined) return { skip: 'this host has no apt-get (install what is like them)' };
   if (process.getuid?.() === 0) return { prefix: [] };
-  const passwordless =
-    which('sudo') !== undefined && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
+  const passwordless = spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0;
   if (!passwordless) return { skip: 'installing takes root and sudo would ask for a password', prefix: 'sudo ' };
   if (isInteractive() && !(await confirmed('Install them with sudo?'))) return { skip: 'you said no', prefix: 'sudo ' };
   return { prefix: ['sudo', '-n'] };

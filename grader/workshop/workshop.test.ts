@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -42,6 +43,27 @@ describe('without a terminal', () => {
     expect(labs[18]).toMatchObject({ id: 'capstone', state: 'planned' });
     expect(next.command).toBe('./workshop start what-is-a-container');
   });
+});
+
+test('a reader that reads nothing is no error', () => {
+  const shell = `cd "${clone.home}" && { ./workshop list; echo "ended with $?" >&2; } | true`;
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', shell], { encoding: 'utf8' });
+  expect({ stdout, stderr }).toEqual({ stdout: '', stderr: 'ended with 0\n' });
+});
+
+test("what root leaves in the clone of somebody else is that somebody's", (context) => {
+  if (process.getuid?.() !== 0) context.skip('only root can give files away');
+  const nobody = 65534;
+  const home = fs.statSync(clone.home);
+  fs.chownSync(clone.home, nobody, nobody);
+  try {
+    expect(workshop('start', 'process').status).toBe(0);
+    for (const file of ['.workshop', '.workshop/progress.txt']) {
+      expect(fs.statSync(path.join(clone.home, file)).uid, file).toBe(nobody);
+    }
+  } finally {
+    fs.chownSync(clone.home, home.uid, home.gid);
+  }
 });
 
 describe('what was typed wrong', () => {

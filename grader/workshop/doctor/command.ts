@@ -1,6 +1,7 @@
 /** `workshop doctor`. */
 
 import { plannedLabs } from '../curriculum.ts';
+import { rememberHost } from '../host.ts';
 import { paint, say, wrap } from '../terminal.ts';
 import { type Examination, examine } from './examine.ts';
 import type { Finding } from './finding.ts';
@@ -8,7 +9,7 @@ import type { Finding } from './finding.ts';
 const MARKS = { ok: paint.green('✔'), missing: paint.red('✘'), absent: paint.yellow('–') } as const;
 
 export function doctor(options: { json?: boolean }): void {
-  const examination = examine();
+  const examination = rememberHost(examine());
   if (options.json) {
     say(JSON.stringify({ ...examination, labs: unlocked(examination) }, null, 2));
   } else {
