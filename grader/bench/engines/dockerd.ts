@@ -1,7 +1,7 @@
-/** Docker's own daemon: the one that runs, or one of our own that is stopped again. */
+/** Docker's own daemon: one for this run alone, whatever else runs on the host, so that nobody's images or containers are touched. */
 
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { EngineApi } from './api.ts';
@@ -10,20 +10,8 @@ import { unmountBelow } from './mounts.ts';
 import type { OtherEngine } from './other-engine.ts';
 import { endAll, pidsNaming, startServer, stop } from './process.ts';
 
-const SYSTEM_SOCKET = '/var/run/docker.sock';
-
 /** @throws Error that says why there is none. */
 export async function startDockerd(directory: string): Promise<OtherEngine> {
-  if (existsSync(SYSTEM_SOCKET)) {
-    const api = new EngineApi(SYSTEM_SOCKET);
-    try {
-      await api.ping();
-      // What else runs on it is not ours to weigh.
-      return { name: 'dockerd', api, pids: () => [], stop: async () => api.close() };
-    } catch {
-      api.close();
-    }
-  }
   const program = which('dockerd');
   if (program === undefined) throw new Error('dockerd is not installed (Debian: docker.io)');
   const home = join(directory, 'dockerd');

@@ -4,7 +4,7 @@ import type { EngineApi } from './api.ts';
 export interface OtherEngine {
   name: string;
   api: EngineApi;
-  /** The processes it consists of besides the containers; empty when they cannot be told from others'. */
+  /** The processes it consists of besides the containers'. */
   pids: () => number[];
   stop: () => Promise<void>;
 }
