@@ -11,7 +11,7 @@ import { cloneRepository } from './clone.ts';
 
 const SAVES = 7;
 /** What every verdict says, red or green. */
-const VERDICT = /\d+ (?:of \d+ )?(?:tests? )?passed/;
+const VERDICT = /\d+ of \d+ points.*\n/;
 
 /** Resolves when the watch has printed a verdict since `from`. @throws Error when it ends, or is silent for a minute. */
 function verdict(watch: ChildProcess, output: { text: string }, from: number): Promise<void> {
