@@ -1,6 +1,7 @@
 /** `workshop watch`: check at every save, and answer to single keys. */
 
 import fs from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { checkLab, hasPassed } from '../check/check-lab.ts';
 import { reportText } from '../check/report-text.ts';
 import { showDiff } from '../diff.ts';
@@ -9,62 +10,58 @@ import { type CourseLab, existingLabs, labOrCurrent } from '../labs.ts';
 import { updateProgress } from '../progress.ts';
 import { isInteractive, paint, say } from '../terminal.ts';
 import { watchForChanges } from './changes.ts';
+import { untilQuit } from './keys.ts';
+import { oneAfterAnother } from './one-after-another.ts';
+
+/** How long a check that is on may take to put its things away when the learner leaves. Milliseconds. */
+const PATIENCE = 2000;
 
 /** Ends when the learner says so, or with the terminal. */
 export async function watch(typed: string | undefined): Promise<void> {
   let lab = labOrCurrent(typed);
   let stopWatching = () => {};
-  let running = false;
-  /** Since when somebody waits for the next run, if one was asked for while another was on. */
-  let next: number | undefined;
   let passed = false;
   let note = '';
-  let view = () => '';
+  let view = () => paint.dim('  checking …');
+  let left = false;
 
-  const show = (text: () => string) => {
+  const show = (text = view) => {
     view = text;
-    draw(view(), keysLine(passed), note);
+    if (!left) draw(view(), keysLine(passed), note);
   };
-  const run = async (since = Date.now()) => {
-    next ??= since;
-    if (running) return;
-    running = true;
-    while (next !== undefined) {
-      const waiting = next;
-      next = undefined;
-      if (isInteractive()) process.stdout.write(paint.dim('  checking …\r'));
-      const checked = lab;
-      const report = await checkLab(checked, { warm: true });
-      passed = hasPassed(report);
-      const took = Math.round(Date.now() - waiting);
-      show(() => `${reportText(checked, report)}\n${paint.dim(`  verdict after ${took} ms`)}`);
+  const checks = oneAfterAnother(async (since) => {
+    if (isInteractive()) process.stdout.write(paint.dim('  checking …\r'));
+    const checked = lab;
+    const report = await checkLab(checked, { warm: true });
+    passed = hasPassed(report);
+    const took = Math.round(Date.now() - since);
+    show(() => `${reportText(checked, report)}\n${paint.dim(`  verdict after ${took} ms`)}`);
+  });
+  const guarded = async (work: () => Promise<void> | void) => {
+    try {
+      await work();
+    } catch (error) {
+      show(() => `${paint.red((error as Error).message)}\n`);
     }
-    running = false;
   };
   const begin = (chosen: CourseLab) => {
     lab = chosen;
     stopWatching();
     stopWatching = watchForChanges(
       lab.file,
-      () => void guarded(() => run(savedAt(lab.file))),
+      () => void guarded(() => checks.request(savedAt(lab.file))),
       (why) => {
         note = `Looking at the file every 0.2 s instead of waiting for events: ${why}.`;
         if (!isInteractive()) say(note);
       },
     );
-    return run();
-  };
-  const guarded = async (work: () => Promise<void>) => {
-    try {
-      await work();
-    } catch (error) {
-      running = false;
-      show(() => `${paint.red((error as Error).message)}\n`);
-    }
+    return checks.request();
   };
   const keys: Record<string, () => Promise<void> | void> = {
-    r: () => run(),
+    r: () => checks.request(),
     h: async () => {
+      // A hint is about what a check saw, and one may be on.
+      await checks.idle();
       const hint = await nextHint(lab);
       show(() => hintText(lab, hint));
     },
@@ -72,7 +69,7 @@ export async function watch(typed: string | undefined): Promise<void> {
       process.stdin.setRawMode?.(false);
       showDiff(lab, { pager: true });
       process.stdin.setRawMode?.(true);
-      draw(view(), keysLine(passed), note);
+      show();
     },
     n: () => {
       const next = existingLabs().find((other) => other.number > lab.number);
@@ -84,12 +81,14 @@ export async function watch(typed: string | undefined): Promise<void> {
     },
   };
 
-  await guarded(() => begin(lab));
+  void guarded(() => begin(lab));
   await untilQuit(
-    (key) => void guarded(async () => keys[key]?.()),
-    () => draw(view(), keysLine(passed), note),
+    (key) => void guarded(() => keys[key]?.()),
+    () => show(),
   );
+  left = true;
   stopWatching();
+  await Promise.race([checks.idle(), pause(PATIENCE)]);
 }
 
 /** When the file was saved, so that the wait that is shown is the one that was felt. */
@@ -117,31 +116,4 @@ function keysLine(passed: boolean): string {
     key('r', 'rerun'),
     key('q', 'quit'),
   ].join('   ');
-}
-
-/** Without a terminal there are no keys: then it ends by a signal. */
-function untilQuit(onKey: (key: string) => void, onResize: () => void): Promise<void> {
-  return new Promise((resolve) => {
-    const { stdin, stdout } = process;
-    const finish = () => {
-      stdin.off('data', onData);
-      stdout.off('resize', onResize);
-      if (isInteractive()) stdin.setRawMode(false);
-      stdin.pause();
-      resolve();
-    };
-    const onData = (data: Buffer) => {
-      for (const key of data.toString()) {
-        if (key === 'q' || key === '\x03' || key === '\x04') return finish();
-        onKey(key.toLowerCase());
-      }
-    };
-    process.once('SIGTERM', finish);
-    process.once('SIGINT', finish);
-    if (!isInteractive()) return;
-    stdin.setRawMode(true);
-    stdin.resume();
-    stdin.on('data', onData);
-    stdout.on('resize', onResize);
-  });
 }
