@@ -78,7 +78,13 @@ export class SkiffCommand extends Command {
       const arg = args[at] as string;
       if (arg === '--' || (!arg.startsWith('-') && this.#passesThrough)) return [...out, ...args.slice(at)];
       const [, flag = '', value] = /^(--[\w-]+)=(true|false|1|0)$/.exec(arg) ?? [];
-      const known = this.options.find((option) => option.long === (flag || arg) || option.short === arg);
+      const [, short = '', attached] = /^(-[a-zA-Z])=(.*)$/s.exec(arg) ?? [];
+      const name = flag || short || arg;
+      const known = this.options.find((option) => option.long === name || option.short === name);
+      if (known?.required === true && attached !== undefined) {
+        out.push(short, attached);
+        continue;
+      }
       if (known !== undefined && value !== undefined && known.isBoolean()) {
         const on = value === 'true' || value === '1';
         if (on && !known.negate) out.push(flag);

@@ -15,7 +15,8 @@ const SHARED: NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTSTP'];
 /** Let another bundle do the work, with our standard streams and signals; resolves to its exit code. */
 export function handOver(file: string, args: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' });
+    // The dashes keep Node from reading options like --env-file that are meant for the bundle.
+    const child = spawn(process.execPath, ['--', file, ...args], { stdio: 'inherit' });
     for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
     for (const signal of SHARED) process.on(signal, () => {});
     child.on('error', (error) => reject(new CliError(`${file} could not be started: ${error.message}`, 125)));

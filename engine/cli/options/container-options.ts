@@ -72,6 +72,14 @@ function ulimit(text: string): { Name: string; Soft: number; Hard: number } {
   return { Name: match[1] as string, Soft, Hard: match[3] === undefined ? Soft : Number(match[3]) };
 }
 
+/** `net_admin` is short for `CAP_NET_ADMIN`; the API wants each once, in order. capabilities(7). */
+function capabilities(names: string[]): string[] {
+  const full = names
+    .map((name) => name.toUpperCase())
+    .map((name) => (/^(CAP_|ALL$)/.test(name) ? name : `CAP_${name}`));
+  return [...new Set(full)].sort();
+}
+
 function cpus(text: string): number | undefined {
   return /^\d*\.?\d+$|^\d+\.$/.test(text) ? Math.round(Number(text) * 1e9) : undefined;
 }
@@ -101,8 +109,12 @@ function pairs(list: string[]): Record<string, string> {
 
 const OPTIONS: ContainerOption[] = [
   hostList('--add-host <host:ip>', 'Add a custom host-to-IP mapping', 'ExtraHosts'),
-  hostList('--cap-add <capability>', 'Add Linux capabilities', 'CapAdd'),
-  hostList('--cap-drop <capability>', 'Drop Linux capabilities', 'CapDrop'),
+  many('--cap-add <capability>', 'Add Linux capabilities', (body, value) => {
+    body.HostConfig.CapAdd = capabilities(value);
+  }),
+  many('--cap-drop <capability>', 'Drop Linux capabilities', (body, value) => {
+    body.HostConfig.CapDrop = capabilities(value);
+  }),
   host('--cgroup-parent <path>', 'Parent cgroup for the container', 'CgroupParent'),
   host('--cgroupns <mode>', 'Cgroup namespace to use (host|private)', 'CgroupnsMode'),
   hostNumber('--cpu-period <microseconds>', 'Limit CPU CFS period', 'CpuPeriod'),
@@ -204,7 +216,7 @@ const OPTIONS: ContainerOption[] = [
     body.HostConfig.Tmpfs = Object.fromEntries(value.map(split));
   }),
   many('--ulimit <limit>', 'Ulimit options', (body, value) => {
-    body.HostConfig.Ulimits = value.map(ulimit);
+    body.HostConfig.Ulimits = value.map(ulimit).sort((a, b) => (a.Name < b.Name ? -1 : 1));
   }),
   one('-u, --user <user>', 'Username or UID (format: <name|uid>[:<group|gid>])', plain, (body, value) => {
     body.User = value;
@@ -303,7 +315,7 @@ export function createBody(operands: string[], options: ContainerOptions): Creat
 
 function attachStreams(body: CreateBody, options: ContainerOptions): void {
   const asked = options.attach;
-  body.AttachStdin = asked === undefined ? options.interactive === true : asked.includes('stdin');
+  body.AttachStdin = options.interactive === true || asked?.includes('stdin') === true;
   body.AttachStdout = asked === undefined || asked.includes('stdout');
   body.AttachStderr = asked === undefined || asked.includes('stderr');
   body.OpenStdin = options.interactive === true;

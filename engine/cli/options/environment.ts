@@ -1,19 +1,23 @@
 import fs from 'node:fs';
 import { CliError, errorText } from '../errors.ts';
 
-/** What `-e` and `--env-file` say, the files first. A name without `=` takes its value from our own environment. */
+/**
+ * What `-e` and `--env-file` say, the files first. A name without `=` takes its value from our own environment; where
+ * there is none, a file's line says nothing, and `-e NAME` takes the variable out of the image's.
+ */
 export function environment(files: string[], variables: string[], own: NodeJS.ProcessEnv): string[] {
-  const lines = [...files.flatMap((file) => linesOf(file, 'environment')), ...variables];
-  return lines.flatMap((line) => {
+  const valued = (line: string): string | undefined => {
     if (line.startsWith('=') || line === '') throw new CliError(`invalid environment variable: ${line || '""'}`, 125);
-    if (line.includes('=')) return [line];
-    return own[line] === undefined ? [] : [`${line}=${own[line]}`];
-  });
+    if (line.includes('=')) return line;
+    return own[line] === undefined ? undefined : `${line}=${own[line]}`;
+  };
+  const fromFiles = files.flatMap((file) => linesOf(file, 'environment')).map(valued);
+  return [...fromFiles.filter((line) => line !== undefined), ...variables.map((line) => valued(line) ?? line)];
 }
 
-/** What `--label-file` and `--label` say; a label without `=` is empty. */
+/** What `--label-file` and `--label` say. `--label NAME` makes an empty label; in a file such a line says nothing. */
 export function labels(files: string[], given: string[]): Record<string, string> {
-  const lines = [...files.flatMap((file) => linesOf(file, 'label')), ...given];
+  const lines = [...files.flatMap((file) => linesOf(file, 'label')).filter((line) => line.includes('=')), ...given];
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.indexOf('=');
