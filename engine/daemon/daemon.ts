@@ -8,8 +8,6 @@ import { listenOn } from './listen.ts';
 import { newServer } from './server.ts';
 
 const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS]';
-/** Milliseconds that requests under way have to end when the daemon is told to. */
-const GRACE = 2000;
 
 interface Options {
   root: string;
@@ -42,7 +40,6 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 async function serve({ root, socket, idleExit }: Options): Promise<void> {
-  process.title = 'skiff-daemon';
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
     idle = resolve;
@@ -61,9 +58,7 @@ async function serve({ root, socket, idleExit }: Options): Promise<void> {
     if (idleExit !== undefined) watchIdleness(server, engine, idleExit, () => idle());
     prepare();
     await stopped;
-    const grace = setTimeout(() => server.closeAllConnections(), GRACE);
     await stopListening();
-    clearTimeout(grace);
   } finally {
     await close();
   }

@@ -40,6 +40,7 @@ export class DetachFilter extends Transform {
       if (byte === this.#keys[this.#matched]) {
         this.#matched++;
         if (this.#matched === this.#keys.length) {
+          this.push(Buffer.from(out));
           this.#detach();
           done();
           return;

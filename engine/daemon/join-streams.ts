@@ -18,7 +18,8 @@ export async function joinStreams(client: Socket, streams: Socket, { stdin, deta
     streams.end();
   } else if (detachKeys) {
     const detach = () => {
-      streams.destroy();
+      // What was typed before still arrives; the end of input means nothing to a terminal.
+      streams.end(() => streams.destroy());
       client.end();
     };
     client.pipe(new DetachFilter(detachKeys, detach)).pipe(streams);

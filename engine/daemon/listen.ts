@@ -7,6 +7,8 @@ import { socketAddress } from '../container/socket-address.ts';
 
 /** For its owner and group, like Docker's. */
 const UMASK = 0o117;
+/** Milliseconds that clients have to be served when the daemon is told to end. */
+const GRACE = 1000;
 
 /**
  * Listen on a unix socket, in the place of one that a daemon left behind.
@@ -27,11 +29,21 @@ export async function listenOn(server: Server, socket: string): Promise<() => Pr
     process.umask(umask);
   }
   await once(server, 'listening');
+  // Also those that were taken away from HTTP, which the server itself forgets.
+  const sockets = new Set<net.Socket>();
+  server.on('connection', (client: net.Socket) => {
+    sockets.add(client);
+    client.once('close', () => sockets.delete(client));
+  });
   return async () => {
+    const grace = setTimeout(() => {
+      for (const client of sockets) client.destroy();
+    }, GRACE);
     await new Promise((resolve) => {
       server.close(resolve);
       server.closeIdleConnections();
     });
+    clearTimeout(grace);
     fs.rmSync(socket, { force: true });
     address.release();
   };

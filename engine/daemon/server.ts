@@ -11,6 +11,8 @@ import { API_VERSION, compareVersions, ENGINE_VERSION, MIN_API_VERSION } from '.
 const HEADER_SIZE = 64 * 1024;
 /** Milliseconds. */
 const HEADERS_TIMEOUT = 30_000;
+/** For a request to be there as a whole, also one that was answered before its end; streams come after that. */
+const REQUEST_TIMEOUT = 120_000;
 const KEEP_ALIVE = 60_000;
 
 const HEADERS = {
@@ -43,8 +45,7 @@ export function newServer(engine: Engine): http.Server {
     maxHeaderSize: HEADER_SIZE,
     headersTimeout: HEADERS_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE,
-    // A body has its own limit; attached streams have none.
-    requestTimeout: 0,
+    requestTimeout: REQUEST_TIMEOUT,
     noDelay: false,
   });
   server.on('request', (request, response) => void answer(request, response, false));
@@ -97,8 +98,7 @@ function sendError(response: ServerResponse, error: unknown): void {
   const body = status === 304 ? '' : `${JSON.stringify({ message })}\n`;
   response.writeHead(status, {
     ...(status !== 304 && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
-    // The rest of a body that was refused is not read.
-    ...(status === 413 || status === 408 ? { Connection: 'close' } : {}),
+    ...(status === 408 ? { Connection: 'close' } : {}),
   });
   response.end(body);
 }
