@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Clone, makeClone } from './testing/clone.ts';
@@ -203,12 +202,14 @@ describe('doctor', () => {
     for (const { status, fix, id } of findings) expect(status === 'ok' || fix !== undefined, id).toBe(true);
   });
 
-  test('leaves neither folder nor cgroup behind', () => {
-    const traces = () =>
-      [os.tmpdir(), '/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/pids', '/sys/fs/cgroup/cpu']
-        .filter((folder) => fs.existsSync(folder))
-        .flatMap((folder) => fs.readdirSync(folder).filter((name) => name.startsWith('skiff-doctor-')));
-    workshop('doctor');
-    expect(traces()).toEqual([]);
+  test('leaves neither folder nor cgroup behind', async () => {
+    const scratch = fs.mkdtempSync(path.join(clone.home, '..', 'tmp-'));
+    const env = { ...process.env, TMPDIR: scratch };
+    const child = clone.start('workshop', ['doctor'], { stdio: 'ignore', env });
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(0);
+    expect(fs.readdirSync(scratch)).toEqual([]);
+    const own = `skiff-doctor-${child.pid}`;
+    const hierarchies = ['', 'memory', 'pids', 'cpu'].map((name) => path.join('/sys/fs/cgroup', name));
+    expect(hierarchies.filter((folder) => fs.existsSync(path.join(folder, own)))).toEqual([]);
   });
 });

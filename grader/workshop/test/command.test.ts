@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Clone, makeClone } from '../testing/clone.ts';
+
+const SAMPLE = 'grader/workshop/sample.test.ts';
+const BROKEN = 'grader/workshop/broken.test.ts';
+
+let clone: Clone;
+let run: { status: number | null; stdout: string; stderr: string };
+
+beforeAll(() => {
+  clone = makeClone();
+  clone.write(
+    SAMPLE,
+    [
+      "import { expect, test } from 'vitest';",
+      "test('two and two are four', () => expect(2 + 2).toBe(4));",
+      "test('two and two are five', () => expect(2 + 2).toBe(5));",
+      "test('the moon is new', (context) => context.skip('the moon is full'));",
+      "test.skip('nobody says why', () => {});",
+      '',
+    ].join('\n'),
+  );
+  clone.write(BROKEN, "import './no-such-file.ts';\n");
+  run = clone.run('workshop', 'test', 'sample.test', 'broken.test');
+}, 180_000);
+afterAll(() => clone?.remove());
+
+describe('workshop test', () => {
+  test('ends with one line that counts what passed, failed and was skipped, lint and types included', () => {
+    const lines = run.stdout.trimEnd().split('\n');
+    const tools = lines.filter((line) => /^ {2}[✔✘] (lint|typecheck) /.test(line));
+    expect(tools).toHaveLength(2);
+    const failedTools = tools.filter((line) => line.includes('✘')).length;
+    expect(lines.at(-1)).toBe(`${1 + 2 - failedTools} passed, ${2 + failedTools} failed, 2 skipped`);
+    expect(run.status).toBe(1);
+  });
+
+  test('says what failed, where, and what was expected', () => {
+    expect(run.stdout).toContain(`✘ ${SAMPLE} > two and two are five`);
+    expect(run.stdout).toContain('expected 4 to be 5');
+    expect(run.stdout).toContain(`at ${SAMPLE}:3:`);
+  });
+
+  test('says why each skipped test was skipped', () => {
+    expect(run.stdout).toContain(`– ${SAMPLE} > the moon is new\n      the moon is full\n`);
+    expect(run.stdout).toContain(`– ${SAMPLE} > nobody says why\n      no reason is given\n`);
+  });
+
+  test('a file that does not load is a failure, not nothing', () => {
+    expect(run.stdout).toContain(`✘ ${BROKEN} (does not load`);
+    expect(run.stdout).toContain('no-such-file.ts');
+  });
+
+  test('a filter that fits no file is a failure', () => {
+    const none = clone.run('workshop', 'test', 'no-such-test');
+    expect(none.status).toBe(1);
+    expect(none.stdout).toContain('No test ran for no-such-test.');
+  }, 60_000);
+});
