@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
+/** Fetched once: Node builds the map anew at each call, and a forked child meets errors on its everyday way. */
+const descriptions = getSystemErrorMap();
+
 /** A system call said no. `subject` is what it was asked about: a path, a pid, a flag. errno(3). */
 export class KernelError extends Error {
   override readonly name = 'KernelError';
@@ -12,7 +15,7 @@ export class KernelError extends Error {
   readonly subject: string;
 
   constructor(syscall: string, errno: number, subject = '') {
-    const [code, text] = getSystemErrorMap().get(-errno) ?? errnoNotKnownToNode(errno);
+    const [code, text] = descriptions.get(-errno) ?? errnoNotKnownToNode(errno);
     super(`${subject ? `${syscall} ${subject}` : syscall}: ${code}: ${text}`);
     this.syscall = syscall;
     this.errno = errno;
