@@ -142,6 +142,8 @@ function forkChild({ process, streams, cgroup, starter, cloneFlags, prepare, aro
 
 /** In the child, first of all. */
 export function waitForParent({ parent, go }: Pick<ChildSide, 'parent' | 'go'>): void {
+  // Nobody reads the stack of an error here, and to take one costs a fresh process more than a mount.
+  Error.stackTraceLimit = 0;
   // With its own copy of the writing end open, the child would never see the parent's close.
   close(go.write);
   dieWithParent(parent);

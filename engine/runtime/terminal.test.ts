@@ -79,6 +79,15 @@ describe.skipIf(process.getuid?.() !== 0)('a container on a terminal', () => {
     await shim.call('forget', { key });
   });
 
+  test('the last lines of a program that ends at once are not lost', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { key, client } = await open(['sh', '-c', 'seq 1000; echo the end']);
+      await shim.exit(key);
+      expect(String((await client.ended).stdout)).toMatch(/\n1000\r\nthe end\r\n$/);
+      await shim.call('forget', { key });
+    }
+  });
+
   test('exec has a terminal of its own beside it', async () => {
     const { key: container } = await shim.start(specFor(shim, ['sleep', '1000']));
     const key = { ...container, exec: 'tty' };

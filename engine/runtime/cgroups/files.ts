@@ -1,15 +1,26 @@
 /** cgroup directories and their one-value files. */
 
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { kill } from '#kernel/signals';
 import { step } from '../step.ts';
 
 /** Write one value. @throws Error whose step and text name the file and the value. */
 export function writeValue(directory: string, file: string, value: string | number): void {
+  writeValues(directory, file, [String(value)]);
+}
+
+/** Write one value after the other, each by a write(2) of its own. @throws as `writeValue` */
+export function writeValues(directory: string, file: string, values: string[]): void {
   step(`cgroup ${file}`, () => {
+    let value = values[0];
     try {
-      writeFileSync(join(directory, file), String(value));
+      const fd = openSync(join(directory, file), 'w');
+      try {
+        for (value of values) writeSync(fd, value);
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw Object.assign(new Error(`The kernel refuses ${value} in ${join(directory, file)} (${code}).`), { code });
@@ -77,7 +88,7 @@ export function tree(directory: string): string[] {
 
 /** @returns whether they are gone: true also when they were not there, false when one is in use. */
 export function removeTree(directory: string): boolean {
-  return tree(directory).every(removeDirectory);
+  return removeDirectory(directory) || tree(directory).every(removeDirectory);
 }
 
 /** @returns false when it has processes or children. */

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { close, O_WRONLY, open, write } from '#kernel/descriptors';
-import type { Resources } from '../spec.ts';
+import type { DeviceRule, Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import type { Hierarchy } from './detect.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
@@ -17,6 +17,7 @@ import {
   removeTree,
   tree,
   writeValue,
+  writeValues,
 } from './files.ts';
 
 /** v1 writes "no limit" as the largest number of pages in bytes. */
@@ -92,10 +93,22 @@ function setLimits(made: Directories, { memory, cpu, pids }: Resources): void {
   set('pids', 'pids.max', pids && (pids.limit > 0 ? pids.limit : 'max'));
 }
 
-function setDevices(made: Directories, rules: ReturnType<typeof deviceRules>): void {
+function setDevices(made: Directories, rules: DeviceRule[]): void {
   const directory = made.get('devices');
   if (directory === undefined) return;
-  for (const rule of rules) writeValue(directory, rule.allow ? 'devices.allow' : 'devices.deny', formatRule(rule));
+  for (const run of runsOf(rules))
+    writeValues(directory, run[0]!.allow ? 'devices.allow' : 'devices.deny', run.map(formatRule));
+}
+
+/** The rules in their order, cut where allowing turns into denying or back: each piece is for one file. */
+function runsOf(rules: DeviceRule[]): DeviceRule[][] {
+  const runs: DeviceRule[][] = [];
+  for (const rule of rules) {
+    const last = runs.at(-1);
+    if (last?.[0]?.allow === rule.allow) last.push(rule);
+    else runs.push([rule]);
+  }
+  return runs;
 }
 
 function cgroup(made: Directories): Cgroup {

@@ -3,7 +3,7 @@
  */
 
 import { Socket } from 'node:net';
-import { close, dup3, pipe, setNonBlocking } from '#kernel/descriptors';
+import { close, dup3, pipe, read, setNonBlocking } from '#kernel/descriptors';
 
 /** All output passes through one buffer: whoever gets a piece of it has to be done with it, or copy it, at once. */
 const shared = Buffer.allocUnsafe(64 * 1024);
@@ -42,19 +42,42 @@ export function writeSink(fd: number): Socket {
   return socket;
 }
 
+/** More than a terminal's buffers hold; a program that goes on writing shall not be read for ever. */
+const MOST_DRAINED = 1 << 20;
+
 /**
- * Both directions of a terminal's master, which is taken over. Node has no non-blocking way to write to a terminal
- * it has not opened itself, and a program that reads nothing would then stop the whole shim. So the handles are made
- * for pipes, and the terminal is put in the pipes' places before the event loop has looked at them.
- * @returns also a descriptor of the master, open until the source has ended.
+ * Both directions of a terminal's master, which is taken over and closed at the source's end. Node has no non-blocking
+ * way to write to a terminal it has not opened itself, and a program that reads nothing would then stop the whole shim.
+ * So the handles are made for pipes, and the terminal is put in the pipes' places before the event loop has looked at
+ * them.
  */
-export function openMaster(master: number, events: SourceEvents): { source: Source; sink: Socket; fd: number } {
+export function openMaster(master: number, { onChunk, onEnd }: SourceEvents): { source: Source; sink: Socket } {
   setNonBlocking(master, true);
   const placeholder = pipe();
-  const source = readSource(placeholder.read, events);
+  const source = readSource(placeholder.read, {
+    onChunk,
+    onEnd() {
+      drain(master, onChunk);
+      close(master);
+      onEnd();
+    },
+  });
   const sink = writeSink(placeholder.write);
   dup3(master, placeholder.read);
   dup3(master, placeholder.write);
-  close(master);
-  return { source, sink, fd: placeholder.read };
+  return { source, sink };
+}
+
+/** For libuv a hang-up after a short read is the end; for a pipe it is, a terminal may still hold the last lines. */
+function drain(master: number, onChunk: SourceEvents['onChunk']): void {
+  try {
+    for (let total = 0; total < MOST_DRAINED; ) {
+      const chunk = read(master);
+      if (chunk === null || chunk.length === 0) return;
+      total += chunk.length;
+      onChunk(chunk);
+    }
+  } catch {
+    // EIO: nobody has the other end open any more, and everything has been read.
+  }
 }

@@ -4,111 +4,34 @@
  * `node --single-threaded --v8-pool-size=0 shim.cjs SOCKET_PATH RUN_DIR` prints one line when it listens, then leaves
  * its standard streams. It uses synchronous file calls only: a thread pool would be a second thread, and a fork
  * with a second thread can find a lock taken that nobody will ever release.
+ *
+ * V8 compiles a function when it is first called. What only children call, every child would compile again, which is
+ * a third of the time a start takes. So the bundle is read twice: the second time with V8 told to compile all of it,
+ * and to throw nothing away that has not been called for long.
  */
 
-import { appendFileSync, chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { PR_SET_CHILD_SUBREAPER, prctl } from '#kernel/credentials';
-import { close, dup2, O_RDWR, open, setCloseOnExec, write } from '#kernel/descriptors';
-import { pidfdOpen } from '#kernel/pidfd';
-import { setProcessName } from '#kernel/process-name';
-import { releaseParents } from '../cgroups/parents.ts';
-import { startReaper } from '../reaper.ts';
-import { exitRecords } from './exits.ts';
-import { RequestError } from './failure.ts';
-import { Processes } from './processes.ts';
-import type { ShimMethods } from './protocol.ts';
-import { type Handlers, shimServer } from './server.ts';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { compileFunction } from 'node:vm';
 
-/** A daemon that started a shim and died before it could connect leaves a shim that ends by itself. */
-const FIRST_CONNECTION_MILLISECONDS = 30_000;
+const second = Symbol.for('skiff.shim.compiled');
+const marked = globalThis as { [second]?: true };
 
-function main(socketPath: string, runDirectory: string): void {
-  setProcessName('skiff-shim');
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
-  keepRunningOnMistakes(join(runDirectory, 'shim.log'));
-
-  const starter = { reaper: startReaper(), self: pidfdOpen(process.pid) };
-  const cgroupsPaths = new Set<string>();
-  const processes = new Processes(starter, exitRecords(runDirectory), (exited) => {
-    server.publish({ event: 'exit', ...exited });
-    endWhenIdle();
-  });
-  const handlers: { [M in keyof ShimMethods]: (params: ShimMethods[M]['params']) => unknown } = {
-    hello: () => ({ pid: process.pid, ...processes.list() }),
-    open: (params) => processes.open(params),
-    start: (params) => {
-      if (params.spec.linux.cgroupsPath) cgroupsPaths.add(params.spec.linux.cgroupsPath);
-      return processes.start(params);
-    },
-    exec: (params) => processes.exec(params),
-    signal: (params) => processes.signal(params),
-    resize: (params) => processes.resize(params),
-    forget: (params) => processes.forget(params),
-    shutdown: () => {
-      if (processes.busy) throw new RequestError('conflict', 'A process is still running; end it before the shim.');
-      // After the answer has gone out.
-      setImmediate(end);
-      return {};
-    },
-  };
-  const server = shimServer(processes, handlers as Handlers, () => endWhenIdle());
-
-  function endWhenIdle(): void {
-    if (server.controls() === 0 && !processes.busy) end();
+function main(): void {
+  const [bundle, socketPath, runDirectory] = process.argv.slice(1);
+  if (bundle === undefined || socketPath === undefined || runDirectory === undefined) {
+    process.stderr.write('usage: shim.cjs SOCKET_PATH RUN_DIR\n');
+    process.exit(2);
   }
-
-  function end(): void {
-    rmSync(socketPath, { force: true });
-    for (const path of cgroupsPaths) releaseParents(path);
-    process.exit(0);
+  if (marked[second]) {
+    void import('./serve.ts').then(({ serve }) => serve(socketPath, runDirectory));
+    return;
   }
-
-  // The address of a unix socket has at most 107 bytes; from inside its directory any path is short.
-  process.chdir(dirname(socketPath));
-  removeIfSocket(socketPath);
-  server.listen.listen(`./${basename(socketPath)}`, () => {
-    chmodSync(socketPath, 0o600);
-    process.chdir('/');
-    write(1, `skiff-shim ${process.pid} ready\n`);
-    leaveStandardStreams();
-    setTimeout(endWhenIdle, FIRST_CONNECTION_MILLISECONDS).unref();
-  });
+  marked[second] = true;
+  setFlagsFromString('--no-lazy');
+  setFlagsFromString('--no-flush-bytecode');
+  compileFunction(readFileSync(bundle, 'utf8'), ['require', 'module'], { filename: bundle })(createRequire(bundle), {});
 }
 
-/** A shim that was killed leaves its socket; the daemon's lock on the root sees to it that there is one shim only. */
-function removeIfSocket(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
-}
-
-/** Whoever reads them would wait for the shim's end, and what prints to them would find nobody there. */
-function leaveStandardStreams(): void {
-  const nowhere = open('/dev/null', O_RDWR);
-  for (const fd of [0, 1, 2]) {
-    dup2(nowhere, fd);
-    setCloseOnExec(fd, true);
-  }
-  close(nowhere);
-}
-
-/** With the shim every container would end, so a mistake is written down and survived. */
-function keepRunningOnMistakes(log: string): void {
-  const note = (error: unknown) => {
-    const text = error instanceof Error ? error.stack : String(error);
-    try {
-      appendFileSync(log, `${new Date().toISOString()} ${text}\n`);
-    } catch {
-      // The disk is full: nothing to be done about it here.
-    }
-  };
-  process.on('uncaughtException', note);
-  process.on('unhandledRejection', note);
-}
-
-const [socketPath, runDirectory] = process.argv.slice(2);
-if (socketPath === undefined || runDirectory === undefined) {
-  process.stderr.write('usage: shim.cjs SOCKET_PATH RUN_DIR\n');
-  process.exit(2);
-}
-main(socketPath, runDirectory);
+main();

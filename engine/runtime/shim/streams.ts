@@ -80,11 +80,14 @@ export class Streams {
   launched(master: number | null): void {
     this.#closeChildSide();
     if (master === null) return;
-    const { source, sink, fd } = openMaster(master, {
+    const { source, sink } = openMaster(master, {
       onChunk: (chunk) => this.#distribute(source, 'stdout', chunk),
-      onEnd: () => this.#sourceEnded(source),
+      onEnd: () => {
+        this.#master = null;
+        this.#sourceEnded(source);
+      },
     });
-    this.#master = fd;
+    this.#master = master;
     this.#sources.add(source);
     this.#setSink(sink);
   }
@@ -106,7 +109,7 @@ export class Streams {
 
   /** The kernel tells the programs on the terminal by SIGWINCH. Without a terminal nothing happens. */
   resize(size: WindowSize): void {
-    if (this.#master !== null && !this.#finished) setWindowSize(this.#master, size);
+    if (this.#master !== null) setWindowSize(this.#master, size);
   }
 
   /** Connect a client. Its socket is ended when there is nothing more to hear. */
