@@ -36,16 +36,16 @@ export class Judge implements AsyncDisposable {
   }
 
   /** One suite at a time. @throws Error when the judging process fails, which says nothing about the learner. */
-  run(suite: string, module: string): Promise<JudgeAnswer> {
-    const result = this.#turn.then(() => this.#run(suite, module));
+  run(suite: string, module: string, patience?: number): Promise<JudgeAnswer> {
+    const result = this.#turn.then(() => this.#run(suite, module, patience));
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  async #run(suite: string, module: string): Promise<JudgeAnswer> {
+  async #run(suite: string, module: string, patience?: number): Promise<JudgeAnswer> {
     await this.warmUp();
     const child = this.#child!;
-    const request: JudgeRequest = { id: ++this.#asked, suite, module };
+    const request: JudgeRequest = { id: ++this.#asked, suite, module, patience };
     return await new Promise<JudgeAnswer>((resolve, reject) => {
       const timer = setTimeout(() => {
         child.kill('SIGKILL');

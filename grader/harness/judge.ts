@@ -16,6 +16,8 @@ export interface JudgeRequest {
   suite: string;
   /** The bundled module under test, absolute. */
   module: string;
+  /** Milliseconds a call may take; the suites' own choice if absent. */
+  patience?: number;
 }
 
 export interface JudgedTest {
@@ -66,9 +68,10 @@ export async function judge(): Promise<void> {
   process.send!({ ready: true });
 }
 
-async function run(vitest: Vitest, { id, suite, module }: JudgeRequest): Promise<JudgeAnswer> {
+async function run(vitest: Vitest, { id, suite, module, patience }: JudgeRequest): Promise<JudgeAnswer> {
   const project = vitest.getRootProject();
   project.provide('skiffModule', module);
+  project.provide('skiffPatience', patience);
   // The suite may have been edited since the last run.
   vitest.invalidateFile(suite);
   const specification: TestSpecification = project.createSpecification(suite);

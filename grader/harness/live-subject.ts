@@ -3,7 +3,8 @@ import path from 'node:path';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
 import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
-import { type Ending, Sandbox, type SubjectUser, startContainer } from './sandbox.ts';
+import { infrastructure } from './outcome-errors.ts';
+import { type Ending, MOST_OUTPUT, Sandbox, type SubjectUser, startContainer } from './sandbox.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
 import type { Subject } from './suite.ts';
 
@@ -21,6 +22,22 @@ interface Options {
 interface Run {
   sandbox: Sandbox;
   channel: Channel;
+}
+
+/** A function that hung so often hangs again, and grading has to come to an end. */
+const MOST_TIMEOUTS = 2;
+const MOST_TIMEOUTS_OF_A_MODULE = 6;
+const timeouts = new Map<string, Map<string, number>>();
+
+/** How often each function of a module did not return in time. */
+function lateness(module: string): Map<string, number> {
+  const late = timeouts.get(module) ?? new Map<string, number>();
+  timeouts.set(module, late);
+  return late;
+}
+
+function sumOf(counts: Map<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
 /** Modules that cannot be loaded: asking again would only take as long again. */
@@ -50,12 +67,19 @@ export class LiveSubject implements Subject {
       this.#run = await start(this.#module, this.#options);
     }
     const { channel } = this.#run;
+    const late = lateness(this.#module);
+    const before = late.get(name) ?? 0;
+    if (before >= MOST_TIMEOUTS || sumOf(late) >= MOST_TIMEOUTS_OF_A_MODULE)
+      throw new SubjectTimeout(`${name}() was not tried: too many calls of this module did not return before.`);
     try {
       await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
       return await channel.call(name, args, this.#options.patience);
     } catch (error) {
       if (error instanceof SubjectBroken) broken.set(this.#module, error);
-      if (error instanceof SubjectTimeout) channel.close(error);
+      if (error instanceof SubjectTimeout) {
+        late.set(name, before + 1);
+        channel.close(error);
+      }
       throw error;
     }
   }
@@ -104,7 +128,16 @@ export class LiveSubject implements Subject {
   }
 }
 
-async function start(module: string, { uid }: Options): Promise<Run> {
+async function start(module: string, options: Options): Promise<Run> {
+  try {
+    return await startRun(module, options);
+  } catch (error) {
+    // Nothing of the learner's has run yet.
+    return infrastructure(`The sandbox did not start: ${(error as Error).message}`);
+  }
+}
+
+async function startRun(module: string, { uid }: Options): Promise<Run> {
   const session = await currentSession();
   const sandbox = new Sandbox(session, await startContainer(session, uid));
   try {
@@ -123,6 +156,8 @@ async function start(module: string, { uid }: Options): Promise<Run> {
 }
 
 function obituary(sandbox: Sandbox, ending: Ending): string {
+  if (sandbox.flooded)
+    return `The process that runs your module printed more than ${MOST_OUTPUT >> 20} MiB and was ended. Print less.`;
   const said = sandbox.printed().trim().split('\n').slice(-3).join('\n');
   return (
     `The process that runs your module is gone: ${describeEnding(ending)}. Your code may end processes that it ` +

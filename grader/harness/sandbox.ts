@@ -25,7 +25,7 @@ export interface SandboxRecord {
 }
 
 const MOST_OUTPUT_KEPT = 64 << 10;
-const MOST_OUTPUT = 16 << 20;
+export const MOST_OUTPUT = 16 << 20;
 const FRAME_HEADER = 8;
 
 /** Take a slot that nobody uses and make it ready. @returns its number. */
@@ -100,6 +100,8 @@ export class Sandbox {
   readonly #session: Session;
   readonly #record: SandboxRecord;
   readonly ended: Promise<Ending>;
+  /** It printed more than MOST_OUTPUT and was ended for it. */
+  flooded = false;
   #printed = Buffer.alloc(0);
   #printedBytes = 0;
 
@@ -139,10 +141,16 @@ export class Sandbox {
   /** End everything in it, and take back what was made for it. */
   async destroy(): Promise<void> {
     const key = { container: this.#record.container };
-    await this.#session.shim.request('signal', { key, signal: 9 }).catch(() => {});
+    await this.#kill();
     await this.ended;
     await this.#session.shim.request('forget', { key });
     freeSlot(this.#session, this.#record.slot);
+  }
+
+  /** It may have ended by itself a moment ago. */
+  async #kill(): Promise<void> {
+    const key = { container: this.#record.container };
+    await this.#session.shim.request('signal', { key, signal: 9 }).catch(() => {});
   }
 
   async #listen(): Promise<void> {
@@ -155,7 +163,11 @@ export class Sandbox {
       header = false;
       this.#printedBytes += chunk.length;
       this.#printed = Buffer.concat([this.#printed, withoutFrames(chunk.subarray(start))]).subarray(-MOST_OUTPUT_KEPT);
-      if (this.#printedBytes > MOST_OUTPUT) socket.destroy();
+      if (this.#printedBytes > MOST_OUTPUT && !this.flooded) {
+        this.flooded = true;
+        socket.destroy();
+        void this.#kill();
+      }
     });
   }
 }

@@ -11,6 +11,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The bundled module under test; without it a suite bundles the file of SKIFF_SUBJECT or its own folder's. */
     skiffModule?: string;
+    /** Milliseconds a call may take. */
+    skiffPatience?: number;
   }
 }
 
@@ -54,7 +56,10 @@ export interface SubjectOptions {
 /** Start the learner's module in a sandbox of its own. Costs about 100 ms: once per suite (`beforeAll`) is usual. */
 export async function openSubject(options: SubjectOptions = {}): Promise<Subject> {
   const module = inject('skiffModule') ?? (await moduleFor(subjectFile()));
-  return LiveSubject.open(module, { uid: options.uid ?? 'root', patience: options.patience ?? 5_000 });
+  return LiveSubject.open(module, {
+    uid: options.uid ?? 'root',
+    patience: options.patience ?? inject('skiffPatience') ?? 5_000,
+  });
 }
 
 function subjectFile(): { folder: string; file: string } {
@@ -68,22 +73,9 @@ function subjectFile(): { folder: string; file: string } {
   };
 }
 
-/** This machine lacks what the test needs: the report says `unsupported` and why, and no points are lost. */
-export function unsupported(reason: string): never {
-  const error = new Error(reason);
-  error.name = 'HarnessUnsupported';
-  throw error;
-}
-
-/** The harness failed, not the learner: the lab is graded again, then reported as `error`. */
-export function infrastructure(reason: string): never {
-  const error = new Error(reason);
-  error.name = 'HarnessFailure';
-  throw error;
-}
-
 /** Make a FIFO that the subject can read and write. @param directory `outside` of a workDir. */
 export { makeFifo, tell } from './fifo.ts';
+export { infrastructure, unsupported } from './outcome-errors.ts';
 
 /** Whether `file` is there, without following a link that the subject may have put there. */
 export function exists(file: string): boolean {

@@ -1,0 +1,3 @@
+export function parseNamespaceLink(link) {
+  return { name: link
+}

@@ -1,0 +1,1 @@
+export * from '../../solutions/00-what-is-a-container/membership.ts';

@@ -1,0 +1,51 @@
+/** From what the judging process saw to what the report says of each test that lab.json expects. */
+
+import type { LabFolder, Task } from '../lab.ts';
+import { plain, type TaskReport, type TestReport, worst } from '../report.ts';
+import type { JudgeAnswer, JudgedTest } from './judge.ts';
+
+export type Verdict = Omit<TestReport, 'title'>;
+
+/** One verdict for each test of lab.json, whatever ran. */
+export function taskReports(lab: LabFolder, judged: (title: string) => Verdict): TaskReport[] {
+  return lab.tasks.map((task: Task) => {
+    const tests = task.tests.map((title) => ({ title, ...judged(title) }));
+    const outcome = worst(tests.map((test) => test.outcome));
+    const { id, title, points } = task;
+    return { id, title, outcome, points: outcome === 'passed' ? points : 0, maxPoints: points, tests };
+  });
+}
+
+export function verdict({ tests, errors }: JudgeAnswer, title: string): Verdict {
+  const all = tests.filter((test) => test.title === title);
+  const [test] = all;
+  const durationMs = Math.round(test?.durationMs ?? 0);
+  if (tests.length === 0 && errors.length > 0)
+    return { outcome: 'error', message: plain(`The suite does not run: ${errors.join('\n')}`), durationMs };
+  if (test === undefined || all.length > 1) {
+    const message = `The suite ${test === undefined ? 'did not run' : 'ran more than once'} "${title}".`;
+    return { outcome: 'failed', message: plain([message, ...errors].join('\n')), durationMs };
+  }
+  if (test.state === 'passed' && test.errors.length === 0) return { outcome: 'passed', durationMs };
+  if (test.errors.some(({ name }) => name === 'HarnessUnsupported'))
+    return { outcome: 'unsupported', message: messageOf(test), durationMs };
+  if (test.errors.some(({ name }) => name === 'HarnessFailure'))
+    return { outcome: 'error', message: messageOf(test), durationMs };
+  if (test.state === 'failed') return { outcome: 'failed', message: messageOf(test), ...evidenceOf(test), durationMs };
+  // A hook that failed leaves its tests unrun.
+  if (errors.length > 0) return { outcome: 'failed', message: plain(errors.join('\n')), durationMs };
+  return { outcome: 'skipped', message: 'Skipped by the suite.', durationMs };
+}
+
+function messageOf({ errors }: JudgedTest): string {
+  const [first] = errors;
+  if (first === undefined) return 'The test failed and did not say why.';
+  const name = /^(Error|AssertionError|Subject\w+|Harness\w+)$/.test(first.name) ? '' : `${first.name}: `;
+  return plain(`${name}${first.message}`);
+}
+
+function evidenceOf({ errors }: JudgedTest): { evidence?: string } {
+  const { expected, actual } = errors[0] ?? {};
+  if (expected === undefined && actual === undefined) return {};
+  return { evidence: plain(`expected: ${expected ?? 'undefined'}\nfound:    ${actual ?? 'undefined'}`) };
+}
