@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { which } from './doctor/programs.ts';
+import { which } from '../vm/tools.ts';
 import { stateFolder } from './home.ts';
 import { say } from './terminal.ts';
 

@@ -1,6 +1,7 @@
 /** `workshop list` and `workshop progress`. */
 
 import { shortPath } from './home.ts';
+import { hostLanes } from './host.ts';
 import { type MapEntry, mapText, readMap } from './map.ts';
 import { nextStep } from './next-step.ts';
 import { progressFile, readProgress } from './progress.ts';
@@ -20,7 +21,15 @@ export function sayMap(map: MapEntry[], rows = Number.POSITIVE_INFINITY): void {
   const { sentence, command } = nextStep(map);
   const full = mapText(map);
   say(full.split('\n').length <= rows ? full : mapText(map, { short: true }));
-  say(`\n${sentence.replace(/[.!?]?$/, (end) => end || '.')}\n  ${paint.cyan(command)}`);
+  say(`\n${lanesLine()}`);
+  say(`${sentence.replace(/[.!?]?$/, (end) => end || '.')}\n  ${paint.cyan(command)}`);
+}
+
+function lanesLine(): string {
+  const lanes = Object.entries(hostLanes());
+  const shown = lanes.map(([lane, why]) => (why === null ? paint.green(`✔ ${lane}`) : paint.red(`✘ ${lane}`)));
+  const hint = lanes.some(([, why]) => why !== null) ? paint.dim('   why: ./workshop doctor') : '';
+  return `This host unlocks  ${shown.join('  ')}${hint}`;
 }
 
 function entryJson({ lab, state, current, exists, points, maxPoints, locked }: MapEntry) {

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { which } from './doctor/programs.ts';
+import { which } from '../vm/tools.ts';
 import { stateFolder } from './home.ts';
 import { type DebianPackage, packages } from './packages.ts';
 import { isInteractive, paint, say } from './terminal.ts';

@@ -57,7 +57,11 @@ function why(chapter: string): string {
   if (!fs.existsSync(chapter)) return '';
   const paragraphs = fs.readFileSync(chapter, 'utf8').split(/\n\s*\n/);
   const first = paragraphs.find((text) => /^\w|^[*_`“"]/.test(text.trim()) && !text.trim().startsWith('#'));
-  return (first ?? '').replace(/\s*\n\s*/g, ' ').trim();
+  // Emphasis is for those who read it as Markdown.
+  return (first ?? '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/(?<!\w)([_*]+)(\S[^_*]*)\1(?!\w)/g, '$2')
+    .trim();
 }
 
 function openEditor(file: string): void {

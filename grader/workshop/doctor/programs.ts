@@ -1,25 +1,9 @@
 /** Programs of the host that the course or its tests can use. */
 
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import path from 'node:path';
+import { which } from '../../vm/tools.ts';
 import type { Finding } from './finding.ts';
-
-/** The program's path in PATH or in the administrator's directories, which a user's PATH may lack. */
-export function which(program: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => path.join(folder, program))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
 
 interface Wanted {
   program: string;
