@@ -72,11 +72,6 @@ export const ImageSchema = z.looseObject({
 });
 export const ImagesSchema = z.array(ImageSchema);
 
-export const ExecSchema = z.looseObject({
-  Running: z._default(z.boolean(), false),
-  ExitCode: z._default(z.nullable(number), 0),
-});
-
 export const TopSchema = z.looseObject({
   Titles: strings,
   Processes: z._default(z.nullable(z.array(z.array(z.string()))), null),

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini';
-import { ExecSchema } from '../api-types.ts';
 import { collect, SkiffCommand } from '../command.ts';
 import { containerPath } from '../containers.ts';
 import type { Context } from '../context.ts';
 import { DEFAULT_DETACH_KEYS } from '../detach-keys.ts';
 import { CliError } from '../errors.ts';
+import { execExitCode } from '../exec-end.ts';
 import { resize, startError } from '../foreground.ts';
 import { environment } from '../options/environment.ts';
 import { runSession } from '../session.ts';
@@ -73,6 +73,7 @@ export function execCommand({ client }: Context): SkiffCommand {
     size: { h: number; w: number } | undefined,
   ): Promise<number> {
     const body = { Detach: false, Tty: session.tty, ...(size !== undefined && { ConsoleSize: [size.h, size.w] }) };
+    const startedAt = Date.now();
     const connection = await client.hijack(`/exec/${id}/start`, { body }).catch((error) => {
       throw startError(error);
     });
@@ -83,7 +84,6 @@ export function execCommand({ client }: Context): SkiffCommand {
     } finally {
       stopResize();
     }
-    const { ExitCode } = await client.json('GET', `/exec/${id}/json`, ExecSchema);
-    return ExitCode ?? 0;
+    return execExitCode(client, id, startedAt);
   }
 }
