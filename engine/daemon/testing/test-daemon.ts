@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import { socketAddress } from '../../container/socket-address.ts';
 import { hostCgroups } from '../../runtime/cgroups/host.ts';
 import { departures, routeOf } from './api-schema.ts';
 
@@ -33,19 +34,21 @@ export class TestDaemon {
   readonly socket: string;
   process: ChildProcess | null = null;
   errors = '';
+  readonly #temporary: string;
   readonly #agent = new http.Agent({ keepAlive: false });
 
-  private constructor(root: string) {
-    this.root = root;
-    this.socket = path.join(root, 'run/skiff.sock');
+  private constructor(temporary: string, below: string) {
+    this.#temporary = temporary;
+    this.root = path.join(temporary, below);
+    this.socket = path.join(this.root, 'run/skiff.sock');
   }
 
-  /** A daemon on a root that is new, with hostbox in it. */
-  static async start(): Promise<TestDaemon> {
+  /** A daemon on a root that is new, with hostbox in it. @param below a directory between the temporary one and the root */
+  static async start(below = ''): Promise<TestDaemon> {
     if (!built)
       execFileSync(process.execPath, [path.join(home, 'engine/build.mjs'), '--need', 'skiff'], { stdio: 'inherit' });
     built = true;
-    const daemon = new TestDaemon(fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-daemon-')));
+    const daemon = new TestDaemon(fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-daemon-')), below);
     try {
       await daemon.launch();
       await daemon.hostbox();
@@ -104,10 +107,11 @@ export class TestDaemon {
   }
 
   async exchange(method: string, url: string, body?: string): Promise<Answer> {
-    const request = http.request({ socketPath: this.socket, agent: this.#agent, method, path: url });
+    const address = socketAddress(this.socket);
+    const request = http.request({ socketPath: address.path, agent: this.#agent, method, path: url });
     if (body !== undefined) request.setHeader('Content-Type', 'application/json');
     request.end(body);
-    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const [response] = (await once(request, 'response').finally(address.release)) as [http.IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
@@ -177,7 +181,7 @@ export class TestDaemon {
       await untilGone(shim, 2000);
       if (this.shimPid() !== null) left.push(`shim ${shim}`);
     }
-    fs.rmSync(this.root, { recursive: true, force: true });
+    fs.rmSync(this.#temporary, { recursive: true, force: true });
     return left;
   }
 }

@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { TestDaemon, untilGone } from './testing/test-daemon.ts';
+
+test('an idle daemon ends, takes its shim along, and leaves no socket; one with a container does not', async () => {
+  const daemon = await TestDaemon.start();
+  daemon.process!.kill('SIGTERM');
+  await once(daemon.process!, 'exit');
+  await daemon.launch('--idle-exit', '1');
+  const { json } = await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['sleep', '2'] });
+  await daemon.post(`/containers/${json.Id}/start`);
+  const shim = daemon.shimPid()!;
+  const started = Date.now();
+  const [code] = await once(daemon.process!, 'exit');
+  expect(code).toBe(0);
+  expect(Date.now() - started).toBeGreaterThan(2500);
+  expect(await untilGone(shim, 2000)).toBe(true);
+  expect(fs.readdirSync(path.join(daemon.root, 'run')).filter((name) => name.endsWith('.sock'))).toEqual([]);
+  await daemon.launch();
+  expect((await daemon.get(`/containers/${json.Id}/json`)).json.State.Status).toBe('exited');
+  expect(await daemon.destroy()).toEqual([]);
+});
+
+test('a root whose sockets have long paths holds an engine like any other', async () => {
+  const daemon = await TestDaemon.start('d'.repeat(120));
+  const { json } = await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['sh', '-c', 'exit 3'] });
+  await daemon.post(`/containers/${json.Id}/start`);
+  expect((await daemon.post(`/containers/${json.Id}/wait`)).json).toEqual({ StatusCode: 3 });
+  expect(await daemon.destroy()).toEqual([]);
+});
+
+test('wrong arguments are told with what there is', async () => {
+  const daemon = await TestDaemon.start();
+  const running = daemon.process;
+  for (const [options, message] of [
+    [['--nonsense'], /usage: skiff daemon/],
+    [['--idle-exit', 'soon'], /--idle-exit takes a number of seconds/],
+    [['serve'], /There is no argument "serve"/],
+  ] as [string[], RegExp][])
+    await expect(daemon.launch(...options)).rejects.toThrow(message);
+  daemon.process = running;
+  expect(await daemon.destroy()).toEqual([]);
+});
