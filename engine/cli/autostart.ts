@@ -38,7 +38,7 @@ export async function startDaemon(location: Location): Promise<boolean> {
       continue;
     }
     try {
-      if (!(await listens(location.socket))) await spawnDaemon(location, run);
+      while (!(await listens(location.socket))) await spawnDaemon(location, run);
       return true;
     } finally {
       release();
@@ -115,15 +115,17 @@ function acquire(name: string): Promise<(() => void) | undefined> {
   });
 }
 
+/** Resolves when a daemon listens, or when another one that was about to end or to listen has done so. */
 async function spawnDaemon(location: Location, run: string): Promise<void> {
   const bundle = siblingBundle('daemon.cjs');
-  if (!fs.existsSync(bundle))
+  if (!fs.existsSync(bundle)) {
     throw new CliError(`The daemon is not built: there is no ${bundle}. Run ./skiff once.`, 125);
+  }
   const logPath = path.join(run, 'daemon.log');
   const log = fs.openSync(logPath, 'a', 0o600);
   const logStart = fs.fstatSync(log).size;
   const idle = process.env.SKIFF_IDLE_EXIT || IDLE_EXIT;
-  const args = [bundle, '--root', location.root, '--socket', location.socket, '--idle-exit', idle];
+  const args = ['--', bundle, '--root', location.root, '--socket', location.socket, '--idle-exit', idle];
   const child = spawn(process.execPath, args, { detached: true, cwd: '/', stdio: ['ignore', 'pipe', log] });
   fs.closeSync(log);
   const failure = await readyOrFailure(child);
@@ -131,7 +133,27 @@ async function spawnDaemon(location: Location, run: string): Promise<void> {
   child.unref();
   if (failure === undefined) return;
   child.kill();
-  throw new CliError(`The daemon did not start: ${failure}.\n${tail(logPath, logStart)}`.trimEnd(), 125);
+  const words = fs.readFileSync(logPath).subarray(logStart).toString('utf8').trimEnd();
+  const other = /Another daemon \(process (\d+)\)/.exec(words)?.[1];
+  if (other !== undefined && (await settles(location.socket, Number(other)))) return;
+  const lines = words.split('\n').slice(-LOG_LINES).join('\n');
+  const told = words === '' ? `Its log, ${logPath}, says nothing.` : `Its log, ${logPath}, ends with:\n${lines}`;
+  throw new CliError(`The daemon did not start: ${failure}.\n${told}`, 125);
+}
+
+/** Whether another daemon that has the root but did not listen is done with ending, or listens by now. */
+async function settles(socket: string, pid: number): Promise<boolean> {
+  const end = Date.now() + PATIENCE;
+  // No event tells of the end of a process that is not one's child.
+  for (; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    if (await listens(socket)) return true;
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      if (errorCode(error) === 'ESRCH') return true;
+    }
+  }
+  return false;
 }
 
 /** Waits for the daemon's first line, which it prints when it listens; else tells why there was none. */
@@ -152,11 +174,4 @@ function readyOrFailure(child: ChildProcess): Promise<string | undefined> {
       settle(signal === null ? `it ended with exit code ${code}` : `${signal} ended it`),
     );
   });
-}
-
-/** The last lines that the daemon wrote to its log since `start`. */
-function tail(file: string, start: number): string {
-  const text = fs.readFileSync(file).subarray(start).toString('utf8').trimEnd();
-  if (text === '') return `Its log, ${file}, says nothing.`;
-  return `Its log, ${file}, ends with:\n${text.split('\n').slice(-LOG_LINES).join('\n')}`;
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { endDaemon } from './testing/daemon-process.ts';
 import { TestEngine } from './testing/engine.ts';
 import { bundle, plainEnv } from './testing/ran.ts';
 import { canRunContainers } from './testing/tools.ts';
@@ -182,8 +183,7 @@ describe.skipIf(!canRunContainers)('run', () => {
     });
     await said(child, 'ready');
     const ended = once(child, 'close');
-    const daemon = /pid=(\d+)/.exec(await ownerOf(engine.socket))?.[1];
-    process.kill(Number(daemon), 'SIGKILL');
+    await endDaemon(engine.root, 'SIGKILL');
     expect((await ended)[0]).toBe(125);
     expect(errors).toContain('The daemon went away');
     await engine.stopDaemon();
@@ -191,11 +191,3 @@ describe.skipIf(!canRunContainers)('run', () => {
     expect(await engine.containers()).toEqual(['survivor']);
   });
 });
-
-/** The process that listens on a socket, as ss(8) tells it. */
-async function ownerOf(socket: string): Promise<string> {
-  const child = spawn('ss', ['-xlpH', 'src', socket], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  for await (const chunk of child.stdout) text += chunk;
-  return text;
-}
