@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { keepBuild } from './build-copy.ts';
 import { initramfs } from './initramfs.ts';
 import { type Kernel, obtainKernel } from './kernel.ts';
 import { closePort, openPort } from './ports.ts';
@@ -132,7 +133,8 @@ async function bootIn(directory: string, tools: VmTools, options: VmOptions): Pr
       options.onReady?.(qemu?.pid ?? 0);
     }
   });
-  const files = await shareFiles(tools, directory, [REPOSITORY, share, process.execPath, kernel.modules]);
+  const paths = [REPOSITORY, share, process.execPath, kernel.modules];
+  const files = await shareFiles(tools, directory, paths, keepBuild(REPOSITORY, directory));
   try {
     const line = qemuArguments({
       kernel,

@@ -102,7 +102,7 @@ export async function compareVmAndContainer(): Promise<Comparison> {
     const skiff = await startSkiff(directory);
     const ours = await measureContainer(skiff).finally(skiff.stop);
     const both = await runInVm({
-      command: `${SKIFF} --root /tmp/skiff run --rm ${IMAGE} uname -r`,
+      command: `node .build/default/skiff.cjs --root /tmp/skiff run --rm ${IMAGE} uname -r`,
       timeoutMs: 180_000,
     });
     const containerInVm = { kernel: both.output.trim(), exitCode: both.exitCode };

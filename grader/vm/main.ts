@@ -51,7 +51,7 @@ async function main(words: string[], options: Options): Promise<number> {
   const command = options.command ?? `${VITEST} ${selection.map(quoted).join(' ')}`;
   build();
   const interrupted = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort());
   try {
     const result = await boot(command, options, interrupted.signal);
     const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

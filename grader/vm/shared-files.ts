@@ -9,7 +9,7 @@ import { VmUnavailable } from './unavailable.ts';
 
 /**
  * In a mount namespace of its own, so that no mount is ever left on the host: binds `/` without what is mounted on it
- * (the guest has its own /proc, /sys and /dev), then the file systems that are needed besides, and becomes virtiofsd.
+ * (the guest has its own /proc, /sys and /dev), then what is needed besides (pairs: what, where), and becomes virtiofsd.
  */
 const MAKE_VIEW = `
 set -e
@@ -17,9 +17,9 @@ view=$1; shift
 mount --bind / "$view"
 mount -o remount,bind,ro "$view"
 while [ "$1" != -- ]; do
-  mount --bind "$1" "$view$1"
-  mount -o remount,bind,ro "$view$1"
-  shift
+  mount --bind "$1" "$view$2"
+  mount -o remount,bind,ro "$view$2"
+  shift 2
 done
 shift
 exec "$@"
@@ -46,6 +46,12 @@ async function appears(path: string, signal: AbortSignal): Promise<void> {
   watcher.close();
 }
 
+/** A directory that the guest sees in place of the one at `path`, which must exist. */
+export interface Replacement {
+  path: string;
+  by: string;
+}
+
 /**
  * Serve `/` and the file systems that `paths` are on, read-only, on a vhost-user socket in `directory`. The server ends
  * by itself when the machine that connected to it has gone. `view` is an empty directory outside the server; it is to be
@@ -56,11 +62,13 @@ export async function shareFiles(
   tools: VmTools,
   directory: string,
   paths: string[],
+  replacements: Replacement[],
 ): Promise<{ server: ChildProcess; socket: string; view: string }> {
   const view = join(directory, 'view');
   mkdirSync(view);
   const socket = join(directory, 'files.sock');
-  const extra = [...new Set(paths.map(mountPointOf))].filter((path) => path !== '/');
+  const mounts = [...new Set(paths.map(mountPointOf))].filter((path) => path !== '/').map((path) => [path, path]);
+  const extra = [...mounts, ...replacements.map(({ by, path }) => [by, path])].flat();
   const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', MAKE_VIEW, 'sh', view, ...extra, '--'];
   const server = spawn('setpriv', ['--pdeathsig', 'KILL', ...unshare, ...serverCommand(tools, socket, view)], {
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,0 +1,62 @@
+# Drives the engine in the virtual machine and prints what the kernel says. Read by engine-on-v2.test.ts, section by
+# section; a section begins with "== NAME".
+
+root=/tmp/skiff
+# The bundle, not the launcher: nothing is to be built in here, where building takes a minute.
+skiff="node .build/default/skiff.cjs --root $root"
+cgroups=/sys/fs/cgroup/skiff
+
+# The one cgroup below the engine's own: the running container's.
+container() {
+  find "$cgroups" -mindepth 2 -type d | head -n 1
+}
+
+# Waits until a command succeeds, for 60 s at most.
+patiently() {
+  tries=600
+  until "$@" 2>/dev/null; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || { echo "never: $*"; return; }
+    sleep 0.1
+  done
+}
+
+echo "== limits"
+$skiff run --rm --memory 64m --pids-limit 20 --cpus 0.5 hostbox sh -c '
+  cat /proc/self/cgroup
+  cd /sys/fs/cgroup && cat memory.max pids.max cpu.max'
+echo "exit $?"
+
+echo "== out of memory"
+$skiff run --name hungry --memory 16m hostbox sh -c 'x=a; while :; do x=$x$x; done'
+echo "exit $?"
+$skiff inspect --format '{{.State.OOMKilled}}' hungry
+$skiff rm hungry >/dev/null
+
+echo "== exec"
+$skiff run -d --name host --memory 64m hostbox sleep 1000 >/dev/null
+$skiff exec host sleep 1000 2>/dev/null &
+two_processes() { [ "$(grep -c . "$(container)/cgroup.procs")" -ge 2 ]; }
+patiently two_processes
+for pid in $(cat "$(container)/cgroup.procs"); do
+  tr '\0' ' ' <"/proc/$pid/cmdline"
+  echo
+done
+$skiff rm -f host >/dev/null
+wait
+
+echo "== docker"
+docker -H "unix://$root/run/skiff.sock" run --rm --network none -m 32m hostbox cat /sys/fs/cgroup/memory.max
+echo "exit $?"
+
+echo "== fork bomb"
+$skiff run -d --name bomb --pids-limit 100 hostbox sh -c 'while :; do sleep 1000 & done' >/dev/null
+many_processes() { [ "$(cat "$(container)/pids.current")" -ge 50 ]; }
+patiently many_processes
+$skiff rm -f bomb
+pgrep -fc 'sleep 1000'
+
+echo "== left behind"
+find "$cgroups" -mindepth 2 -type d
+grep "$root" /proc/mounts
+ls "$root/containers"
