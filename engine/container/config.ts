@@ -3,7 +3,7 @@
  * engine acts on them. Read once, at the edge: what comes out has no nulls and no strings that C would cut short.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 const text = z
   .string()

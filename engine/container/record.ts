@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ContainerConfig, HostConfig } from './config.ts';
 import type { Status } from './state.ts';
 

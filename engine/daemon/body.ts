@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ApiError } from './api-error.ts';
 
 /** Bytes. Nothing that this engine is asked for is larger. */

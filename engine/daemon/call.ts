@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
 import { parseJsonBody, readBody, validate } from './body.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseTimestamp } from '../container/time.ts';
 import { ApiError } from './api-error.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Go clients write null, or nothing, for the zero value. */
 const text = z.string().refine((value) => !value.includes('\0'), 'has a NUL character');

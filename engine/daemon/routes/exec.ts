@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createExec, type Exec, execKey, findExec, openExec, startExec } from '../../container/exec.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ImageConflict } from '../../image/image-errors.ts';
 import type { ImageRecord } from '../../image/images.ts';
 import { ApiError } from '../api-error.ts';
