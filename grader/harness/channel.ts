@@ -38,10 +38,11 @@ export class Channel {
     const channel = new Channel(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, resolve);
+      server.listen(`${path}.new`, resolve);
     });
-    // The subject is someone else on this machine.
-    fs.chmodSync(path, 0o666);
+    // The subject is someone else on this machine, and connects as soon as it sees the name.
+    fs.chmodSync(`${path}.new`, 0o666);
+    fs.renameSync(`${path}.new`, path);
     return channel;
   }
 
@@ -80,6 +81,11 @@ export class Channel {
     this.#isBroken(reason);
     for (const question of this.#questions.values()) question.reject(reason);
     this.#questions.clear();
+  }
+
+  /** Whether the subject has come so far as to ask for the module; before that, nothing of the learner's has run. */
+  get connected(): boolean {
+    return this.#socket !== null;
   }
 
   get closed(): boolean {

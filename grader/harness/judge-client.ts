@@ -36,16 +36,15 @@ export class Judge implements AsyncDisposable {
   }
 
   /** One suite at a time. @throws Error when the judging process fails, which says nothing about the learner. */
-  run(suite: string, module: string, patience?: number): Promise<JudgeAnswer> {
-    const result = this.#turn.then(() => this.#run(suite, module, patience));
+  run(request: Omit<JudgeRequest, 'id'>): Promise<JudgeAnswer> {
+    const result = this.#turn.then(() => this.#run({ ...request, id: ++this.#asked }));
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  async #run(suite: string, module: string, patience?: number): Promise<JudgeAnswer> {
+  async #run(request: JudgeRequest): Promise<JudgeAnswer> {
     await this.warmUp();
     const child = this.#child!;
-    const request: JudgeRequest = { id: ++this.#asked, suite, module, patience };
     return await new Promise<JudgeAnswer>((resolve, reject) => {
       const timer = setTimeout(() => {
         child.kill('SIGKILL');

@@ -7,7 +7,10 @@ import path from 'node:path';
 import type { TestModule, TestSpecification, Vitest } from 'vitest/node';
 import type {} from './current-session.ts';
 import { home } from './home.ts';
+import { leaks } from './leaks.ts';
+import { endForgotten } from './sandbox.ts';
 import { Session } from './session.ts';
+import { Spares } from './spares.ts';
 import type {} from './suite.ts';
 
 export interface JudgeRequest {
@@ -16,6 +19,8 @@ export interface JudgeRequest {
   suite: string;
   /** The bundled module under test, absolute. */
   module: string;
+  /** Look whether anything is left when the suite is over; costs about 100 ms. */
+  leakProof?: boolean;
   /** Milliseconds a call may take; the suites' own choice if absent. */
   patience?: number;
 }
@@ -30,6 +35,8 @@ export interface JudgedTest {
 export interface JudgeAnswer {
   id: number;
   tests: JudgedTest[];
+  /** What the submission left on this machine; absent when nobody asked. */
+  leaks?: string[];
   /** What went wrong outside of any test: a suite that does not load, a hook that throws. */
   errors: string[];
 }
@@ -53,15 +60,22 @@ const vitestOptions = {
 
 /** Serve requests from the parent process until it goes. */
 export async function judge(): Promise<void> {
+  // The shim starts while vitest loads.
+  const opening = Session.open().then((session) => ({ session, spares: new Spares(session) }));
+  opening.catch(() => {});
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', { ...vitestOptions, include: [...vitestOptions.include], reporters: [{}] });
   await vitest.standalone();
-  const session = await Session.open();
+  const { session, spares } = await opening;
   vitest.getRootProject().provide('skiffSession', session.address);
   let turn = Promise.resolve();
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {
-      process.send!(await run(vitest, request));
+      const answer = await run(vitest, request);
+      const ready = await spares.all();
+      await endForgotten(session);
+      if (request.leakProof) answer.leaks = await leaks(session, ready);
+      process.send!(answer);
     });
   });
   process.once('disconnect', () => process.exit(0));

@@ -5,6 +5,7 @@ import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
 import { infrastructure } from './outcome-errors.ts';
 import { type Ending, MOST_OUTPUT, Sandbox, type SubjectUser, startContainer } from './sandbox.ts';
+import { takeSpare } from './spares.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
 import type { Subject } from './suite.ts';
 
@@ -139,12 +140,14 @@ async function start(module: string, options: Options): Promise<Run> {
 
 async function startRun(module: string, { uid }: Options): Promise<Run> {
   const session = await currentSession();
-  const sandbox = new Sandbox(session, await startContainer(session, uid));
+  const spare = uid === 'root' ? takeSpare(session) : null;
+  const sandbox = new Sandbox(session, spare ?? (await startContainer(session, uid)));
   try {
     fs.copyFileSync(module, path.join(sandbox.outside, 'module.cjs'));
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
     void sandbox.ended.then((ending) => channel.close(new SubjectDied(obituary(sandbox, ending))));
     await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {
+      if (!channel.connected) throw error;
       if (error instanceof SubjectTimeout) channel.close(new SubjectBroken(error.message));
       broken.set(module, new SubjectBroken((error as Error).message));
     });

@@ -7,8 +7,9 @@ import path from 'node:path';
 import { type LabFolder, learnerFile, maxPoints, suiteOf } from '../lab.ts';
 import { type LabReport, plain, type TaskReport, worst } from '../report.ts';
 import { bundleModule, bundleOwn, Refused, readLearnerFile } from './bundle.ts';
-import type { JudgeAnswer } from './judge.ts';
+import type { JudgeAnswer, JudgeRequest } from './judge.ts';
 import { Judge } from './judge-client.ts';
+import { SESSION_PREFIX } from './session.ts';
 import { taskReports, verdict } from './verdict.ts';
 
 export type { LabReport } from '../report.ts';
@@ -37,7 +38,7 @@ export async function runLab(run: LabRun): Promise<LabReport> {
   const start = performance.now();
   const judge = given ?? kept ?? new Judge();
   if (warm && given === undefined) kept = judge;
-  const workFolder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-lab-'));
+  const workFolder = fs.mkdtempSync(path.join(os.tmpdir(), `${SESSION_PREFIX}${process.pid}-module-`));
   try {
     // Loading vitest and bundling the module take about as long; neither waits for the other.
     judge.warmUp().catch(() => {});
@@ -77,17 +78,22 @@ async function judgeFile({ lab, file, submission, own, patience }: LabRun, judge
     return { digest: null, tasks: taskReports(lab, () => ({ outcome: 'failed', message, durationMs: 0 })) };
   }
   const digest = createHash('sha256').update(source).digest('hex');
-  const attempt = () => judgeModule(lab, judge, target, patience);
+  const leakProof = submission !== undefined;
+  const attempt = () => judgeModule(lab, judge, { suite: suiteOf(lab), module: target, patience, leakProof });
   const first = await attempt();
   return { digest, tasks: hasError(first) ? await attempt() : first };
 }
 
-async function judgeModule(lab: LabFolder, judge: Judge, module: string, patience?: number): Promise<TaskReport[]> {
+async function judgeModule(lab: LabFolder, judge: Judge, request: Omit<JudgeRequest, 'id'>): Promise<TaskReport[]> {
   let answer: JudgeAnswer;
   try {
-    answer = await judge.run(suiteOf(lab), module, patience);
+    answer = await judge.run(request);
   } catch (error) {
     const message = `The harness failed, not your work: ${plain((error as Error).message)}`;
+    return taskReports(lab, () => ({ outcome: 'error', message, durationMs: 0 }));
+  }
+  if (answer.leaks !== undefined && answer.leaks.length > 0) {
+    const message = plain(`Something was left on this machine: ${answer.leaks.join('; ')}.`);
     return taskReports(lab, () => ({ outcome: 'error', message, durationMs: 0 }));
   }
   return taskReports(lab, (title) => verdict(answer, title));

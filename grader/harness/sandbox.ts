@@ -51,7 +51,7 @@ function takeSlot(session: Session, user: SubjectUser): number {
 export const NOBODY = 65534;
 
 /** The ids of this machine that are 0…65535 in the sandbox of a slot: far above anyone's, no two sandboxes alike. */
-function hostIds(session: Session, slot: number): { first: number; size: number } {
+export function hostIds(session: Session, slot: number): { first: number; size: number } {
   const session1000 = session.address.shimPid % 1000;
   return { first: 0x3b000000 + (session1000 * 16 + slot) * 65536, size: 65536 };
 }
@@ -76,11 +76,26 @@ export async function startContainer(session: Session, user: SubjectUser): Promi
         cgroupsPath: `${cgroupsPathOf(directory)}/${container}`,
       }),
     });
-    return { container, slot, pid };
+    const record = { container, slot, pid };
+    fs.writeFileSync(recordFile(session, record), JSON.stringify(record));
+    return record;
   } catch (error) {
     await session.shim.request('forget', { key: { container } }).catch(() => {});
     freeSlot(session, slot);
     throw error;
+  }
+}
+
+function recordFile(session: Session, { container }: Pick<SandboxRecord, 'container'>): string {
+  return path.join(sessionPaths(session.address.directory).taken, `${container}.json`);
+}
+
+/** End what a suite that was cut short has left open. */
+export async function endForgotten(session: Session): Promise<void> {
+  const { taken } = sessionPaths(session.address.directory);
+  for (const name of fs.readdirSync(taken).filter((name) => name.endsWith('.json'))) {
+    const record = JSON.parse(fs.readFileSync(path.join(taken, name), 'utf8')) as SandboxRecord;
+    await new Sandbox(session, record).destroy();
   }
 }
 
@@ -141,16 +156,20 @@ export class Sandbox {
   /** End everything in it, and take back what was made for it. */
   async destroy(): Promise<void> {
     const key = { container: this.#record.container };
-    await this.#kill();
-    await this.ended;
+    // A sandbox that is not there to be killed has ended, maybe before anyone listened.
+    if (await this.#kill()) await this.ended;
     await this.#session.shim.request('forget', { key });
+    fs.rmSync(recordFile(this.#session, this.#record), { force: true });
     freeSlot(this.#session, this.#record.slot);
   }
 
-  /** It may have ended by itself a moment ago. */
-  async #kill(): Promise<void> {
+  /** @returns false when it has ended by itself. */
+  async #kill(): Promise<boolean> {
     const key = { container: this.#record.container };
-    await this.#session.shim.request('signal', { key, signal: 9 }).catch(() => {});
+    return await this.#session.shim.request('signal', { key, signal: 9 }).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #listen(): Promise<void> {

@@ -34,7 +34,7 @@ export class Session {
     // Before the mount namespace: what is prepared for all sessions lies on the machine itself.
     rootfsTemplate();
     removeStaleSessions();
-    const directory = fs.mkdtempSync(path.join(temporaryFolder(), `${PREFIX}${process.pid}-`));
+    const directory = fs.mkdtempSync(path.join(temporaryFolder(), `${SESSION_PREFIX}${process.pid}-`));
     const paths = sessionPaths(directory);
     fs.chmodSync(directory, 0o711);
     for (const folder of [paths.root, paths.run, paths.free, paths.taken, paths.spare]) fs.mkdirSync(folder);
@@ -61,7 +61,8 @@ export class Session {
   }
 }
 
-const PREFIX = 'skiff-grade-';
+/** Directories of processes that have ended are swept by their names: the prefix, a pid, and something random. */
+export const SESSION_PREFIX = 'skiff-grade-';
 
 /** The address of a unix socket has at most 107 bytes. */
 function temporaryFolder(): string {
@@ -119,7 +120,7 @@ export function cgroupsPathOf(directory: string): string {
 /** A judge that was killed leaves these names behind. */
 function removeStaleSessions(): void {
   for (const name of fs.readdirSync(temporaryFolder())) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+    const pid = new RegExp(`^${SESSION_PREFIX}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || fs.existsSync(`/proc/${pid}`)) continue;
     sweep(path.join(temporaryFolder(), name));
   }
