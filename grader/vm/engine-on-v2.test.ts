@@ -9,7 +9,7 @@ function sections(output: string): Map<string, string[]> {
   const parts = output.split(/^== /m).slice(1);
   return new Map(
     parts.map((part) => {
-      const [name = '', ...lines] = part.trimEnd().split('\n');
+      const [name = '', ...lines] = part.trimEnd().split(/ *\n/);
       return [name, lines];
     }),
   );
@@ -35,7 +35,7 @@ describe.skipIf(unavailable !== null)(
     });
 
     test('what exec starts is in the container’s cgroup', () => {
-      expect(said.get('exec')).toEqual(['sleep 1000 ', 'sleep 1000 ']);
+      expect(said.get('exec')).toEqual(['sleep 1000', 'sleep 1000']);
     });
 
     test('the stock docker command sets limits', () => {
