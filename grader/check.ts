@@ -54,7 +54,7 @@ function openSubmission(directory: string): string {
   let stat: fs.Stats;
   try {
     stat = fs.statSync(directory);
-    fs.accessSync(directory, fs.constants.R_OK | fs.constants.X_OK);
+    if (stat.isDirectory()) fs.accessSync(directory, fs.constants.R_OK | fs.constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
