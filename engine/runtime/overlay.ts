@@ -14,12 +14,13 @@ const LONGEST_OPTIONS = 4095;
  */
 export function mountOverlay(target: string, overlay: OverlayRoot, unprivileged: boolean): void {
   const mountWith = (data: string) => mount({ source: 'overlay', target, type: 'overlay', data });
-  const options = optionsOf(overlay, unprivileged);
+  const options = overlayOptions(overlay, unprivileged);
   if (Buffer.byteLength(options) <= LONGEST_OPTIONS) mountWith(options);
-  else withShortNames(overlay, (short) => mountWith(optionsOf(short, unprivileged)));
+  else withShortNames(overlay, (short) => mountWith(overlayOptions(short, unprivileged)));
 }
 
-function optionsOf({ lower, upper, work }: OverlayRoot, unprivileged: boolean): string {
+/** What mount(2) is told of the stack. */
+export function overlayOptions({ lower, upper, work }: OverlayRoot, unprivileged: boolean): string {
   return [
     `lowerdir=${lower.map(escapePath).join(':')}`,
     `upperdir=${escapePath(upper)}`,
