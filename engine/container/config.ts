@@ -122,6 +122,8 @@ export const HostConfig = z.object({
   CpusetMems: string,
   PidsLimit: integer,
   OomScoreAdj: integer,
+  Sysctls: map,
+  GroupAdd: strings,
   CapAdd: strings,
   CapDrop: strings,
   Privileged: flag,

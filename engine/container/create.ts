@@ -13,6 +13,7 @@ import { removeTree } from './remove-tree.ts';
 import { containerPaths } from './root.ts';
 import { parseSignal } from './signals.ts';
 import { buildSpec } from './spec.ts';
+import { checkSysctls } from './sysctls.ts';
 import { NEVER, now } from './time.ts';
 
 export interface CreateRequest {
@@ -153,6 +154,19 @@ function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
       `This engine does not have the log driver "${driver.slice(0, 60)}" with options. It has json-file and none, without any.`,
     );
   if (config.StopSignal !== '') parseSignal(config.StopSignal);
+  checkSysctls(hostConfig);
+  const group = hostConfig.GroupAdd.find((each) => !/^\d{1,9}$/.test(each));
+  if (group !== undefined)
+    throw new ContainerError(
+      'unsupported',
+      `This engine adds groups by number only, and "${group.slice(0, 60)}" is a name. Look it up in the image's /etc/group.`,
+    );
+  const device = hostConfig.Devices.find(({ CgroupPermissions }) => !['', 'rwm'].includes(CgroupPermissions));
+  if (device)
+    throw new ContainerError(
+      'unsupported',
+      `This engine gives devices with all permissions or not at all. Leave ":${device.CgroupPermissions.slice(0, 10)}" out of --device.`,
+    );
   checkExtraHosts(hostConfig.ExtraHosts);
   checkDns(hostConfig.Dns, [...hostConfig.DnsOptions, ...hostConfig.DnsSearch]);
 }

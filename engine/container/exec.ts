@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
@@ -91,6 +91,11 @@ export async function startExec(engine: Engine, exec: Exec): Promise<void> {
     throw error;
   }
   emitContainerEvent(engine, exec.container, `exec_start: ${args.join(' ')}`, { execID: exec.id });
+}
+
+/** Resolves when it is over. */
+export async function untilExecEnds(exec: Exec): Promise<void> {
+  if (exec.state !== 'exited') await once(exec.changes, 'exit');
 }
 
 export function execKey(exec: Exec): { container: string; exec: string } {

@@ -7,6 +7,7 @@ import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
 import { parseSignal } from './signals.ts';
 import { hasNoNewPrivileges } from './spec.ts';
+import { checkSysctls } from './sysctls.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** What a refused request says, and of which kind the refusal is. */
@@ -121,8 +122,6 @@ test('signals have names with and without SIG, numbers, and places among the rea
 test('what would weaken or change a container is never left out in silence', () => {
   for (const hostConfig of [
     { Init: true },
-    { Sysctls: { 'net.ipv4.ip_forward': '1' } },
-    { GroupAdd: ['audio'] },
     { UsernsMode: 'remap' },
     { VolumesFrom: ['other'] },
     { Runtime: 'runsc' },
@@ -153,4 +152,17 @@ test('the zero values of Go are no request', () => {
   expect(refusal(() => refuseUnsupported({ HostConfig: hostConfig, Healthcheck: { Test: ['NONE'] } }))).toBe(
     'not refused',
   );
+});
+
+test('kernel parameters are those of a namespace the container has of its own', () => {
+  const check = (hostConfig: object) => refusal(() => checkSysctls(HostConfig.parse(hostConfig)));
+  expect(check({ Sysctls: { 'net.ipv4.ip_forward': '1', 'kernel.shmmax': '1', 'fs.mqueue.msg_max': '1' } })).toBe(
+    'not refused',
+  );
+  expect(check({ Sysctls: { 'kernel.core_pattern': '|/evil' } })).toContain('not of a namespace but of the host');
+  expect(check({ Sysctls: { 'net/../kernel.core_pattern': '|/evil' } })).toContain(
+    'not of a namespace but of the host',
+  );
+  expect(check({ Sysctls: { 'net.ipv4.ip_forward': '1' }, NetworkMode: 'host' })).toContain('shares that namespace');
+  expect(check({ Sysctls: { 'kernel.shmmax': '1' }, IpcMode: 'host' })).toContain('shares that namespace');
 });

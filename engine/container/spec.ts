@@ -52,7 +52,8 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
     mounts: [...defaultMounts(record), ...etcMounts(record, paths), ...specMounts(record.mounts)],
     linux: {
       namespaces: namespaces(record),
-      resources: containerResources(hostConfig),
+      resources: { ...containerResources(hostConfig), ...(privileged && { devices: [{ allow: true }] }) },
+      ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
       cgroupsPath: `${root.cgroups}/${record.id}`,
       devices: [
         ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
@@ -98,7 +99,7 @@ export function buildProcess({ config, hostConfig }: ContainerRecord, request: P
       request.env,
     ),
     args: request.args,
-    user: { uid: 0, gid: 0 },
+    user: { uid: 0, gid: 0, additionalGids: hostConfig.GroupAdd.map(Number) },
     userSpec: request.user || '0',
     rlimits: containerLimits(hostConfig.Ulimits, hostCapabilities().includes('CAP_SYS_RESOURCE')),
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },

@@ -14,7 +14,6 @@ const HOST_FIELDS: Record<string, string> = {
   CpuRealtimeRuntime: '--cpu-rt-runtime',
   DeviceCgroupRules: '--device-cgroup-rule',
   DeviceRequests: '--gpus',
-  GroupAdd: '--group-add',
   Init: '--init',
   KernelMemory: '--kernel-memory',
   KernelMemoryTCP: 'none',
@@ -23,7 +22,6 @@ const HOST_FIELDS: Record<string, string> = {
   PortBindings: '--publish',
   PublishAllPorts: '--publish-all',
   StorageOpt: '--storage-opt',
-  Sysctls: '--sysctl',
   VolumesFrom: '--volumes-from',
 };
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { createExec, type Exec, execKey, findExec, openExec, startExec } from '../../container/exec.ts';
+import { createExec, type Exec, execKey, findExec, openExec, startExec, untilExecEnds } from '../../container/exec.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
@@ -73,6 +73,8 @@ export async function startExecRoute(call: Call): Promise<void> {
   });
   await joinStreams(client, streams, {
     stdin: attachStdin,
+    // Clients ask for the exit code as soon as the stream has ended.
+    ended: untilExecEnds(exec),
     ...(tty && attachStdin && { detachKeys: parseDetachKeys(detachKeys) }),
   });
   await started;

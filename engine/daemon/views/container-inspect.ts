@@ -84,7 +84,6 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     PublishAllPorts: false,
     VolumeDriver: '',
     VolumesFrom: [],
-    GroupAdd: [],
     Cgroup: '',
     Links: [],
     UsernsMode: '',
