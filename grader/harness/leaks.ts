@@ -8,9 +8,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountedHierarchies } from '../../engine/runtime/cgroups/detect.ts';
-import { hostIds, type SandboxRecord } from './sandbox.ts';
+import type { SandboxRecord } from './sandbox.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { SLOTS } from './session-paths.ts';
+import { isRoot, sandboxIds } from './user-ids.ts';
 
 /** What was killed a moment ago may still be on its way out. Milliseconds. */
 const PATIENCE = 2_000;
@@ -18,6 +19,7 @@ const PATIENCE = 2_000;
 /** @param spares sandboxes that may be there. @returns a sentence for each thing that is left and should not be. */
 export async function leaks(session: Session, spares: SandboxRecord[]): Promise<string[]> {
   for (const deadline = Date.now() + PATIENCE; ; ) {
+    if (!isRoot) return mounts(session);
     const found = [...processes(session, spares), ...cgroups(session, spares), ...mounts(session)];
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(20);
@@ -25,7 +27,7 @@ export async function leaks(session: Session, spares: SandboxRecord[]): Promise<
 }
 
 function processes(session: Session, spares: SandboxRecord[]): string[] {
-  const first = hostIds(session, 0).first;
+  const { first } = sandboxIds(session.address.shimPid, 0);
   return fs.readdirSync('/proc').flatMap((pid) => {
     const uid = /^\d+$/.test(pid) ? uidOf(pid) : null;
     if (uid === null || uid < first || uid >= first + SLOTS * 65536) return [];

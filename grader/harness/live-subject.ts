@@ -133,6 +133,7 @@ async function start(module: string, options: Options): Promise<Run> {
   try {
     return await startRun(module, options);
   } catch (error) {
+    if ((error as Error).name.startsWith('Harness')) throw error;
     // Nothing of the learner's has run yet.
     return infrastructure(`The sandbox did not start: ${(error as Error).message}`);
   }

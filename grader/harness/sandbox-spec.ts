@@ -16,7 +16,8 @@ export interface SandboxRequest {
   slot: number;
   ids: { first: number; size: number };
   user: SubjectUser;
-  cgroupsPath: string;
+  /** Absent where cgroups cannot be made: without root. */
+  cgroupsPath: string | undefined;
 }
 
 /**

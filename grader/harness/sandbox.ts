@@ -1,11 +1,14 @@
 /** A sandbox: one container of our own engine, user-namespaced, for one subject. */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { unsupported } from './outcome-errors.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { sessionPaths } from './session-paths.ts';
+import { hasSubordinateIds, isRoot, sandboxIds } from './user-ids.ts';
 
 export type SubjectUser = 'root' | 'nobody';
 
@@ -39,10 +42,11 @@ function takeSlot(session: Session, user: SubjectUser): number {
     }
     const slot = Number(name);
     const view = session.within(paths.view(slot));
-    const ids = hostIds(session, slot);
-    const owner = ids.first + (user === 'root' ? 0 : NOBODY);
+    const owner = sandboxIds(session.address.shimPid, slot).first + (user === 'root' ? 0 : NOBODY);
     for (const folder of ['rootfs', 'scratch', 'work']) fs.mkdirSync(path.join(view, folder));
-    for (const folder of ['rootfs', 'scratch']) fs.chownSync(path.join(view, folder), owner, owner);
+    for (const folder of ['rootfs', 'scratch'].map((name) => path.join(view, name)))
+      if (isRoot) fs.chownSync(folder, owner, owner);
+      else fs.chmodSync(folder, 0o777);
     return slot;
   }
   throw new Error('All slots of the grading session are taken; were subjects closed after use?');
@@ -50,14 +54,10 @@ function takeSlot(session: Session, user: SubjectUser): number {
 
 export const NOBODY = 65534;
 
-/** The ids of this machine that are 0…65535 in the sandbox of a slot: far above anyone's, no two sandboxes alike. */
-export function hostIds(session: Session, slot: number): { first: number; size: number } {
-  const session1000 = session.address.shimPid % 1000;
-  return { first: 0x3b000000 + (session1000 * 16 + slot) * 65536, size: 65536 };
-}
-
 /** Start a subject that waits for its judge at `channel` in the slot. */
 export async function startContainer(session: Session, user: SubjectUser): Promise<SandboxRecord> {
+  if (user === 'nobody' && !isRoot && !hasSubordinateIds())
+    unsupported('Your user has no subordinate ids to be somebody else with. Try: sudo apt-get install uidmap');
   const slot = takeSlot(session, user);
   const container = randomBytes(6).toString('hex');
   const { directory } = session.address;
@@ -71,9 +71,9 @@ export async function startContainer(session: Session, user: SubjectUser): Promi
       spec: sandboxSpec({
         paths: sessionPaths(directory),
         slot,
-        ids: hostIds(session, slot),
+        ids: sandboxIds(session.address.shimPid, slot),
         user,
-        cgroupsPath: `${cgroupsPathOf(directory)}/${container}`,
+        cgroupsPath: isRoot ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
     });
     const record = { container, slot, pid };
@@ -104,11 +104,19 @@ function freeSlot(session: Session, slot: number): void {
   const paths = sessionPaths(session.address.directory);
   const view = session.within(paths.view(slot));
   try {
-    for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
+    if (isRoot)
+      for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
+    else emptyAsRootOf(session.address.shimPid, paths.view(slot));
     fs.renameSync(path.join(paths.taken, String(slot)), path.join(paths.free, String(slot)));
   } catch {
     // E.g. directories nested deeper than a path can be long. The tmpfs ends with the session.
   }
+}
+
+/** What subordinate ids own, only the root of their user namespace can remove. */
+function emptyAsRootOf(shimPid: number, folder: string): void {
+  const enter = ['--target', String(shimPid), '--user', '--mount', '--preserve-credentials'];
+  execFileSync('nsenter', [...enter, 'find', folder, '-mindepth', '1', '-delete'], { stdio: 'ignore' });
 }
 
 export class Sandbox {

@@ -13,6 +13,7 @@ import { builtFile } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import { SLOTS, sessionPaths } from './session-paths.ts';
 import { ShimClient } from './shim-client.ts';
+import { isRoot } from './user-ids.ts';
 
 /** What another process needs to use the session, too. */
 export interface SessionAddress {
@@ -85,10 +86,13 @@ async function startShim(directory: string): Promise<number> {
     throw new Error(`No sandbox can be made on this machine: ${said.trim().split('\n').slice(-12).join('\n')}`);
   });
   ended.catch(() => {});
-  await Promise.race([listening, ended]);
+  const [line] = (await Promise.race([listening, ended])) as [Buffer];
+  const pid = /^skiff-shim (\d+) ready/.exec(line.toString())?.[1];
+  if (pid === undefined)
+    throw new Error(`The shim said ${JSON.stringify(line.toString())} instead of that it is ready.`);
   child.unref();
   for (const stream of [child.stdout, child.stderr]) stream.destroy();
-  return child.pid!;
+  return Number(pid);
 }
 
 /** vitest ends its workers by SIGTERM, which by itself ends a process without a farewell. */
@@ -108,7 +112,7 @@ function endSession({ directory, shimPid }: SessionAddress): void {
 }
 
 function sweep(directory: string): void {
-  sweepCgroups(cgroupsPathOf(directory));
+  if (isRoot) sweepCgroups(cgroupsPathOf(directory));
   fs.rmSync(directory, { recursive: true, force: true });
 }
 
