@@ -10,3 +10,38 @@ export function releaseParents(path: string): void {
     if (!hostCgroups().removeEmpty(each)) return;
   }
 }
+
+export interface IdleParents {
+  /** A container is about to be put at this path. */
+  used(path: string | undefined): void;
+  /** Nothing runs any more: remove the parents, unless something is started soon. */
+  idle(): void;
+  /** Remove them now. */
+  release(): void;
+}
+
+/** To make and to remove the parents anew for each of many short containers would cost each a millisecond. */
+const IDLE_MILLISECONDS = 2_000;
+
+/** Sees to it that the parents of containers' cgroups do not outlive the containers for long. */
+export function idleParents(): IdleParents {
+  // A path for each parent, since many containers share one.
+  const paths = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  const release = () => {
+    clearTimeout(timer);
+    for (const path of paths.values()) releaseParents(path);
+    paths.clear();
+  };
+  return {
+    used(path) {
+      clearTimeout(timer);
+      if (path !== undefined) paths.set(dirname(path), path);
+    },
+    idle() {
+      clearTimeout(timer);
+      timer = setTimeout(release, IDLE_MILLISECONDS).unref();
+    },
+    release,
+  };
+}

@@ -6,7 +6,7 @@ import { PR_SET_CHILD_SUBREAPER, prctl } from '#kernel/credentials';
 import { close, dup2, dupAbove, O_RDWR, open, setCloseOnExec, write } from '#kernel/descriptors';
 import { pidfdOpen } from '#kernel/pidfd';
 import { setProcessName } from '#kernel/process-name';
-import { releaseParents } from '../cgroups/parents.ts';
+import { idleParents } from '../cgroups/parents.ts';
 import { startReaper } from '../reaper.ts';
 import { exitRecords } from './exits.ts';
 import { RequestError } from './failure.ts';
@@ -27,16 +27,17 @@ export function serve(socketPath: string, runDirectory: string): void {
 
   rehearse(runDirectory);
   const starter = { reaper: startReaper(), self: pidfdOpen(process.pid) };
-  const cgroupsPaths = new Set<string>();
+  const parents = idleParents();
   const processes = new Processes(starter, exitRecords(runDirectory), (exited) => {
     server.publish({ event: 'exit', ...exited });
+    if (!processes.busy) parents.idle();
     endWhenIdle();
   });
   const handlers: { [M in keyof ShimMethods]: (params: ShimMethods[M]['params']) => unknown } = {
     hello: () => ({ pid: process.pid, ...processes.list() }),
     open: (params) => processes.open(params),
     start: (params) => {
-      if (params.spec.linux.cgroupsPath) cgroupsPaths.add(params.spec.linux.cgroupsPath);
+      parents.used(params.spec.linux.cgroupsPath);
       return processes.start(params);
     },
     exec: (params) => processes.exec(params),
@@ -58,7 +59,7 @@ export function serve(socketPath: string, runDirectory: string): void {
 
   function end(): void {
     rmSync(socketPath, { force: true });
-    for (const path of cgroupsPaths) releaseParents(path);
+    parents.release();
     process.exit(0);
   }
 

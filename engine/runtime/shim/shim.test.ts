@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mountedHierarchies } from '../cgroups/detect.ts';
 import { sweepCgroups } from '../cgroups/sweep.ts';
 import { descriptorsOf, isAlive } from '../testing/proc.ts';
 import { specFor } from '../testing/rootfs.ts';
@@ -138,6 +139,21 @@ describe.skipIf(!isRoot)('when things go wrong', () => {
     const hello = await ask(join(shim.directory, 'shim.sock'));
     expect(hello).toMatchObject({ result: { running: [], exited: [{ key, status: { exitCode: 6 } }] } });
     await once(next, 'exit');
+    await shim.close();
+  });
+
+  test('a shim that ends takes away the parents of its containers’ cgroups', async () => {
+    const shim = await startShim();
+    await shim.run(specFor(shim, ['true']));
+    const directories = () =>
+      [...mountedHierarchies().v1, mountedHierarchies().v2]
+        .flatMap((hierarchy) => (hierarchy ? [join(hierarchy.mountPoint, shim.cgroups)] : []))
+        .filter((directory) => existsSync(directory));
+    expect(directories()).not.toEqual([]);
+    const gone = once(shim.process, 'exit');
+    await shim.call('shutdown', {});
+    await gone;
+    expect(directories()).toEqual([]);
     await shim.close();
   });
 
