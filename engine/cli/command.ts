@@ -1,6 +1,9 @@
 import { Command, type ParseOptionsResult } from 'commander';
 import { UsageError } from './errors.ts';
 
+/** Options that do not belong to a command. */
+const GLOBAL = ['--root', '--host', '-H', '--socket', '--mine', '--debug'];
+
 /**
  * A command with docker's manners: `--flag=false` for switches, docker's sentences for what is wrong, `-h` left free
  * for the host name, help with examples.
@@ -61,7 +64,9 @@ export class SkiffCommand extends Command {
     if (unknown !== null) {
       const [, flag = '', hint] = unknown;
       const what = flag.startsWith('--') ? `unknown flag: ${flag}` : `unknown shorthand flag: '${flag[1]}' in ${flag}`;
-      throw new UsageError(hint === undefined ? what : `${what}\n${hint}`);
+      const before =
+        GLOBAL.includes(flag) && this.name() !== 'skiff' ? `It stands before the command: skiff ${flag} …` : hint;
+      throw new UsageError(before === undefined ? what : `${what}\n${before}`);
     }
     const missing = /^error: option '(-(\w), )?(--[\w-]+).*' argument missing/.exec(message);
     if (missing !== null) {
