@@ -11,17 +11,30 @@ export function median(values: number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Run `action` `warmup` + `rounds` times, one after the other, and return the milliseconds each of the last `rounds` took. */
-export async function timeEach(
+export interface Contestant {
+  name: string;
+  /** Takes part in every so many rounds, from the first one on. */
+  every: number;
+  action: (round: number) => Promise<void>;
+}
+
+/**
+ * Let `contestants` take turns for `rounds` rounds, after `warmup` rounds of each that do not count, so that all of them
+ * meet the machine in the same moods. @returns the milliseconds of each one's actions, by its name.
+ */
+export async function takeTurns(
   rounds: number,
   warmup: number,
-  action: (round: number) => Promise<void>,
-): Promise<number[]> {
-  const times: number[] = [];
+  contestants: Contestant[],
+): Promise<Map<string, number[]>> {
+  const times = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
   for (let round = -warmup; round < rounds; round++) {
-    const started = performance.now();
-    await action(round);
-    if (round >= 0) times.push(performance.now() - started);
+    for (const { name, every, action } of contestants) {
+      if (round > 0 && round % every !== 0) continue;
+      const started = performance.now();
+      await action(round + warmup);
+      if (round >= 0) times.get(name)!.push(performance.now() - started);
+    }
   }
   return times;
 }

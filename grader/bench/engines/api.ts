@@ -89,14 +89,14 @@ export class EngineApi {
     await this.call('DELETE', `/containers/${id}?force=true`);
   }
 
-  /** Run `command` in a running container, from the call that makes the exec to its exit code. */
-  async exec(id: string, command: string[]): Promise<number> {
+  /** Run `command` in a running container, from the call that makes the exec to its exit code; null when the engine does not know it yet. */
+  async exec(id: string, command: string[]): Promise<number | null> {
     const body = { AttachStdout: true, AttachStderr: true, Cmd: command };
     const made = JSON.parse(await this.call('POST', `/containers/${id}/exec`, body)) as { Id: string };
     // Without Detach and without an Upgrade header the answer's body ends when the command does.
     await this.call('POST', `/exec/${made.Id}/start`, { Detach: false, Tty: false });
     const state = JSON.parse(await this.call('GET', `/exec/${made.Id}/json`)) as { ExitCode: number | null };
-    return state.ExitCode ?? -1;
+    return state.ExitCode;
   }
 
   close(): void {

@@ -14,6 +14,10 @@ import { type Skiff, startSkiff } from './skiff.ts';
 /** Either the thing, or why there is none. */
 export type Maybe<T> = { value: T } | { value: null; reason: string };
 
+/** The engines that ours stands beside through Docker's API, in the order they are told. */
+export const OTHERS = ['dockerd', 'podman'] as const;
+export type Other = (typeof OTHERS)[number];
+
 export const IMAGE = 'hostbox';
 
 async function attempt<T>(make: () => Promise<T>): Promise<Maybe<T>> {
@@ -66,7 +70,8 @@ export class Engines {
     );
   }
 
-  private other(name: string, start: (directory: string) => Promise<OtherEngine>): Promise<Maybe<OtherEngine>> {
+  other(name: Other): Promise<Maybe<OtherEngine>> {
+    const start = name === 'dockerd' ? startDockerd : startPodman;
     return this.once(name, () =>
       attempt(async () => {
         const engine = await start(this.directory);
@@ -77,14 +82,6 @@ export class Engines {
         return engine;
       }),
     );
-  }
-
-  dockerd(): Promise<Maybe<OtherEngine>> {
-    return this.other('dockerd', startDockerd);
-  }
-
-  podman(): Promise<Maybe<OtherEngine>> {
-    return this.other('podman', startPodman);
   }
 
   /** Stop everything that was started, the last one first. */

@@ -1,39 +1,33 @@
 import type { EngineApi } from '../engines/api.ts';
 import { IMAGE } from '../engines/engines.ts';
-import type { Comparison, Figure } from '../figure.ts';
-import { median, quantile, timeEach } from '../statistics.ts';
+import type { Figure } from '../figure.ts';
+import { median, quantile } from '../statistics.ts';
+import { otherEngines, timeBeside } from './beside.ts';
 
-async function timeExec(api: EngineApi, rounds: number): Promise<number[]> {
-  const id = await api.create({ Image: IMAGE, Cmd: ['sleep', '1000'] });
-  try {
-    await api.start(id);
-    return await timeEach(rounds, 3, async () => {
-      const code = await api.exec(id, ['true']);
-      if (code !== 0) throw new Error(`exec of true ended with ${code}`);
-    });
-  } finally {
-    await api.remove(id);
-  }
+/** Starts a container that sleeps until its engine stops. @returns what runs `true` in it. */
+async function prepare(api: EngineApi): Promise<() => Promise<void>> {
+  const id = await api.create({ Image: IMAGE, Cmd: ['sleep', '100000'] });
+  await api.start(id);
+  return async () => {
+    const code = await api.exec(id, ['true']);
+    if (code !== 0) throw new Error(`exec of true ended with ${code ?? 'no exit code'}`);
+  };
 }
 
 export const exec: Figure = {
   name: 'exec',
   title: 'exec of true over the API',
-  async run({ engines, progress, rounds }) {
-    progress('ours');
-    const ours = await timeExec((await engines.skiff()).api, Math.min(rounds, 100));
-    const comparisons: Comparison[] = [];
-    for (const [name, start, budget] of [
-      ['dockerd', () => engines.dockerd(), { budget: 0.15, stretch: 0.08 }],
-      ['podman', () => engines.podman(), {}],
-    ] as const) {
-      progress(name);
-      const other = await start();
-      const value = other.value === null ? null : median(await timeExec(other.value.api, Math.min(rounds, 20)));
-      comparisons.push({ with: name, value, ...budget, ...(other.value === null ? { reason: other.reason } : {}) });
+  async run(context) {
+    const { api } = await context.engines.skiff();
+    const ours = await prepare(api);
+    try {
+      const rivals = await otherEngines(context, { dockerd: { budget: 0.15, stretch: 0.08 } }, prepare);
+      const { times, comparisons } = await timeBeside(context, ours, rivals);
+      const also = { p90: quantile(times, 0.9) };
+      return [{ title: `p50 of ${times.length}`, unit: 'ms', ours: median(times), also, comparisons }];
+    } finally {
+      // A container that sleeps would weigh in on the figures that follow.
+      await api.removeAll();
     }
-    return [
-      { title: `${this.title}, p50`, unit: 'ms', ours: median(ours), also: { p90: quantile(ours, 0.9) }, comparisons },
-    ];
   },
 };

@@ -10,6 +10,8 @@ async function weigh(
   counts: number[],
   progress: (text: string) => void,
 ): Promise<Map<number, number>> {
+  // Other figures may have left some that sleep.
+  await api.removeAll();
   const ids: string[] = [];
   const weights = new Map([[0, pssMiB(pids())]]);
   try {
@@ -34,7 +36,7 @@ interface Weights {
 }
 
 async function weighDockerd({ engines, progress }: Context): Promise<Weights | string> {
-  const dockerd = await engines.dockerd();
+  const dockerd = await engines.other('dockerd');
   if (dockerd.value === null) return dockerd.reason;
   if (dockerd.value.pids().length === 0)
     return 'the dockerd that runs is not ours: what else it does is not told apart';
