@@ -34,6 +34,7 @@ describe.skipIf(process.getuid?.() !== 0)('starting a container', () => {
   }
 
   const failures: [step: string, exitCode: number, message: RegExp, change: (spec: Spec) => Spec][] = [
+    ['cgroup', 125, /\.\./, (spec) => withLinux(spec, { cgroupsPath: '/skiff/../../etc' })],
     ['cgroup memory.limit_in_bytes', 125, /-5/, (spec) => withLinux(spec, { resources: { memory: { limit: -5 } } })],
     [
       'namespaces',
@@ -124,7 +125,7 @@ describe.skipIf(process.getuid?.() !== 0)('starting a container', () => {
     );
     expect(await failed).toEqual({
       kind: 'failed',
-      step: step.startsWith('cgroup') ? expect.stringMatching(/^cgroup memory\./) : step,
+      step: step.startsWith('cgroup ') ? expect.stringMatching(/^cgroup memory\./) : step,
       code: expect.stringMatching(/^E[A-Z]+$/),
       exitCode,
       message: expect.stringMatching(message),

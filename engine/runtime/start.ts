@@ -4,6 +4,7 @@ import { chownSync } from 'node:fs';
 import { cloneFlags, writeIdMappings } from '#namespaces';
 import type { Cgroup } from './cgroups/driver.ts';
 import { hostCgroups } from './cgroups/host.ts';
+import { checkCgroupsPath } from './cgroups/parents.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
 import type { Spec } from './spec.ts';
@@ -65,5 +66,9 @@ function giveUpperToRoot({ root, linux }: Spec): void {
 
 function makeCgroup({ linux }: Spec): Cgroup | null {
   const { cgroupsPath: path, resources = {}, devices = [] } = linux;
-  return path === undefined ? null : step('cgroup', () => hostCgroups().create({ path, resources, devices }));
+  if (path === undefined) return null;
+  return step('cgroup', () => {
+    checkCgroupsPath(path);
+    return hostCgroups().create({ path, resources, devices });
+  });
 }

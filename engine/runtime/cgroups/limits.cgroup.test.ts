@@ -124,6 +124,11 @@ describe.skipIf(version === null)(`limits by control groups v${version}`, () => 
     await shim.call('forget', { key });
   });
 
+  test('a sweep touches nothing that is not ours', () => {
+    for (const path of ['/', '/system.slice', '/skiff', '/skiff/..', '/skiff/../system.slice', 'skiff/x', ''])
+      expect(() => sweepCgroups(path)).toThrow(/cgroup/);
+  });
+
   test('a sweep ends and removes what is there, whoever started it, and what is not there is swept already', async () => {
     const { key } = await shim.start(specFor(shim, ['sh', '-c', 'sleep 1000 & sleep 1000 & wait']));
     expect(directoriesOf(`${shim.cgroups}/${key.container}`)).not.toEqual([]);

@@ -4,6 +4,18 @@ import { hostCgroups } from './host.ts';
 /** Every engine keeps its cgroups below this one; what lies elsewhere is somebody else's. */
 const OURS = '/skiff';
 
+/** @throws Error for a path that is not plain, from the root of the hierarchy on: `..` in it would lead out of the tree. */
+export function checkCgroupsPath(path: string): void {
+  if (!/^(\/[^/]+)+$/.test(path) || path.split('/').some((part) => part === '.' || part === '..'))
+    throw new Error(`A cgroupsPath looks like ${OURS}/key/name, from the root of the hierarchy on; this is ${path}.`);
+}
+
+/** @throws Error for a path that is not below ours, where nothing may be killed or removed. */
+export function checkOurs(path: string): void {
+  checkCgroupsPath(path);
+  if (!path.startsWith(`${OURS}/`)) throw new Error(`The cgroup ${path} is not below ${OURS}; it is left alone.`);
+}
+
 /** Remove the parents of `path` that are empty and ours, upwards. An engine that shares one with us keeps it. */
 export function releaseParents(path: string): void {
   for (let each = dirname(path); each === OURS || each.startsWith(`${OURS}/`); each = dirname(each)) {
