@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { builtFile, home } from './home.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge.ts';
 
+/** What a Node that forks has to run with. */
+const FORKS = ['--single-threaded', '--v8-pool-size=0'];
 /** A suite that is not over by then is the harness's fault: calls have limits of their own. Milliseconds. */
 const LONGEST_SUITE = 180_000;
 
@@ -16,7 +18,7 @@ export class Judge implements AsyncDisposable {
   /** Start the process if it does not run; loading vitest takes most of a second. */
   warmUp(): Promise<void> {
     if (this.#child !== null) return this.#ready;
-    const child = spawn(process.execPath, [builtFile('grade'), 'judge'], {
+    const child = spawn(process.execPath, [...(process.geteuid?.() === 0 ? [] : FORKS), builtFile('grade'), 'judge'], {
       cwd: home,
       // What vitest prints is not for whoever waits for a verdict; what it dies of is.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

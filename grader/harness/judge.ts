@@ -12,6 +12,7 @@ import { endForgotten } from './sandbox.ts';
 import { Session } from './session.ts';
 import { Spares } from './spares.ts';
 import type {} from './suite.ts';
+import { startOverAsRoot } from './user-namespace.ts';
 
 export interface JudgeRequest {
   id: number;
@@ -58,8 +59,13 @@ const vitestOptions = {
   reporters: [{}],
 } as const;
 
+/** Where judge-client.ts puts the channel. Node has it read, and taken its name out of the environment, by now. */
+const CHANNEL_FD = 3;
+
 /** Serve requests from the parent process until it goes. */
 export async function judge(): Promise<void> {
+  if (process.geteuid?.() !== 0)
+    startOverAsRoot([process.argv[1]!, 'judge'], { NODE_CHANNEL_FD: String(CHANNEL_FD) }, CHANNEL_FD);
   // The shim starts while vitest loads.
   const opening = Session.open().then((session) => ({ session, spares: new Spares(session) }));
   opening.catch(() => {});

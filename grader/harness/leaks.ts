@@ -11,7 +11,7 @@ import { mountedHierarchies } from '../../engine/runtime/cgroups/detect.ts';
 import type { SandboxRecord } from './sandbox.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { SLOTS } from './session-paths.ts';
-import { isRoot, sandboxIds } from './user-ids.ts';
+import { sandboxIds } from './user-ids.ts';
 
 /** What was killed a moment ago may still be on its way out. Milliseconds. */
 const PATIENCE = 2_000;
@@ -19,7 +19,6 @@ const PATIENCE = 2_000;
 /** @param spares sandboxes that may be there. @returns a sentence for each thing that is left and should not be. */
 export async function leaks(session: Session, spares: SandboxRecord[]): Promise<string[]> {
   for (const deadline = Date.now() + PATIENCE; ; ) {
-    if (!isRoot) return mounts(session);
     const found = [...processes(session, spares), ...cgroups(session, spares), ...mounts(session)];
     if (found.length === 0 || Date.now() > deadline) return found;
     await sleep(20);
@@ -28,6 +27,8 @@ export async function leaks(session: Session, spares: SandboxRecord[]): Promise<
 
 function processes(session: Session, spares: SandboxRecord[]): string[] {
   const { first } = sandboxIds(session.address.shimPid, 0);
+  // The ids of an ordinary user are not the session's alone.
+  if (first === sandboxIds(session.address.shimPid, 1).first) return [];
   return fs.readdirSync('/proc').flatMap((pid) => {
     const uid = /^\d+$/.test(pid) ? uidOf(pid) : null;
     if (uid === null || uid < first || uid >= first + SLOTS * 65536) return [];

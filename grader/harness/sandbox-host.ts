@@ -8,17 +8,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { PR_SET_PDEATHSIG, prctl, setGid, setUid } from '../../engine/kernel/credentials.ts';
-import { close, O_PATH, open, pipe, read, setCloseOnExec, write } from '../../engine/kernel/descriptors.ts';
+import { PR_SET_PDEATHSIG, prctl } from '../../engine/kernel/credentials.ts';
+import { close, O_PATH, open, setCloseOnExec } from '../../engine/kernel/descriptors.ts';
 import { execve } from '../../engine/kernel/execve.ts';
-import { fork } from '../../engine/kernel/fork.ts';
 import * as kernel from '../../engine/kernel/mounts.ts';
-import { CLONE_NEWNS, CLONE_NEWUSER, unshare } from '../../engine/kernel/namespaces.ts';
-import { waitpid } from '../../engine/kernel/wait.ts';
+import { CLONE_NEWNS, unshare } from '../../engine/kernel/namespaces.ts';
 import { builtFile, home } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
-import { type SessionPaths, SLOTS, sessionPaths } from './session-paths.ts';
-import { mapIds } from './user-ids.ts';
+import { SLOTS, sessionPaths } from './session-paths.ts';
 
 const SIGKILL = 9;
 /** What a submission may fill, in memory and in numbers of files. */
@@ -30,44 +27,7 @@ export async function sandboxHost(): Promise<void> {
   if (session === undefined) throw new Error('usage: sandbox-host SESSION');
   const paths = sessionPaths(session);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (process.geteuid!() !== 0) {
-    hostAsOrdinaryUser(paths);
-    return;
-  }
   unshare(CLONE_NEWNS);
-  becomeShim(paths);
-}
-
-/**
- * Without root the shim is root of a user namespace, which only a process with one thread can enter: a child. This
- * process stays its parent, since the kernel tells a child of its parent's end and of nobody else's.
- */
-function hostAsOrdinaryUser(paths: SessionPaths): void {
-  const go = pipe();
-  const child = fork(
-    () => {
-      close(go.write);
-      if (read(go.read, 1)?.length !== 1) throw new Error('The parent has ended.');
-      setGid(0);
-      setUid(0);
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      try {
-        becomeShim(paths);
-      } catch (error) {
-        write(2, `${(error as Error).message}\n`);
-      }
-      throw new Error('unreachable: the shim is a program of its own');
-    },
-    { flags: CLONE_NEWUSER | CLONE_NEWNS },
-  );
-  close(go.read);
-  mapIds(child);
-  write(go.write, '.');
-  close(go.write);
-  waitpid(child);
-}
-
-function becomeShim(paths: SessionPaths): never {
   kernel.mount({ target: '/', flags: kernel.MS_REC | kernel.MS_PRIVATE });
   layOutRoot(paths.root);
   for (let slot = 0; slot < SLOTS; slot++) mountSlot(paths.slot(slot), paths.view(slot));

@@ -1,6 +1,5 @@
 /** A sandbox: one container of our own engine, user-namespaced, for one subject. */
 
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +7,7 @@ import { unsupported } from './outcome-errors.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { sessionPaths } from './session-paths.ts';
-import { hasSubordinateIds, isRoot, sandboxIds } from './user-ids.ts';
+import { canMakeCgroups, sandboxIds } from './user-ids.ts';
 
 export type SubjectUser = 'root' | 'nobody';
 
@@ -44,9 +43,7 @@ function takeSlot(session: Session, user: SubjectUser): number {
     const view = session.within(paths.view(slot));
     const owner = sandboxIds(session.address.shimPid, slot).first + (user === 'root' ? 0 : NOBODY);
     for (const folder of ['rootfs', 'scratch', 'work']) fs.mkdirSync(path.join(view, folder));
-    for (const folder of ['rootfs', 'scratch'].map((name) => path.join(view, name)))
-      if (isRoot) fs.chownSync(folder, owner, owner);
-      else fs.chmodSync(folder, 0o777);
+    for (const folder of ['rootfs', 'scratch'].map((name) => path.join(view, name))) fs.chownSync(folder, owner, owner);
     return slot;
   }
   throw new Error('All slots of the grading session are taken; were subjects closed after use?');
@@ -56,7 +53,7 @@ export const NOBODY = 65534;
 
 /** Start a subject that waits for its judge at `channel` in the slot. */
 export async function startContainer(session: Session, user: SubjectUser): Promise<SandboxRecord> {
-  if (user === 'nobody' && !isRoot && !hasSubordinateIds())
+  if (user === 'nobody' && sandboxIds(session.address.shimPid, 0).size <= NOBODY)
     unsupported('Your user has no subordinate ids to be somebody else with. Try: sudo apt-get install uidmap');
   const slot = takeSlot(session, user);
   const container = randomBytes(6).toString('hex');
@@ -73,7 +70,7 @@ export async function startContainer(session: Session, user: SubjectUser): Promi
         slot,
         ids: sandboxIds(session.address.shimPid, slot),
         user,
-        cgroupsPath: isRoot ? `${cgroupsPathOf(directory)}/${container}` : undefined,
+        cgroupsPath: canMakeCgroups() ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
     });
     const record = { container, slot, pid };
@@ -104,19 +101,11 @@ function freeSlot(session: Session, slot: number): void {
   const paths = sessionPaths(session.address.directory);
   const view = session.within(paths.view(slot));
   try {
-    if (isRoot)
-      for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
-    else emptyAsRootOf(session.address.shimPid, paths.view(slot));
+    for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
     fs.renameSync(path.join(paths.taken, String(slot)), path.join(paths.free, String(slot)));
   } catch {
     // E.g. directories nested deeper than a path can be long. The tmpfs ends with the session.
   }
-}
-
-/** What subordinate ids own, only the root of their user namespace can remove. */
-function emptyAsRootOf(shimPid: number, folder: string): void {
-  const enter = ['--target', String(shimPid), '--user', '--mount', '--preserve-credentials'];
-  execFileSync('nsenter', [...enter, 'find', folder, '-mindepth', '1', '-delete'], { stdio: 'ignore' });
 }
 
 export class Sandbox {

@@ -13,7 +13,7 @@ import { builtFile } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import { SLOTS, sessionPaths } from './session-paths.ts';
 import { ShimClient } from './shim-client.ts';
-import { isRoot } from './user-ids.ts';
+import { canMakeCgroups } from './user-ids.ts';
 
 /** What another process needs to use the session, too. */
 export interface SessionAddress {
@@ -32,6 +32,10 @@ export class Session {
 
   /** Start a session that ends with this process. @throws Error with what the host refused. */
   static async open(): Promise<Session> {
+    if (process.geteuid?.() !== 0)
+      throw new Error(
+        'Only root can open a session. Without root: ./workshop check, whose judge is root of its own world.',
+      );
     // Before the mount namespace: what is prepared for all sessions lies on the machine itself.
     rootfsTemplate();
     removeStaleSessions();
@@ -112,7 +116,7 @@ function endSession({ directory, shimPid }: SessionAddress): void {
 }
 
 function sweep(directory: string): void {
-  if (isRoot) sweepCgroups(cgroupsPathOf(directory));
+  if (canMakeCgroups()) sweepCgroups(cgroupsPathOf(directory));
   fs.rmSync(directory, { recursive: true, force: true });
 }
 
