@@ -5,5 +5,4 @@ import type { Location } from './location.ts';
 export interface Context {
   client: ApiClient;
   location: Location;
-  debug: boolean;
 }

@@ -3,9 +3,16 @@ import { CliError, errorText, UsageError } from './errors.ts';
 import { complain, endQuietlyOnBrokenPipe, exitAfterFlush } from './output.ts';
 import { runProgram } from './program.ts';
 
+/** Where an error came from, and what it came of. */
+function origin(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? `${error.stack}` : `${error.stack}\ncaused by ${origin(error.cause)}`;
+}
+
 /** What a command that failed says, and its exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode;
+  if (process.env.SKIFF_DEBUG) complain(origin(error));
   if (error instanceof UsageError) {
     complain(
       error.usage === ''
@@ -21,7 +28,6 @@ ${error.usage}`,
     return error.exitCode;
   }
   complain(`skiff: this should not have happened, please report it: ${errorText(error)}`);
-  if (error instanceof Error && process.env.SKIFF_DEBUG) complain(error.stack ?? '');
   return 125;
 }
 

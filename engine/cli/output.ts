@@ -44,5 +44,13 @@ export function say(line: string): void {
 }
 
 export function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${process.stderr.isTTY ? printable(line) : line}\n`);
+}
+
+/**
+ * `text` without what a terminal would obey. Names, labels and sentences come from images, registries and other users;
+ * none of them shall move the cursor or set the window's title.
+ */
+export function printable(text: string): string {
+  return text.replace(/(?![\n\t])\p{Cc}/gu, '\u{fffd}');
 }

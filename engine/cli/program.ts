@@ -88,7 +88,7 @@ function makeContext(options: GlobalOptions): Context {
       startDaemon: async () => (await import('./autostart.ts')).startDaemon(location),
     }),
   });
-  return { client, location, debug: options.debug === true };
+  return { client, location };
 }
 
 function findCommand(words: string[]): { entry: CommandEntry | undefined; rest: string[] } {

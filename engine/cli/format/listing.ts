@@ -1,5 +1,5 @@
 import { CliError, errorText } from '../errors.ts';
-import { complain, write } from '../output.ts';
+import { complain, printable, write } from '../output.ts';
 import { FUNCTIONS, HEADER_FUNCTIONS } from '../template/functions.ts';
 import { compile } from '../template/template.ts';
 import { type Fields, goJson } from '../template/values.ts';
@@ -35,12 +35,16 @@ export async function printListing({ rows, headers, table, raw, quiet, ...rest }
   const source = (isTable ? asked.slice('table '.length) : asked).replaceAll('\\t', '\t').replaceAll('\\n', '\n');
   const template = guarded('parse', () => compile(source));
   if (!isTable) {
-    for (const row of rows) await write(`${guarded('execute', () => template.execute(row, FUNCTIONS))}\n`);
+    for (const row of rows) await write(`${shown(guarded('execute', () => template.execute(row, FUNCTIONS)))}\n`);
     return;
   }
-  const lines = rows.map((row) => guarded('execute', () => template.execute(row, FUNCTIONS)));
+  const lines = rows.map((row) => shown(guarded('execute', () => template.execute(row, FUNCTIONS))));
   const header = guarded('execute', () => template.execute(headerRow(headers), HEADER_FUNCTIONS));
   await write(await layOut([header, ...lines].flatMap((line) => line.split('\n'))));
+}
+
+function shown(line: string): string {
+  return process.stdout.isTTY ? printable(line) : line;
 }
 
 function headerRow(headers: Record<string, string>): Fields {
