@@ -58,10 +58,10 @@ export function openLog(path: string): Log {
   };
 }
 
-/** A line with its newline, or 16 KiB of one; null when there is only the beginning of a line. */
+/** A line with its newline, 16 KiB together at most, or 16 KiB of a longer one; null when there is only the beginning of a line. */
 function nextPiece(bytes: Buffer): Buffer | null {
   const newline = bytes.indexOf(NEWLINE);
-  if (newline >= 0 && newline <= LONGEST_PIECE) return bytes.subarray(0, newline + 1);
+  if (newline >= 0 && newline < LONGEST_PIECE) return bytes.subarray(0, newline + 1);
   return bytes.length >= LONGEST_PIECE ? bytes.subarray(0, LONGEST_PIECE) : null;
 }
 

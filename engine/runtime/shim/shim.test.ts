@@ -110,6 +110,25 @@ describe.skipIf(!isRoot)('when things go wrong', () => {
     await shim.close();
   });
 
+  test('a shim that is killed at any moment of a start leaves no process', async () => {
+    for (const milliseconds of [0, 2, 4, 6, 8, 10, 14, 20]) {
+      const shim = await startShim();
+      const starts = Array.from({ length: 4 }, (_, index) =>
+        shim.start(specFor(shim, ['sleep', '1000'], { process: { userSpec: index % 2 ? 'alice' : '0' } })),
+      );
+      const outcomes = Promise.allSettled(starts);
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      const gone = once(shim.process, 'exit');
+      process.kill(shim.pid, 'SIGKILL');
+      await gone;
+      await outcomes;
+      await Promise.all(processesWithMountsOf(shim.directory).map(ended));
+      expect(processesWithMountsOf(shim.directory)).toEqual([]);
+      expect(sweepCgroups(shim.cgroups)).toBe(true);
+      await shim.close();
+    }
+  });
+
   test('a killed shim’s containers end even if their first process has become another user meanwhile', async () => {
     const shim = await startShim();
     // A change of user makes the kernel forget whom the process wanted to die with; the sweep is what is left then.
@@ -181,6 +200,20 @@ describe.skipIf(!isRoot)('when things go wrong', () => {
     await shim.close();
   });
 });
+
+/** A container has mounts from its shim's directory, until the last step of its end. */
+function processesWithMountsOf(directory: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return isAlive(pid) && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(directory);
+      } catch {
+        return false;
+      }
+    });
+}
 
 function spawnAgain(shim: TestShim, socket = join(shim.directory, 'shim.sock'), run = join(shim.directory, 'run')) {
   const bundle = join(shim.directory, 'shim.cjs');
