@@ -21,12 +21,16 @@ export class Container {
   readonly execs = new Set<string>();
   /** Whether the shim holds streams for a start to come. */
   streamsOpen = false;
+  /** Whether the shim may hold anything at all: streams, a process, or how it ended. */
+  shimKnows: boolean;
   /** An exit may be heard of before the answer to the start it belongs to has been dealt with. */
   starting = false;
   earlyExit: Exited | null = null;
   readonly #file: AtomicFile;
 
-  constructor(record: ContainerRecord, paths: ContainerPaths) {
+  /** @param isNew whether no shim can have heard of it */
+  constructor(record: ContainerRecord, paths: ContainerPaths, isNew = false) {
+    this.shimKnows = !isNew;
     this.record = record;
     this.paths = paths;
     this.#file = new AtomicFile(paths.record);

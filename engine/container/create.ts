@@ -9,7 +9,6 @@ import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { containerMounts } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
-import { removeTree } from './remove-tree.ts';
 import { containerPaths } from './root.ts';
 import { parseSignal } from './signals.ts';
 import { buildSpec } from './spec.ts';
@@ -73,7 +72,7 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
   buildSpec(record, { root: engine.root, paths, lower: [] });
 
   engine.containers.reserve(record.name, id);
-  const container = new Container(record, paths);
+  const container = new Container(record, paths, true);
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
     // The upper directory's mode becomes that of the container's `/`.
@@ -81,7 +80,7 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);
-    await removeTree(paths.dir).catch(() => {});
+    engine.trash.discard(paths.dir);
     throw error;
   }
   engine.containers.add(container);

@@ -5,6 +5,7 @@ import type { Exec } from './exec.ts';
 import type { StateRoot } from './root.ts';
 import type { ShimClient } from './shim-client.ts';
 import { ContainerTable } from './table.ts';
+import { Trash } from './trash.ts';
 
 /** What everything in this room works on: one state root, its images, its shim and its containers. */
 export interface Engine {
@@ -12,6 +13,7 @@ export interface Engine {
   images: Images;
   shim: ShimClient;
   events: EventBus;
+  trash: Trash;
   containers: ContainerTable;
   execs: Map<string, Exec>;
   /** Told of what went wrong where nobody waits for an answer. */
@@ -19,7 +21,13 @@ export interface Engine {
 }
 
 export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'warn'>): Engine {
-  return { ...parts, events: new EventBus(), containers: new ContainerTable(), execs: new Map() };
+  return {
+    ...parts,
+    events: new EventBus(),
+    trash: new Trash(parts.root.removed, parts.warn),
+    containers: new ContainerTable(),
+    execs: new Map(),
+  };
 }
 
 /** Tell of something that happened to a container, with the attributes Docker gives it. */

@@ -57,7 +57,9 @@ async function afterExit(engine: Engine, container: Container): Promise<void> {
   }
   await container.save();
   // Streams opened since then belong to the next start.
-  if (!container.streamsOpen && !container.running) await forget(engine, record.id);
+  if (container.streamsOpen || container.running) return;
+  container.shimKnows = false;
+  await forget(engine, record.id);
 }
 
 async function forget(engine: Engine, id: string): Promise<void> {

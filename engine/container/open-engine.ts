@@ -46,6 +46,7 @@ export async function openEngine({ directory, shim, warn }: EngineOptions): Prom
       close: async () => {
         await client.shutdown();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
+        await engine.trash.emptied();
         lock.release();
       },
     };

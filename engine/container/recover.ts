@@ -8,9 +8,7 @@ import type { Engine } from './engine.ts';
 import { finishExit, handleExit } from './exit.ts';
 import { ContainerRecord } from './record.ts';
 import { removeContainer } from './remove.ts';
-import { removeTree } from './remove-tree.ts';
 import { containerPaths } from './root.ts';
-import { processStartTime } from './start-time.ts';
 import { now } from './time.ts';
 
 const ID = /^[0-9a-f]{64}$/;
@@ -24,15 +22,12 @@ const PATIENCE = 5000;
  * half removed or orphaned.
  */
 export async function recover(engine: Engine): Promise<void> {
-  for (const container of await readRecords(engine)) {
+  for (const container of readRecords(engine)) {
     engine.containers.reserve(container.record.name, container.id);
     engine.containers.add(container);
   }
   const shimLives = await engine.shim.reconnect();
-  if (!shimLives) {
-    await sweepCgroup(engine, engine.root.cgroups);
-    engine.containers.all().forEach(killOrphan);
-  }
+  if (!shimLives) await sweepCgroup(engine, engine.root.cgroups);
   // The exits that a shim wrote down before it ended are read by the next one.
   if (shimLives || engine.containers.all().some((container) => container.running) || hasExits(engine))
     await resume(engine);
@@ -57,26 +52,13 @@ export async function loseShim(engine: Engine): Promise<void> {
       });
   const lost = engine.containers.all().filter((container) => container.running || container.starting);
   for (const container of engine.containers.all()) container.streamsOpen = false;
-  for (const container of lost) {
-    killOrphan(container);
-    await sweepCgroup(engine, `${engine.root.cgroups}/${container.id}`);
-  }
+  for (const { id } of lost) await sweepCgroup(engine, `${engine.root.cgroups}/${id}`);
   if (lost.some((container) => container.running)) await resume(engine);
 }
 
 function hasExits(engine: Engine): boolean {
   const directory = path.join(engine.root.run, 'exits');
   return fs.existsSync(directory) && fs.readdirSync(directory).length > 0;
-}
-
-/** Where there is no cgroup to tell what belongs to a container, its first process at least can be told by its start time. */
-function killOrphan({ record: { pid, startTime } }: Container): void {
-  if (pid <= 1 || startTime === '' || processStartTime(pid) !== startTime) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
-  }
 }
 
 /** Bring the records to what the shim says. */
@@ -147,12 +129,12 @@ function findCgroup(path: string) {
   }
 }
 
-async function readRecords(engine: Engine): Promise<Container[]> {
+function readRecords(engine: Engine): Container[] {
   const containers: Container[] = [];
   for (const id of fs.readdirSync(engine.root.containers).filter((name) => ID.test(name))) {
     const paths = containerPaths(engine.root, id);
     if (!fs.existsSync(paths.record)) {
-      await removeTree(paths.dir).catch((error: Error) => engine.warn(`${paths.dir}: ${error.message}`));
+      engine.trash.discard(paths.dir);
       continue;
     }
     try {

@@ -1,9 +1,7 @@
-import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
-import { removeTree } from './remove-tree.ts';
 import { stopLocked } from './stop.ts';
 
 export interface RemoveOptions {
@@ -29,19 +27,18 @@ export async function remove(engine: Engine, container: Container, options: Remo
   });
 }
 
-/**
- * Remove a container that does not run, for whoever holds its lock. The record goes first: a directory without one is
- * swept when a daemon starts, so an interruption at any point leaves nothing.
- */
+/** Remove a container that does not run, for whoever holds its lock: all of it at once, wherever it is interrupted. */
 export async function removeContainer(engine: Engine, container: Container, { volumes }: RemoveOptions): Promise<void> {
   const { record, paths } = container;
   container.apply('remove');
   try {
     await container.closeFile();
-    if (engine.shim.connected) await engine.shim.request('forget', { key: { container: record.id } });
-    await fs.rm(paths.record, { force: true });
-    await removeTree(paths.dir);
-    if (volumes) await removeAnonymousVolumes(engine, container);
+    if (container.shimKnows && engine.shim.connected)
+      await engine.shim.request('forget', { key: { container: record.id } });
+    // The record goes last, since it is what knows of the volumes.
+    if (volumes) removeAnonymousVolumes(engine, container);
+    engine.trash.discard(paths.dir);
+    await engine.trash.room();
   } catch (error) {
     container.apply('remove-failed');
     throw new ContainerError('failed', `container ${record.name} could not be removed: ${(error as Error).message}`, {
@@ -54,7 +51,7 @@ export async function removeContainer(engine: Engine, container: Container, { vo
   container.changes.emit('removed');
 }
 
-async function removeAnonymousVolumes(engine: Engine, container: Container): Promise<void> {
+function removeAnonymousVolumes(engine: Engine, container: Container): void {
   for (const { anonymous, name } of container.record.mounts)
-    if (anonymous) await removeTree(path.join(engine.root.volumes, name));
+    if (anonymous) engine.trash.discard(path.join(engine.root.volumes, name));
 }

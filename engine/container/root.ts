@@ -25,6 +25,8 @@ export interface StateRoot {
   images: string;
   containers: string;
   volumes: string;
+  /** What is removed but not deleted yet. */
+  removed: string;
   run: string;
   /** Where each container mounts its root. One will do: none sees another's mounts, and for the host it stays empty. */
   merged: string;
@@ -58,6 +60,7 @@ export function openRoot(directory: string): StateRoot {
     images: path.join(dir, 'images'),
     containers: path.join(dir, 'containers'),
     volumes: path.join(dir, 'volumes'),
+    removed: path.join(dir, 'removed'),
     run: path.join(dir, 'run'),
     merged: path.join(dir, 'merged'),
     lock: path.join(dir, 'lock'),

@@ -30,9 +30,6 @@ export async function startLocked(engine: Engine, container: Container): Promise
     const started = await runInShim(engine, container);
     container.apply('start');
     Object.assign(record, { ...started, exitCode: 0, oomKilled: false, error: '' });
-    void container
-      .save()
-      .catch((error: Error) => engine.warn(`${record.name}: its record was not written: ${error.message}`));
     emitContainerEvent(engine, container, 'start');
   } catch (error) {
     const failure = startFailure(error, record.args[0] ?? '');
@@ -59,10 +56,9 @@ export async function openStreams(engine: Engine, container: Container): Promise
   const key = { container: container.id };
   try {
     // What an earlier run, or an earlier daemon, has left under this name.
-    await Promise.all([
-      engine.shim.request('forget', { key }),
-      engine.shim.request('open', { key, stdio: containerStdio(container) }),
-    ]);
+    const forgotten = container.shimKnows ? engine.shim.request('forget', { key }) : null;
+    container.shimKnows = true;
+    await Promise.all([forgotten, engine.shim.request('open', { key, stdio: containerStdio(container) })]);
   } catch (error) {
     container.streamsOpen = false;
     throw error;

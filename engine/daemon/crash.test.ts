@@ -49,13 +49,20 @@ function editRecord(id: string, change: object): void {
 }
 
 test('a container outlives its daemon: it runs on, its log has no gap, its exit code is right', async () => {
-  const id = await run(['sh', '-c', COUNT]);
+  const shared = path.join(daemon.root, 'shared');
+  fs.mkdirSync(shared);
+  const count = 'i=0; while [ ! -e /shared/stop ]; do i=$((i+1)); echo $i; sleep 0.02; done; exit 5';
+  const id = await run(['sh', '-c', count], { Binds: [`${shared}:/shared`] });
   const { Pid: pid } = await state(id);
   await daemon.crash();
   await daemon.launch();
   expect(await state(id)).toMatchObject({ Status: 'running', Pid: pid });
+  const seen = (await output(id)).length;
+  await expect.poll(async () => (await output(id)).length).toBeGreaterThan(seen);
+  fs.writeFileSync(path.join(shared, 'stop'), '');
   expect((await daemon.post(`/containers/${id}/wait`)).json).toEqual({ StatusCode: 5 });
-  expect(await output(id)).toEqual(numbers);
+  const lines = await output(id);
+  expect(lines).toEqual(lines.map((_, index) => String(index + 1)));
 });
 
 test('a container that ends while there is no daemon is found ended, with its exit code and its whole log', async () => {
