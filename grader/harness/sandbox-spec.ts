@@ -69,8 +69,9 @@ export function sandboxSpec({ paths, slot, ids, user, cgroupsPath }: SandboxRequ
 function mounts(slot: string): Mount[] {
   const options = ['nosuid', 'nodev', 'noexec'];
   return [
+    // Not read-only: a container inside could only have a read-only one then. Their files belong to the machine's root.
     { destination: '/proc', type: 'proc', source: 'proc', options },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...options, 'ro'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
     {
       destination: '/dev/pts',

@@ -1,0 +1,194 @@
+/** The sandbox, looked at from outside: what a submission can reach, what it can use up, and what is left of it. */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { currentSession } from './current-session.ts';
+import { descendants, eventually, idMap, mountinfo, namespaceInode, status } from './evidence.ts';
+import { builtFile, home } from './home.ts';
+import { leaks } from './leaks.ts';
+import { LiveSubject } from './live-subject.ts';
+import { cgroupsPathOf } from './session.ts';
+import { sandboxIds } from './user-ids.ts';
+
+const needsRoot = process.geteuid?.() !== 0;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-evaluate-'));
+const module = path.join(folder, 'module.cjs');
+let subject: LiveSubject;
+
+/** Run a function in the sandbox, as a submission would. It sees nothing of this file. */
+const there = (work: () => unknown) => subject.call('evaluate', `(${work})()`);
+
+beforeAll(async () => {
+  if (needsRoot) return;
+  fs.writeFileSync(module, 'exports.driver = {}; exports.plank = { evaluate: (text) => eval(text) };');
+  subject = await LiveSubject.open(module, { uid: 'root', patience: 10_000 });
+});
+afterAll(async () => {
+  await subject?.[Symbol.asyncDispose]();
+  fs.rmSync(folder, { recursive: true });
+});
+
+describe.skipIf(needsRoot)('a sandbox', () => {
+  test('has namespaces of its own, every kind', () => {
+    for (const kind of ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'user', 'uts'])
+      expect(namespaceInode(subject.pid, kind), kind).not.toBe(namespaceInode(process.pid, kind));
+  });
+
+  test('is root of nobody: its ids are far above those of this machine', () => {
+    for (const kind of ['uid', 'gid'] as const) {
+      const map = idMap(subject.pid, kind);
+      expect(map).toHaveLength(1);
+      expect(map[0]!.hostID).toBeGreaterThan(900_000_000);
+    }
+    expect(status(subject.pid).NoNewPrivs).toBe('1');
+  });
+
+  test('sees programs and libraries, and nothing that tells of this machine or its people', async () => {
+    const seen = (await subject.call(
+      'evaluate',
+      `const fs = require('node:fs');
+       [${JSON.stringify(home)}, '/root', '/home', '/etc/shadow', '/etc/ssh', '/var', '/run', '/boot', '/mnt', '/work']
+         .filter((file) => fs.existsSync(file))`,
+    )) as string[];
+    expect(seen).toEqual([]);
+    expect(await there(() => require('node:fs').readdirSync('/etc').sort().join())).toMatch(
+      /^group,hosts,(ld\.so\.cache,)?passwd$/,
+    );
+    expect(await there(() => Object.keys(process.env).sort().join())).toBe('HOME,PATH,TMPDIR');
+  });
+
+  test('can write to its own few directories and nowhere else', async () => {
+    const refused = (await there(() => {
+      const fs = require('node:fs');
+      const answer = (file: string) => {
+        try {
+          fs.writeFileSync(`${file}/x`, '');
+          return 'written';
+        } catch (error) {
+          return (error as { code: string }).code;
+        }
+      };
+      return ['/', '/usr', '/usr/bin', '/etc', '/skiff', '/node_modules', '/sys', '/slot', '/slot/work']
+        .map(answer)
+        .join();
+    })) as string;
+    expect(refused).toMatch(/^((EROFS|EACCES|EPERM),?){9}$/);
+    for (const { mountPoint, options, type } of mountinfo(subject.pid))
+      if (!/^\/(slot|tmp|dev|proc|sys)(\/|$)/.test(mountPoint))
+        expect(options, `${type} on ${mountPoint}`).toContain('ro');
+  });
+
+  test('has no network but its own loopback', async () => {
+    const interfaces = fs.readFileSync(`/proc/${subject.pid}/net/dev`, 'utf8').match(/^\s*\S+(?=:)/gm) ?? [];
+    const others = interfaces
+      .map((name) => name.trim())
+      .filter((name) => !/^(lo|tunl0|sit0|ip6tnl0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|ip6gre0)$/.test(name));
+    expect(others).toEqual([]);
+    expect(fs.readFileSync(`/proc/${subject.pid}/net/route`, 'utf8').trim().split('\n')).toHaveLength(1);
+  });
+
+  test('may make namespaces and mounts of its own', () => {
+    const script = 'mount -t proc proc /proc && mount -t sysfs sysfs /sys && mount -t tmpfs none /tmp && echo nested';
+    return expect(
+      subject.call(
+        'evaluate',
+        `require('node:child_process').execFileSync('unshare', ['--mount', '--pid', '--net', '--fork', 'sh', '-c', ${JSON.stringify(script)}], {encoding: 'utf8'})`,
+      ),
+    ).resolves.toBe('nested\n');
+  });
+
+  test('has limits of memory, processes and files', async () => {
+    const refused = await there(() => {
+      const { spawn } = require('node:child_process');
+      const children = Array.from({ length: 400 }, () => spawn('/bin/sleep', ['100'], { stdio: 'ignore' }));
+      for (const child of children) child.on('error', () => {});
+      const failed = children.filter(({ pid }: { pid?: number }) => pid === undefined).length;
+      for (const child of children) child.kill('SIGKILL');
+      return failed;
+    });
+    expect(refused).toBeGreaterThan(100);
+    const filled = await there(() => {
+      const fs = require('node:fs');
+      let megabytes = 0;
+      try {
+        for (; megabytes < 1000; megabytes++) fs.appendFileSync('/slot/scratch/big', Buffer.alloc(1 << 20));
+      } catch {}
+      fs.rmSync('/slot/scratch/big');
+      return megabytes;
+    });
+    expect(filled).toBeLessThan(65);
+  });
+
+  test('as nobody has no powers at all', async () => {
+    await using nobody = await LiveSubject.open(module, { uid: 'nobody', patience: 10_000 });
+    for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapBnd', 'CapAmb'])
+      expect(BigInt(`0x${status(nobody.pid)[set]}`), set).toBe(0n);
+    expect(await nobody.call('evaluate', 'process.getuid()')).toBe(65534);
+  });
+
+  test('hides what it makes behind no link: the judge’s own paths lead nowhere else', async () => {
+    await there(() => {
+      const fs = require('node:fs');
+      fs.symlinkSync('/etc/shadow', '/slot/scratch/link');
+      fs.symlinkSync('/etc', '/slot/scratch/folder');
+    });
+    const outside = subject.outsidePath('/slot/scratch');
+    for (const name of ['link', 'folder/shadow'])
+      expect(() => fs.readFileSync(path.join(outside, name)), name).toThrow(/ELOOP/);
+    expect(fs.readFileSync(subject.outsidePath('/etc/passwd'), 'utf8')).toMatch(/^root:x:0:0:root:\/tmp/);
+  });
+});
+
+describe.skipIf(needsRoot)('what is left', () => {
+  test('a process or a cgroup that a submission leaves behind is found and named', async () => {
+    const session = await currentSession();
+    const own = { container: 'none', slot: 0, pid: subject.pid };
+    const record = fs
+      .readdirSync(path.join(session.address.directory, 'taken'))
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => JSON.parse(fs.readFileSync(path.join(session.address.directory, 'taken', name), 'utf8')));
+    expect(await leaks(session, record)).toEqual([]);
+
+    const { first } = sandboxIds(session.address.shimPid, 7);
+    const left = spawn('sleep', ['100'], { uid: first, gid: first });
+    const cgroup = fs
+      .readdirSync('/sys/fs/cgroup')
+      .map((name) => path.join('/sys/fs/cgroup', name, cgroupsPathOf(session.address.directory), 'left-behind'))
+      .find((candidate) => fs.existsSync(path.dirname(candidate)));
+    fs.mkdirSync(cgroup!);
+    try {
+      const found = (await leaks(session, [...record, own])).join('\n');
+      expect(found).toContain(`process ${left.pid} of sandbox 7 still runs`);
+      expect(found).toContain(`the cgroup ${cgroup} is still there`);
+    } finally {
+      fs.rmdirSync(cgroup!);
+      left.kill('SIGKILL');
+      await once(left, 'exit');
+    }
+  });
+
+  test('when the judge is killed, its shim and every sandbox end with it', async () => {
+    const judge = spawn(process.execPath, [builtFile('grade'), 'judge'], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    await once(judge, 'message');
+    const all = await eventually(
+      () => {
+        const below = descendants(judge.pid!).filter((pid) => fs.existsSync(`/proc/${pid}/exe`));
+        return below.filter((pid) => status(pid).Name === 'node').length >= 2 ? below : null;
+      },
+      'the judge should have spare sandboxes',
+      20_000,
+    );
+    judge.kill('SIGKILL');
+    await once(judge, 'exit');
+    for (const pid of all)
+      await eventually(() => (fs.existsSync(`/proc/${pid}`) ? null : true), `process ${pid} outlived its judge`, 5_000);
+    const mounts = spawnSync('cat', ['/proc/self/mountinfo'], { encoding: 'utf8' }).stdout;
+    expect(mounts).not.toContain(`skiff-grade-${judge.pid}-`);
+  });
+});
