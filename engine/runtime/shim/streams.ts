@@ -132,11 +132,12 @@ export class Streams {
 
   #distribute(source: Source, name: OutputName, chunk: Buffer): boolean {
     this.#log?.write(name, chunk);
-    let bytes: Buffer | null = null;
-    for (const client of this.#clients) {
-      if (!client[name]) continue;
-      bytes ??= this.#stdio.terminal ? Buffer.from(chunk) : frame(name, chunk);
-      if (!client.socket.write(bytes) && !this.#draining) this.#waitFor(source, client);
+    const clients = [...this.#clients].filter((client) => client[name]);
+    if (clients.length > 0) {
+      const { bytes, release } = frame(this.#stdio.terminal ? null : name, chunk, clients.length);
+      for (const client of clients) {
+        if (!client.socket.write(bytes, release) && !this.#draining) this.#waitFor(source, client);
+      }
     }
     return !this.#waiting.has(source);
   }
