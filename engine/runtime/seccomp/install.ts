@@ -1,0 +1,21 @@
+import { KernelError } from '#kernel/errors';
+import { setSeccompFilter } from '#kernel/seccomp';
+import type { SeccompFilter } from './compile.ts';
+
+/**
+ * Put the calling thread under `filter`, for good. Synchronous, for the very end of a child that is about to execute
+ * its program: all that it still does then has to be allowed.
+ *
+ * The kernel wants no_new_privs or CAP_SYS_ADMIN, since a set-uid program that is lied to by a filter could be misled.
+ * @throws KernelError; Error with `code` `EACCES` when the thread has neither.
+ */
+export function installSeccomp({ program, flags }: SeccompFilter): void {
+  try {
+    setSeccompFilter(program, flags);
+  } catch (cause) {
+    if (!(cause instanceof KernelError && cause.code === 'EACCES')) throw cause;
+    const text =
+      'A seccomp filter needs no_new_privs or CAP_SYS_ADMIN: set it while the latter is held, or set no_new_privs first.';
+    throw Object.assign(new Error(text, { cause }), { code: cause.code });
+  }
+}

@@ -1,0 +1,35 @@
+/** From a number to a place in the program by halving: neighbours that go to the same place are one range. */
+
+import { branch, here, jump, type Label, type Line, label } from './assembler.ts';
+
+/** The numbers from `from` on, up to the next range, go to `target`. */
+export interface Range {
+  from: number;
+  target: Label;
+}
+
+/** Ranges that cover every number; the first one starts at 0, and no two neighbours have the same target. */
+export function rangesOf(targets: Map<number, Label>, otherwise: Label): Range[] {
+  const ranges: Range[] = [{ from: 0, target: otherwise }];
+  const start = (from: number, target: Label) => {
+    if (ranges[ranges.length - 1]!.from === from) ranges.pop();
+    if (ranges[ranges.length - 1]?.target !== target) ranges.push({ from, target });
+  };
+  for (const [number, target] of [...targets].sort(([a], [b]) => a - b)) {
+    start(number, target);
+    start(number + 1, otherwise);
+  }
+  return ranges;
+}
+
+/** Lines that go from the number in A to its range's target: one test for each boundary, and log₂ of them on any road. */
+export function search(ranges: Range[]): Line[] {
+  const [only] = ranges;
+  if (ranges.length === 1) return [jump(only!.target)];
+  const middle = ranges.length >> 1;
+  const [below, above] = [ranges.slice(0, middle), ranges.slice(middle)];
+  const right = above.length === 1 ? above[0]!.target : label('the upper half');
+  const test = (to?: Label) => branch('greaterOrEqual', above[0]!.from, { yes: right, ...(to && { no: to }) });
+  const upper = above.length === 1 ? [] : [here(right), ...search(above)];
+  return below.length === 1 ? [test(below[0]!.target), ...upper] : [test(), ...search(below), ...upper];
+}
