@@ -41,4 +41,5 @@ if [ ! -f "$skiff_stamp" ] || [ ! -f "$SKIFF_HOME/.build/default/$SKIFF_ENTRY.cj
   node "$SKIFF_HOME/engine/build.mjs" --need "$SKIFF_ENTRY" || exit 1
 fi
 
-exec node "$SKIFF_HOME/.build/default/$SKIFF_ENTRY.cjs" "$@"
+# Node reads some options of its own (--env-file) anywhere on the line, unless the line says where they end.
+exec node -- "$SKIFF_HOME/.build/default/$SKIFF_ENTRY.cjs" "$@"
