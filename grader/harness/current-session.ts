@@ -5,6 +5,10 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The session of the judging process; a suite that runs by itself opens its own. */
     skiffSession?: SessionAddress;
+    /** There can be no sandbox, for this reason. */
+    skiffNoSandbox?: string;
+    /** The suite may run its subject without one. */
+    skiffPlain?: boolean;
   }
 }
 

@@ -22,6 +22,8 @@ export interface JudgeRequest {
   module: string;
   /** Look whether anything is left when the suite is over; costs about 100 ms. */
   leakProof?: boolean;
+  /** Where there can be no sandbox, do without. */
+  plain?: boolean;
   /** Milliseconds a call may take; the suites' own choice if absent. */
   patience?: number;
 }
@@ -42,6 +44,11 @@ export interface JudgeAnswer {
   errors: string[];
 }
 
+interface Opened {
+  session: Session;
+  spares: Spares;
+}
+
 const vitestOptions = {
   root: home,
   config: false,
@@ -55,6 +62,8 @@ const vitestOptions = {
   testTimeout: 30_000,
   hookTimeout: 30_000,
   teardownTimeout: 5_000,
+  // An answer as long as it may be would take minutes to be compared line by line.
+  diff: { truncateThreshold: 200, maxDepth: 8 },
   // Nothing but our own handler may print: the terminal is the command's.
   reporters: [{}],
 } as const;
@@ -72,15 +81,15 @@ export async function judge(): Promise<void> {
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', { ...vitestOptions, include: [...vitestOptions.include], reporters: [{}] });
   await vitest.standalone();
-  const { session, spares } = await opening;
-  vitest.getRootProject().provide('skiffSession', session.address);
+  const opened = await opening.catch((error: Error) => error.message);
+  const project = vitest.getRootProject();
+  if (typeof opened === 'string') project.provide('skiffNoSandbox', opened);
+  else project.provide('skiffSession', opened.session.address);
   let turn = Promise.resolve();
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {
       const answer = await run(vitest, request);
-      const ready = await spares.all();
-      await endForgotten(session);
-      if (request.leakProof) answer.leaks = await leaks(session, ready);
+      if (typeof opened !== 'string') await tidyUp(opened, request, answer);
       process.send!(answer);
     });
   });
@@ -88,10 +97,17 @@ export async function judge(): Promise<void> {
   process.send!({ ready: true });
 }
 
-async function run(vitest: Vitest, { id, suite, module, patience }: JudgeRequest): Promise<JudgeAnswer> {
+async function tidyUp({ session, spares }: Opened, request: JudgeRequest, answer: JudgeAnswer): Promise<void> {
+  const ready = await spares.all();
+  await endForgotten(session);
+  if (request.leakProof) answer.leaks = await leaks(session, ready);
+}
+
+async function run(vitest: Vitest, { id, suite, module, patience, plain }: JudgeRequest): Promise<JudgeAnswer> {
   const project = vitest.getRootProject();
   project.provide('skiffModule', module);
   project.provide('skiffPatience', patience);
+  project.provide('skiffPlain', plain);
   // The suite may have been edited since the last run.
   vitest.invalidateFile(suite);
   const specification: TestSpecification = project.createSpecification(suite);

@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { inject } from 'vitest';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
 import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
-import { infrastructure } from './outcome-errors.ts';
-import { type Ending, MOST_OUTPUT, Sandbox, type SubjectUser, startContainer } from './sandbox.ts';
+import { infrastructure, unsupported } from './outcome-errors.ts';
+import { PlainSandbox } from './plain-sandbox.ts';
+import { type Ending, MOST_OUTPUT, Sandbox, type SubjectPlace, type SubjectUser, startContainer } from './sandbox.ts';
 import { takeSpare } from './spares.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
 import type { Subject } from './suite.ts';
@@ -21,7 +23,7 @@ interface Options {
 }
 
 interface Run {
-  sandbox: Sandbox;
+  sandbox: SubjectPlace;
   channel: Channel;
 }
 
@@ -140,9 +142,7 @@ async function start(module: string, options: Options): Promise<Run> {
 }
 
 async function startRun(module: string, { uid }: Options): Promise<Run> {
-  const session = await currentSession();
-  const spare = uid === 'root' ? takeSpare(session) : null;
-  const sandbox = new Sandbox(session, spare ?? (await startContainer(session, uid)));
+  const sandbox = await place(uid);
   try {
     fs.copyFileSync(module, path.join(sandbox.outside, 'module.cjs'));
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
@@ -159,7 +159,18 @@ async function startRun(module: string, { uid }: Options): Promise<Run> {
   }
 }
 
-function obituary(sandbox: Sandbox, ending: Ending): string {
+async function place(uid: SubjectUser): Promise<SubjectPlace> {
+  const why = inject('skiffNoSandbox');
+  if (why !== undefined) {
+    if (inject('skiffPlain')) return new PlainSandbox();
+    unsupported(`${why} ./workshop doctor says what this machine lacks.`);
+  }
+  const session = await currentSession();
+  const spare = uid === 'root' ? takeSpare(session) : null;
+  return new Sandbox(session, spare ?? (await startContainer(session, uid)));
+}
+
+function obituary(sandbox: SubjectPlace, ending: Ending): string {
   if (sandbox.flooded)
     return `The process that runs your module printed more than ${MOST_OUTPUT >> 20} MiB and was ended. Print less.`;
   const said = sandbox.printed().trim().split('\n').slice(-3).join('\n');

@@ -79,7 +79,9 @@ async function judgeFile({ lab, file, submission, own, patience }: LabRun, judge
   }
   const digest = createHash('sha256').update(source).digest('hex');
   const leakProof = submission !== undefined;
-  const attempt = () => judgeModule(lab, judge, { suite: suiteOf(lab), module: target, patience, leakProof });
+  const withoutSandbox = lab.lane === 'pure' && submission === undefined;
+  const request = { suite: suiteOf(lab), module: target, patience, leakProof, plain: withoutSandbox };
+  const attempt = () => judgeModule(lab, judge, request);
   const first = await attempt();
   return { digest, tasks: hasError(first) ? await attempt() : first };
 }

@@ -108,11 +108,27 @@ function freeSlot(session: Session, slot: number): void {
   }
 }
 
-export class Sandbox {
+/** Where a subject runs, whatever is around it. */
+export interface SubjectPlace {
+  /** The subject's pid on this machine. */
+  readonly pid: number;
+  /** The directory with the channel, `rootfs`, `scratch` and `work`, as the subject sees it. */
+  readonly inside: string;
+  /** The same as the judge sees it; no symbolic link below it is followed. */
+  readonly outside: string;
+  readonly ended: Promise<Ending>;
+  /** It printed more than MOST_OUTPUT and was ended for it. */
+  readonly flooded: boolean;
+  /** The last it printed, on both streams. */
+  printed(): string;
+  /** End everything in it, and take back what was made for it. */
+  destroy(): Promise<void>;
+}
+
+export class Sandbox implements SubjectPlace {
   readonly #session: Session;
   readonly #record: SandboxRecord;
   readonly ended: Promise<Ending>;
-  /** It printed more than MOST_OUTPUT and was ended for it. */
   flooded = false;
   #printed = Buffer.alloc(0);
   #printedBytes = 0;
@@ -132,25 +148,20 @@ export class Sandbox {
     void this.#listen();
   }
 
-  /** The subject's pid on this machine. */
   get pid(): number {
     return this.#record.pid;
   }
 
-  /** The slot as the subject sees it: `rootfs`, `scratch` and `work` are in it. */
   readonly inside = '/slot';
 
-  /** The same as the judge sees it; no symbolic link below it is followed. */
   get outside(): string {
     return this.#session.within(sessionPaths(this.#session.address.directory).view(this.#record.slot));
   }
 
-  /** The last it printed, on both streams. */
   printed(): string {
     return this.#printed.toString();
   }
 
-  /** End everything in it, and take back what was made for it. */
   async destroy(): Promise<void> {
     const key = { container: this.#record.container };
     // A sandbox that is not there to be killed has ended, maybe before anyone listened.

@@ -59,7 +59,7 @@ describe('what crosses between subject and judge', () => {
     const chunk = Buffer.alloc(1 << 20, 'x');
     expect(() => {
       for (let bytes = 0; bytes <= LONGEST_LINE; bytes += chunk.length) reader.push(chunk);
-    }).toThrow('more than 8 MiB');
+    }).toThrow('more than 1 MiB');
   });
 
   test('has a shape of its own and no other', () => {

@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 
-/** A line longer than this ends the conversation. 8 MiB is far above what any honest answer needs. */
-export const LONGEST_LINE = 8 << 20;
+/** A line longer than this ends the conversation. 1 MiB is far above what any honest answer needs. */
+export const LONGEST_LINE = 1 << 20;
 
 export interface Call {
   id: number;
