@@ -6,6 +6,7 @@ import { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
+import { findImage } from './find-image.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { containerMounts } from './mounts.ts';
 import type { ContainerRecord } from './record.ts';
@@ -29,7 +30,7 @@ export interface CreateRequest {
  * @throws ContainerError · ImageNotFound · the file system's error, with nothing left behind
  */
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<Container> {
-  const image = await engine.images.find(request.config.Image);
+  const image = await findImage(engine, request.config.Image);
   checkPlatform(request, image.config);
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});

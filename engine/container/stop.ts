@@ -34,10 +34,9 @@ export async function stopLocked(engine: Engine, container: Container, options: 
   const timeout = options.timeout ?? config.StopTimeout ?? STOP_TIMEOUT;
   const ended = untilExit(container);
   await sendSignal(engine, container, signal);
-  const inTime = await within(ended, signal === SIGKILL ? KILL_PATIENCE : timeout);
-  if (!inTime) {
+  if (signal === SIGKILL || !(await within(ended, timeout))) {
     if (signal !== SIGKILL) await sendSignal(engine, container, SIGKILL);
-    if (!(await within(ended, KILL_PATIENCE)))
+    if (!(await isKilled(engine, container, ended)))
       throw new ContainerError(
         'failed',
         `container ${container.record.name} was killed and has not ended: the kernel holds its process ${container.record.pid} in an operation that cannot be interrupted.`,
@@ -55,17 +54,32 @@ export async function killContainer(engine: Engine, container: Container, signal
     );
   const ended = untilExit(container);
   await sendSignal(engine, container, signal);
-  if (signal === SIGKILL) await within(ended, KILL_PATIENCE);
+  if (signal === SIGKILL) await isKilled(engine, container, ended);
+}
+
+async function isKilled(engine: Engine, container: Container, ended: Promise<void>): Promise<boolean> {
+  for (let second = 0; second < KILL_PATIENCE; second++) {
+    if (await within(ended, 1)) return true;
+    await askForExit(engine, container);
+  }
+  return false;
 }
 
 async function sendSignal(engine: Engine, container: Container, signal: number): Promise<void> {
   try {
     await engine.shim.request('signal', { key: { container: container.id }, signal });
   } catch (error) {
-    // It has ended, and its exit is on its way.
     if (!isShimFailure(error, 'not-found') && !isShimFailure(error, 'conflict')) throw error;
+    await askForExit(engine, container);
   }
   emitContainerEvent(engine, container, 'kill', { signal: String(signal) });
+}
+
+/** It has ended, and its exit is on its way; should that have been lost, the shim still knows of it. Told twice, it counts once. */
+async function askForExit(engine: Engine, container: Container): Promise<void> {
+  const { exited } = await engine.shim.request('hello', {});
+  for (const each of exited)
+    if (each.key.container === container.id && each.key.exec === undefined) engine.shim.emit('exit', each);
 }
 
 async function untilExit(container: Container): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { definitionDepartures } from './testing/api-schema.ts';
 import { TestDaemon } from './testing/test-daemon.ts';
 
 let daemon: TestDaemon;
@@ -236,4 +237,21 @@ test('events tell the life of a container in order', async () => {
     'die',
     'destroy',
   ]);
+  for (const event of events) expect(definitionDepartures('EventMessage', event)).toEqual([]);
+});
+
+test('an image is removed when no container uses it, and hostbox is made again for the next that needs it', async () => {
+  const id = await create({ Cmd: ['true'] });
+  for (const force of ['', '?force=1']) {
+    const refused = await daemon.request('DELETE', `/images/hostbox${force}`);
+    expect(refused.status).toBe(409);
+    expect(refused.json.message).toContain(`is being used by container ${id.slice(0, 12)}`);
+  }
+  await remove(id);
+  const image = (await daemon.get('/images/hostbox/json')).json.Id;
+  const { json } = await daemon.request('DELETE', '/images/hostbox');
+  expect(json).toEqual([{ Untagged: 'hostbox:latest' }, { Deleted: image }]);
+  expect((await daemon.get('/images/json')).json).toEqual([]);
+  await remove(await create({ Cmd: ['true'] }));
+  expect((await daemon.get('/images/hostbox/json')).json.Id).toBe(image);
 });

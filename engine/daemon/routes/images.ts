@@ -36,20 +36,14 @@ export async function removeImage(call: Call): Promise<void> {
   const { engine } = call;
   const reference = call.parameter('*');
   const image = await engine.images.find(reference);
-  const force = call.query.flag('force');
-  const users = engine.containers.all().filter(({ record }) => record.image.id === image.id);
-  const running = users.find((container) => container.running);
+  const user = engine.containers.all().find(({ record }) => record.image.id === image.id);
   // With another name left the image stays, and so does what its containers are made of.
   const last = image.repoTags.length <= 1 || image.id.startsWith(reference) || image.id.slice(7).startsWith(reference);
-  if (last && running)
+  if (last && user)
     throw new ImageConflict(
-      `conflict: unable to remove repository reference "${reference}" (cannot be forced) - container ${running.id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}`,
+      `conflict: unable to delete ${reference} (cannot be forced) - image is being used by container ${user.id.slice(0, 12)}: remove that first`,
     );
-  if (last && users[0] && !force)
-    throw new ImageConflict(
-      `conflict: unable to remove repository reference "${reference}" (must force) - container ${users[0].id.slice(0, 12)} is using its referenced image ${image.id.slice(7, 19)}`,
-    );
-  const { untagged, deleted } = await engine.images.remove(reference, { keepLayers: users.length > 0 });
+  const { untagged, deleted } = await engine.images.remove(reference);
   for (const name of untagged) engine.events.emit('image', 'untag', image.id, { name });
   for (const id of deleted) engine.events.emit('image', 'delete', id, { name: id });
   call.send(200, [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((id) => ({ Deleted: id }))]);

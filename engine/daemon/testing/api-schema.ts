@@ -42,6 +42,14 @@ export function departures(method: string, route: string, status: number, body: 
     .map(({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`);
 }
 
+/** What is wrong with a document by the name of its definition, e.g. `EventMessage`. */
+export function definitionDepartures(name: string, document: unknown): string[] {
+  const validate = ajv.compile({ $ref: `api#/definitions/${name}` });
+  return validate(document)
+    ? []
+    : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+}
+
 /** Where Docker's daemon itself departs from the description, and clients count on it: null until there is an exit code. */
 function isDockersOwn(key: string, instancePath: string): boolean {
   return key === 'GET /exec/{id}/json 200' && instancePath === '/ExitCode';
