@@ -17,15 +17,40 @@ const alwaysAllowed: DeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' }, // pts
 ];
 
-/** The rules in the order they apply, the last that fits decides. Without rules of its own a container has the usual devices and those it was given. */
+/**
+ * The rules in the order they apply, the last that fits decides. Without rules of its own a container has the usual
+ * devices and those it was given. A rule of type `a` is for everything there is; what is for less has type `b` or `c`.
+ * @throws Error for an access that is not of `r`, `w` and `m`.
+ */
 export function deviceRules(rules: DeviceRule[] | undefined, devices: Device[]): DeviceRule[] {
-  if (rules) return rules;
+  if (rules) return rules.flatMap(plain);
   const given = devices
     .filter(({ type }) => type !== 'p')
     .map(({ type, major, minor }): DeviceRule => {
       return { allow: true, type: type === 'b' ? 'b' : 'c', major, minor, access: 'rwm' };
     });
   return [{ allow: false }, ...alwaysAllowed, ...given];
+}
+
+/** v1 takes an `a` with numbers or a part of the accesses for all of everything. A negative number is any, as runc has it. */
+function plain(rule: DeviceRule): DeviceRule[] {
+  const { allow, type = 'a', access = 'rwm' } = rule;
+  if (!/^[rwm]*$/.test(access))
+    throw new Error(
+      `A device rule’s access is made of r, w and m, and not "${access}"; correct linux.resources.devices.`,
+    );
+  const [major, minor] = [rule.major, rule.minor].map((number) =>
+    number === undefined || number < 0 ? undefined : number,
+  );
+  const isWhole = major === undefined && minor === undefined && new Set(access).size === 3;
+  if (type === 'a' && isWhole) return [{ allow }];
+  return (type === 'a' ? (['b', 'c'] as const) : [type]).map((each) => ({ allow, type: each, major, minor, access }));
+}
+
+/** Whether what comes before the last of these rules, and they themselves, change nothing. */
+export function allowsEverything(rules: DeviceRule[]): boolean {
+  const last = rules.at(-1);
+  return last?.allow === true && (last.type ?? 'a') === 'a';
 }
 
 /** A rule as devices.allow and devices.deny take it. Kernel documentation, cgroup-v1/devices. */

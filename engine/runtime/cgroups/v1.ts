@@ -5,6 +5,7 @@ import { close, O_WRONLY, open, write } from '#kernel/descriptors';
 import type { DeviceRule, Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import type { Hierarchy } from './detect.ts';
+import { refuseUnfiltered } from './device-filter.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
 import {
@@ -95,9 +96,10 @@ function setLimits(made: Directories, { memory, cpu, pids }: Resources): void {
 
 function setDevices(made: Directories, rules: DeviceRule[]): void {
   const directory = made.get('devices');
-  if (directory === undefined) return;
-  for (const run of runsOf(rules))
-    writeValues(directory, run[0]!.allow ? 'devices.allow' : 'devices.deny', run.map(formatRule));
+  if (directory === undefined) refuseUnfiltered(rules);
+  else
+    for (const run of runsOf(rules))
+      writeValues(directory, run[0]!.allow ? 'devices.allow' : 'devices.deny', run.map(formatRule));
 }
 
 /** The rules in their order, cut where allowing turns into denying or back: each piece is for one file. */
@@ -137,6 +139,7 @@ function openEntrance(distinct: string[]): Entrance {
     throw error;
   }
   return {
+    aroundFork: (fork) => fork(),
     join() {
       for (const [index, fd] of fds.entries()) step(`join cgroup ${distinct[index]}`, () => write(fd, '0'));
     },
