@@ -44,12 +44,20 @@ interface Table {
   header: string;
   flags?: string[];
   more?: Record<string, number>;
+  /** Younger calls that it lacks all the same. */
+  lacks?: (keyof typeof later)[];
 }
 
 const tables: Table[] = [
   { file: 'x86-64', variable: 'x86_64', header: 'asm/unistd_64.h', more: { uretprobe: 335 } },
   { file: 'x86', variable: 'x86', header: 'asm/unistd_32.h' },
-  { file: 'x32', variable: 'x32', header: 'asm/unistd_x32.h', flags: ['-D__X32_SYSCALL_BIT=0x40000000'] },
+  {
+    file: 'x32',
+    variable: 'x32',
+    header: 'asm/unistd_x32.h',
+    flags: ['-D__X32_SYSCALL_BIT=0x40000000'],
+    lacks: ['map_shadow_stack'],
+  },
   {
     file: 'aarch64',
     variable: 'aarch64',
@@ -82,6 +90,7 @@ function evaluate(expression: string, defined: Map<string, string>): number {
 function generate(table: Table): void {
   const defined = definitions(table);
   const calls: Record<string, number> = { ...later, ...table.more };
+  for (const name of table.lacks ?? []) delete calls[name];
   for (const [name, expression] of defined) {
     const call = /^__(?:NR|ARM_NR)_([a-z_]\w*)$/.exec(name)?.[1];
     if (call === undefined || ['syscalls', 'arch_specific_syscall'].includes(call)) continue;

@@ -24,7 +24,6 @@ function open() {
 
 const library = open();
 
-
 /** Null where it is not installed. */
 export const libseccomp = library && bind(library);
 
