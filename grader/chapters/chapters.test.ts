@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readLabs } from '../lab.ts';
 import { type Clone, cloneWorkingTree } from './clone.ts';
 import { readChapter } from './markdown.ts';
@@ -73,18 +73,17 @@ describe('every command a page tells the reader to type works', () => {
     clone = cloneWorkingTree(home);
     state = mkdtempSync(join(tmpdir(), 'skiff-chapters-'));
   }, 60_000);
-  afterAll(() => {
-    // The engine that the commands started ends with its socket's owner, by pid.
-    const stopped = spawnSync('./skiff', ['daemon', 'stop'], {
-      cwd: clone.directory,
-      env: environment(),
-      encoding: 'utf8',
-    });
+  afterAll(async () => {
+    await endDaemons();
     rmSync(state, { recursive: true, force: true });
     clone.remove();
-    expect(stopped.status, stopped.stderr).toBe(0);
   });
-  const environment = () => ({ ...process.env, SKIFF_ROOT: state, NO_COLOR: '1', WORKSHOP_NO_INSTALL: '1' });
+  const environment = () => ({
+    ...process.env,
+    SKIFF_ROOT: join(state, 'engine'),
+    NO_COLOR: '1',
+    WORKSHOP_NO_INSTALL: '1',
+  });
 
   const blocks = pages.flatMap((file) =>
     readChapter(readFileSync(file, 'utf8')).commands.map(
@@ -101,4 +100,15 @@ describe('every command a page tells the reader to type works', () => {
     });
     expect(ran.status, `${text}\n${ran.stdout}${ran.stderr}`).toBe(0);
   });
+
+  /** The daemons that the commands started, one for each root; the lock of a root holds its daemon's pid. */
+  async function endDaemons(): Promise<void> {
+    for (const root of readdirSync(state)) {
+      const lock = join(state, root, 'lock');
+      const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+      if (pid === 0 || !existsSync(`/proc/${pid}`)) continue;
+      process.kill(pid, 'SIGTERM');
+      await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), 10_000);
+    }
+  }
 });
