@@ -40,6 +40,8 @@ interface Connection {
   pending: Map<number, Pending>;
 }
 
+/** In the run directory: the shim that was started last. */
+const PID_FILE = 'shim.pid';
 /** How long a new shim may take to listen, in milliseconds. */
 const PATIENCE = 10_000;
 
@@ -145,6 +147,7 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
   /** In a session of its own, so that what ends the daemon's terminal does not end containers. */
   async #spawn(): Promise<net.Socket> {
     const { program, socket, runDirectory } = this.#options;
+    this.#endForsaken();
     const log = path.join(runDirectory, 'shim.log');
     const errors = fs.openSync(log, 'a', 0o600);
     const child = spawn(process.execPath, ['--single-threaded', '--v8-pool-size=0', program, socket, runDirectory], {
@@ -155,6 +158,7 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
       env: { PATH: process.env.PATH },
     });
     fs.closeSync(errors);
+    fs.writeFileSync(path.join(runDirectory, PID_FILE), String(child.pid ?? ''), { mode: 0o600 });
     child.unref();
     // It prints one line when it listens, and closes its standard output.
     const ready = once(child.stdout!, 'data');
@@ -166,6 +170,18 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
     ended.catch(() => {});
     ready.catch(() => {});
     return await this.#open();
+  }
+
+  /** A shim whose daemon died while it was starting: nobody has its socket, and so nobody ever will. */
+  #endForsaken(): void {
+    const { socket, runDirectory } = this.#options;
+    try {
+      const pid = Number(fs.readFileSync(path.join(runDirectory, PID_FILE), 'utf8'));
+      const [, ...args] = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (pid > 1 && args.includes(socket)) process.kill(pid, 'SIGKILL');
+    } catch {
+      // There is none.
+    }
   }
 
   #take(socket: net.Socket): Connection {
