@@ -131,7 +131,8 @@ function forkChild({ process, streams, cgroup, starter, cloneFlags, prepare, aro
     };
     const side: ChildSide = { program, cgroup: entrance, terminal, parent: starter.self, go };
     const fork = () => spawn(program, { cloneFlags, prepare: () => prepare(side) });
-    const child = aroundFork ? aroundFork(fork) : fork();
+    const forkInCgroup = () => (entrance ? entrance.aroundFork(fork) : fork());
+    const child = aroundFork ? aroundFork(forkInCgroup) : forkInCgroup();
     kept = [go.write, ...(handover ? [handover.read] : [])];
     return { child, go: go.write, handover: handover?.read ?? null };
   } finally {

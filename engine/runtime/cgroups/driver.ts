@@ -4,7 +4,9 @@ import type { Device, Resources } from '../spec.ts';
 
 /** The way of a child into its cgroup. The descriptors are opened by the parent, with the parent's rights. */
 export interface Entrance {
-  /** In the child, while it has one thread: move the caller in. */
+  /** In the parent, around the fork. */
+  aroundFork<T>(fork: () => T): T;
+  /** In the child, while it has one thread: move the caller in, unless it was born there. */
   join(): void;
   /** In the parent, after the fork. */
   close(): void;

@@ -2,23 +2,16 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { close, O_WRONLY, open, write } from '#kernel/descriptors';
+import { close, O_DIRECTORY, O_RDONLY, open } from '#kernel/descriptors';
+import { KernelError } from '#kernel/errors';
+import { bornIn } from '#kernel/fork';
 import type { Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import { filterDevices } from './device-filter.ts';
 import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
-import {
-  killUnlessGone,
-  makeDirectories,
-  pidsIn,
-  readKey,
-  readValue,
-  removeDirectory,
-  removeTree,
-  tree,
-  writeValue,
-} from './files.ts';
+import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
+import { killFrozen } from './kill-frozen.ts';
 
 /** @param mountPoint where cgroup2 is mounted. */
 export function v2Driver(mountPoint: string): CgroupDriver {
@@ -145,21 +138,35 @@ function cgroup(directory: string): Cgroup {
   };
 }
 
+/** The child is born in the cgroup; on a kernel that cannot do that (before Linux 5.7) it moves in. */
 function openEntrance(directory: string): Entrance {
-  const fd = open(join(directory, 'cgroup.procs'), O_WRONLY);
-  return { join: () => step(`join cgroup ${directory}`, () => write(fd, '0')), close: () => close(fd) };
+  const place = open(directory, O_RDONLY | O_DIRECTORY);
+  let born = true;
+  return {
+    aroundFork(fork) {
+      try {
+        return bornIn(place, fork);
+      } catch (error) {
+        if (!(error instanceof KernelError && error.syscall === 'clone3' && notKnown.has(error.code))) throw error;
+        born = false;
+        return fork();
+      }
+    },
+    join() {
+      if (!born) step(`join cgroup ${directory}`, () => writeValue(directory, 'cgroup.procs', 0));
+    },
+    close: () => close(place),
+  };
 }
 
-/** cgroup.kill is there since Linux 5.14. Before, frozen processes cannot fork away from the signal, and die of it frozen. */
+/** What clone3 answers to a flag or a field it does not know. */
+const notKnown = new Set(['EINVAL', 'E2BIG']);
+
+/** cgroup.kill is there since Linux 5.14. */
 function killAll(directory: string): void {
   if (pidsIn(directory).length === 0) return;
-  if (existsSync(join(directory, 'cgroup.kill'))) {
-    writeValue(directory, 'cgroup.kill', 1);
-    return;
-  }
-  writeValue(directory, 'cgroup.freeze', 1);
-  for (const pid of pidsIn(directory)) killUnlessGone(pid);
-  writeValue(directory, 'cgroup.freeze', 0);
+  if (existsSync(join(directory, 'cgroup.kill'))) writeValue(directory, 'cgroup.kill', 1);
+  else killFrozen(directory);
 }
 
 function stats(directory: string): CgroupStats {
