@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { arch, cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { Engines } from './engines/engines.ts';
@@ -34,6 +34,11 @@ async function measure(figure: Figure, engines: Engines, rounds: number): Promis
   }
 }
 
+/** What the numbers were taken on. A load above the number of cores makes them rough; ratios suffer less than times. */
+function machine(): { kernel: string; arch: string; node: string; cores: number; load: number } {
+  return { kernel: release(), arch: arch(), node: process.version, cores: cpus().length, load: loadavg()[0]! };
+}
+
 async function main({ only, json, rounds }: Options): Promise<void> {
   const figures = only === undefined ? FIGURES : FIGURES.filter(({ name }) => only.includes(name));
   const engines = new Engines(mkdtempSync(join(tmpdir(), 'skiff-bench-')));
@@ -42,6 +47,11 @@ async function main({ only, json, rounds }: Options): Promise<void> {
     engines.stop().finally(() => process.exit(130));
   };
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupted);
+  const before = machine();
+  if (!json) {
+    const load = `load ${before.load.toFixed(1)}${before.load > before.cores / 2 ? ' (busy: read ratios, not times)' : ''}`;
+    console.log(`Linux ${before.kernel} ${before.arch}, Node ${before.node}, ${before.cores} cores, ${load}\n`);
+  }
   const all: Record<string, Result[]> = {};
   try {
     for (const figure of figures) {
@@ -52,8 +62,7 @@ async function main({ only, json, rounds }: Options): Promise<void> {
   } finally {
     await engines.stop();
   }
-  if (json) console.log(JSON.stringify(all, null, 2));
-  // Started only to be measured, so nothing of theirs is waited for.
+  if (json) console.log(JSON.stringify({ machine: before, figures: all }, null, 2));
   process.exitCode = Object.values(all)
     .flat()
     .some(({ ours }) => ours !== null)
