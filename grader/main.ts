@@ -37,6 +37,9 @@ program
   )
   .action(check);
 
+const WITHOUT_ROOT =
+  'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';
+
 interface Outputs {
   lab?: string;
   json?: string;
@@ -57,6 +60,7 @@ async function check(directory: string, { lab, json, markdown }: Outputs): Promi
   write(markdown ?? `${kept}.md`, documents.markdown);
   const summary = [
     terminalReport(report, new Chalk({ level: process.env.NO_COLOR || !supportsColor ? 0 : supportsColor.level })),
+    ...(process.geteuid?.() === 0 ? [] : [WITHOUT_ROOT]),
     `Report: ${json ?? `${kept}.json`}, ${markdown ?? `${kept}.md`}`,
   ].join('\n');
   // Standard output belongs to the document that was asked for there.
@@ -96,7 +100,11 @@ function write(file: string, text: string): void {
 async function main(): Promise<void> {
   const role = inner[process.argv[2] ?? ''];
   if (role !== undefined) {
-    await role();
+    // What a process of the harness dies of is read by its parent, and passed on to people.
+    await role().catch((error: Error) => {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    });
     return;
   }
   try {

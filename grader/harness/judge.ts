@@ -4,7 +4,7 @@
  */
 
 import path from 'node:path';
-import type { TestModule, TestSpecification, Vitest } from 'vitest/node';
+import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import type {} from './current-session.ts';
 import { home } from './home.ts';
 import { leaks } from './leaks.ts';
@@ -41,7 +41,7 @@ export interface JudgeAnswer {
   /** What the submission left on this machine; absent when nobody asked. */
   leaks?: string[];
   /** What went wrong outside of any test: a suite that does not load, a hook that throws. */
-  errors: string[];
+  errors: { name: string; message: string }[];
 }
 
 interface Opened {
@@ -64,8 +64,6 @@ const vitestOptions = {
   teardownTimeout: 5_000,
   // An answer as long as it may be would take minutes to be compared line by line.
   diff: { truncateThreshold: 200, maxDepth: 8 },
-  // Nothing but our own handler may print: the terminal is the command's.
-  reporters: [{}],
 } as const;
 
 /** Where judge-client.ts puts the channel. Node has it read, and taken its name out of the environment, by now. */
@@ -78,8 +76,15 @@ export async function judge(): Promise<void> {
   // The shim starts while vitest loads.
   const opening = Session.open().then((session) => ({ session, spares: new Spares(session) }));
   opening.catch(() => {});
+  // What a run answers by itself includes what earlier runs found, so only what ends during a run is listened to.
+  const modules: TestModule[] = [];
+  const ended: Reporter = { onTestModuleEnd: (module) => void modules.push(module) };
   const { createVitest } = await import('vitest/node');
-  const vitest = await createVitest('test', { ...vitestOptions, include: [...vitestOptions.include], reporters: [{}] });
+  const vitest = await createVitest('test', {
+    ...vitestOptions,
+    include: [...vitestOptions.include],
+    reporters: [ended],
+  });
   await vitest.standalone();
   const opened = await opening.catch((error: Error) => error.message);
   const project = vitest.getRootProject();
@@ -88,7 +93,9 @@ export async function judge(): Promise<void> {
   let turn = Promise.resolve();
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {
-      const answer = await run(vitest, request);
+      modules.length = 0;
+      const errors = await run(vitest, request);
+      const answer = answerOf(request, modules, errors);
       if (typeof opened !== 'string') await tidyUp(opened, request, answer);
       process.send!(answer);
     });
@@ -103,22 +110,33 @@ async function tidyUp({ session, spares }: Opened, request: JudgeRequest, answer
   if (request.leakProof) answer.leaks = await leaks(session, ready);
 }
 
-async function run(vitest: Vitest, { id, suite, module, patience, plain }: JudgeRequest): Promise<JudgeAnswer> {
+interface Failure {
+  name?: string;
+  message?: string;
+}
+
+/** @returns what went wrong outside of every module. */
+async function run(vitest: Vitest, { suite, module, patience, plain }: JudgeRequest): Promise<Failure[]> {
   const project = vitest.getRootProject();
   project.provide('skiffModule', module);
   project.provide('skiffPatience', patience);
   project.provide('skiffPlain', plain);
   // The suite may have been edited since the last run.
   vitest.invalidateFile(suite);
-  const specification: TestSpecification = project.createSpecification(suite);
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification], false);
+  const { unhandledErrors } = await vitest.runTestSpecifications([project.createSpecification(suite)], false);
+  return unhandledErrors as Failure[];
+}
+
+function answerOf({ id, suite }: JudgeRequest, ended: TestModule[], unhandled: Failure[]): JudgeAnswer {
+  const modules = ended.filter(({ moduleId }) => moduleId === suite);
+  const around = modules.flatMap((one) => [
+    ...one.errors(),
+    ...Array.from(one.children.allSuites(), (each) => each.errors()).flat(),
+  ]);
   return {
     id,
-    tests: testModules.flatMap(testsOf),
-    errors: [
-      ...testModules.flatMap((one) => [...one.errors(), ...[...one.children.allSuites()].flatMap((s) => s.errors())]),
-      ...(unhandledErrors as { message?: string }[]),
-    ].map((error) => String(error.message ?? error)),
+    tests: modules.flatMap(testsOf),
+    errors: [...around, ...unhandled].map(({ name, message }) => ({ name: String(name), message: String(message) })),
   };
 }
 

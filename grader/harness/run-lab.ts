@@ -83,7 +83,10 @@ async function judgeFile({ lab, file, submission, own, patience }: LabRun, judge
   const request = { suite: suiteOf(lab), module: target, patience, leakProof, plain: withoutSandbox };
   const attempt = () => judgeModule(lab, judge, request);
   const first = await attempt();
-  return { digest, tasks: hasError(first) ? await attempt() : first };
+  if (!hasError(first)) return { digest, tasks: first };
+  // With everything anew: a shim that has ended, say, would not come back by being asked again.
+  await judge[Symbol.asyncDispose]();
+  return { digest, tasks: await attempt() };
 }
 
 async function judgeModule(lab: LabFolder, judge: Judge, request: Omit<JudgeRequest, 'id'>): Promise<TaskReport[]> {

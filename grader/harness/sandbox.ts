@@ -166,7 +166,8 @@ export class Sandbox implements SubjectPlace {
     const key = { container: this.#record.container };
     // A sandbox that is not there to be killed has ended, maybe before anyone listened.
     if (await this.#kill()) await this.ended;
-    await this.#session.shim.request('forget', { key });
+    // Without the shim there is nothing left to be forgotten.
+    await this.#session.shim.request('forget', { key }).catch(() => {});
     fs.rmSync(recordFile(this.#session, this.#record), { force: true });
     freeSlot(this.#session, this.#record.slot);
   }
@@ -181,7 +182,8 @@ export class Sandbox implements SubjectPlace {
   }
 
   async #listen(): Promise<void> {
-    const socket = await this.#session.shim.output(this.#record.container);
+    const socket = await this.#session.shim.output(this.#record.container).catch(() => null);
+    if (socket === null) return;
     socket.unref();
     let header = true;
     socket.on('data', (chunk: Buffer) => {

@@ -87,7 +87,7 @@ async function startShim(directory: string): Promise<number> {
   });
   const listening = once(child.stdout, 'data');
   const ended = once(child, 'close').then(() => {
-    throw new Error(`No sandbox can be made on this machine: ${said.trim().split('\n').slice(-12).join('\n')}`);
+    throw new Error(`No sandbox can be made on this machine: ${said.trim()}.`);
   });
   ended.catch(() => {});
   const [line] = (await Promise.race([listening, ended])) as [Buffer];

@@ -35,6 +35,7 @@ export class ShimClient {
   }
 
   request<M extends ShimMethod>(method: M, params: ShimMethods[M]['params']): Promise<ShimMethods[M]['result']> {
+    if (this.#control.destroyed) return Promise.reject(gone());
     const id = ++this.#asked;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve: (result) => resolve(result as ShimMethods[M]['result']), reject });
@@ -44,7 +45,8 @@ export class ShimClient {
 
   /** Call `then` once when the container's process has ended; with null when the shim itself has. */
   onExit(container: string, then: (exited: Exited | null) => void): void {
-    this.#exits.set(container, then);
+    if (this.#control.destroyed) then(null);
+    else this.#exits.set(container, then);
   }
 
   /** The output of a container: bytes in the frames of Docker's multiplexed stream. */
@@ -85,9 +87,13 @@ export class ShimClient {
   }
 
   #lost(): void {
-    for (const { reject } of this.#pending.values()) reject(new Error('The shim of the grading session has ended.'));
+    for (const { reject } of this.#pending.values()) reject(gone());
     this.#pending.clear();
     for (const then of this.#exits.values()) then(null);
     this.#exits.clear();
   }
+}
+
+function gone(): Error {
+  return new Error('The shim of the grading session has ended.');
 }

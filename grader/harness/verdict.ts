@@ -19,21 +19,23 @@ export function taskReports(lab: LabFolder, judged: (title: string) => Verdict):
 export function verdict({ tests, errors }: JudgeAnswer, title: string): Verdict {
   const all = tests.filter((test) => test.title === title);
   const [test] = all;
-  const durationMs = Math.round(test?.durationMs ?? 0);
-  if (tests.length === 0 && errors.length > 0)
-    return { outcome: 'error', message: plain(`The suite does not run: ${errors.join('\n')}`), durationMs };
+  const around = plain(errors.map(({ message }) => message).join('\n'));
+  // Suites are ours: that one does not run at all is never the learner's doing.
+  if (tests.length === 0)
+    return { outcome: 'error', message: plain(`The suite does not run: ${around}`), durationMs: 0 };
   if (test === undefined || all.length > 1) {
-    const message = `The suite ${test === undefined ? 'did not run' : 'ran more than once'} "${title}".`;
-    return { outcome: 'failed', message: plain([message, ...errors].join('\n')), durationMs };
+    const what = test === undefined ? 'did not run' : 'ran more than once';
+    return { outcome: 'failed', message: plain(`The suite ${what} "${title}".\n${around}`), durationMs: 0 };
   }
+  const durationMs = Math.round(test.durationMs);
   if (test.state === 'passed' && test.errors.length === 0) return { outcome: 'passed', durationMs };
-  if (test.errors.some(({ name }) => name === 'HarnessUnsupported'))
-    return { outcome: 'unsupported', message: messageOf(test), durationMs };
-  if (test.errors.some(({ name }) => name === 'HarnessFailure'))
-    return { outcome: 'error', message: messageOf(test), durationMs };
-  if (test.state === 'failed') return { outcome: 'failed', message: messageOf(test), ...evidenceOf(test), durationMs };
-  // A hook that failed leaves its tests unrun.
-  if (errors.length > 0) return { outcome: 'failed', message: plain(errors.join('\n')), durationMs };
+  // A hook around the tests that fails leaves them unrun; then its reason is theirs.
+  const unrun = test.state !== 'failed' && errors.length > 0;
+  const reasons = unrun ? errors : test.errors;
+  const message = unrun ? around : messageOf(test);
+  if (reasons.some(({ name }) => name === 'HarnessUnsupported')) return { outcome: 'unsupported', message, durationMs };
+  if (reasons.some(({ name }) => name === 'HarnessFailure')) return { outcome: 'error', message, durationMs };
+  if (unrun || test.state === 'failed') return { outcome: 'failed', message, ...evidenceOf(test), durationMs };
   return { outcome: 'skipped', message: 'Skipped by the suite.', durationMs };
 }
 
