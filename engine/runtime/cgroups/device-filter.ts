@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import * as bpf from '#kernel/bpf';
 import { close, O_DIRECTORY, O_RDONLY, open } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
+import { blockAllSignals, setSignalMask } from '#kernel/signals';
 import type { DeviceRule } from '../spec.ts';
 import { deviceProgram } from './device-program.ts';
 import { allowsEverything } from './device-rules.ts';
@@ -21,12 +22,7 @@ const WAY_OUT =
 export function filterDevices(directory: string, rules: DeviceRule[]): void {
   if (allowsEverything(rules) || inUserNamespace()) return;
   try {
-    const program = bpf.loadProgram(bpf.BPF_PROG_TYPE_CGROUP_DEVICE, 'skiff_devices', deviceProgram(rules));
-    try {
-      attach(directory, program);
-    } finally {
-      close(program);
-    }
+    attach(directory, loadedProgram(rules));
   } catch (error) {
     if (!(error instanceof KernelError) || error.syscall !== 'bpf') throw error;
     // Who is not root and may not do this has to put containers into user namespaces.
@@ -41,6 +37,34 @@ export function filterDevices(directory: string, rules: DeviceRule[]): void {
 export function refuseUnfiltered(rules: DeviceRule[]): void {
   if (allowsEverything(rules) || inUserNamespace()) return;
   throw new Error(`${REFUSAL}: this host has no devices cgroup mounted, so mount it. Or else: ${WAY_OUT}`);
+}
+
+/** Rules → the descriptor of their program, oldest use first. Nearly every container has the same rules. */
+const loaded = new Map<string, number>();
+const MOST_LOADED = 16;
+
+function loadedProgram(rules: DeviceRule[]): number {
+  const key = JSON.stringify(rules);
+  const program = loaded.get(key) ?? load(rules);
+  loaded.delete(key);
+  loaded.set(key, program);
+  const [oldest] = loaded;
+  if (loaded.size > MOST_LOADED && oldest) {
+    loaded.delete(oldest[0]);
+    close(oldest[1]);
+  }
+  return program;
+}
+
+/** Without signals: one that comes, such as that of another container's end, makes the verifier give up with EAGAIN. */
+function load(rules: DeviceRule[]): number {
+  const code = deviceProgram(rules);
+  const mask = blockAllSignals();
+  try {
+    return bpf.loadProgram(bpf.BPF_PROG_TYPE_CGROUP_DEVICE, 'skiff_devices', code);
+  } finally {
+    setSignalMask(mask);
+  }
 }
 
 function attach(directory: string, program: number): void {

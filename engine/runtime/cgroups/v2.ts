@@ -103,11 +103,12 @@ function cannotDelegate(controller: string, directory: string, error: Error): st
 }
 
 function setLimits(directory: string, { memory, cpu, pids }: Resources): void {
-  const unlimited = (value: number) => (value < 0 ? 'max' : value);
+  // The specification's -1; any other negative number is the kernel's to refuse.
+  const unlimited = (value: number) => (value === -1 ? 'max' : value);
   if (memory?.limit !== undefined) writeValue(directory, 'memory.max', unlimited(memory.limit));
   // The specification's number is memory and swap together, the kernel's is swap alone. Not every kernel counts swap.
   if (memory?.swap !== undefined && readValue(directory, 'memory.swap.max') !== null) {
-    const swap = memory.swap < 0 ? 'max' : Math.max(0, memory.swap - Math.max(0, memory.limit ?? 0));
+    const swap = memory.swap === -1 ? 'max' : Math.max(0, memory.swap - Math.max(0, memory.limit ?? 0));
     writeValue(directory, 'memory.swap.max', swap);
   }
   if (memory?.reservation !== undefined) writeValue(directory, 'memory.low', unlimited(memory.reservation));
