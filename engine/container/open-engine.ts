@@ -3,7 +3,7 @@ import { Images } from '../image/images.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit } from './exit.ts';
 import { acquireLock } from './lock.ts';
-import { loseShim, recover } from './recover.ts';
+import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
 import { ShimClient } from './shim-client.ts';
 
@@ -47,6 +47,7 @@ export async function openEngine({ directory, shim, warn }: EngineOptions): Prom
         await client.shutdown();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied();
+        if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);
         lock.release();
       },
     };

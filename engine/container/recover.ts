@@ -121,6 +121,11 @@ async function sweepCgroup(engine: Engine, path: string): Promise<void> {
   }
 }
 
+/** The directories that a shim which was killed could not take along. */
+export function removeCgroups(engine: Engine): void {
+  findCgroup(engine.root.cgroups)?.remove();
+}
+
 function findCgroup(path: string) {
   try {
     return hostCgroups().find(path);
