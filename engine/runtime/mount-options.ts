@@ -73,9 +73,9 @@ export function parseMountOptions(options: string[] = []): ParsedOptions {
   const propagation: number[] = [];
   const data: string[] = [];
   for (const option of options) {
-    if (option in set) flags |= set[option]!;
-    else if (option in clear) flags &= ~clear[option]!;
-    else if (option in propagations) propagation.push(propagations[option]!);
+    if (Object.hasOwn(set, option)) flags |= set[option]!;
+    else if (Object.hasOwn(clear, option)) flags &= ~clear[option]!;
+    else if (Object.hasOwn(propagations, option)) propagation.push(propagations[option]!);
     else data.push(option);
   }
   const attributes = bindAttributes.reduce((mask, [flag, attribute]) => (flags & flag ? mask | attribute : mask), 0n);

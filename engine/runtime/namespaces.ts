@@ -23,7 +23,7 @@ export function cloneFlags(namespaces: Namespace[]): bigint {
   const seen = new Set<string>();
   let mask = 0n;
   for (const { type, path } of namespaces) {
-    if (!(type in flags))
+    if (!Object.hasOwn(flags, type))
       throw new Error(`There is no namespace type "${type}"; the types are ${Object.keys(flags).join(', ')}.`);
     if (seen.has(type)) throw new Error(`The namespace type "${type}" stands twice in the list.`);
     seen.add(type);

@@ -62,6 +62,7 @@ export function initramfs(kernel: Kernel, busybox: string, command: GuestCommand
     file('init', script('init.sh'), 0o755),
     file('stage2/run.sh', script('run.sh'), 0o755),
     file('stage2/command.sh', commandScript(command)),
+    file('stage2/directory', command.cwd),
     file('stage2/kernel-modules', kernel.modules),
     file('modules/order', `${modules.map((path) => basename(path)).join('\n')}\n`),
     ...modules.map((path) => file(`modules/${basename(path)}`, readFileSync(join(kernel.modules, path)))),

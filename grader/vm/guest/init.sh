@@ -39,8 +39,14 @@ mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /root/sys/fs/cgroup ||
 
 # On the disk itself, because an overlay cannot be the upper layer of another one.
 mkdir -p /root/var/lib/skiff
+directory=$(cat /stage2/directory)
+mkdir /directory
+mount --bind "/root$directory" /directory
 mount --bind /scratch/tmp /root/tmp
 mount --bind /scratch/skiff /root/var/lib/skiff
+# A directory in the host's /tmp has just been hidden.
+mkdir -p "/root$directory"
+mount --bind /directory "/root$directory"
 
 mkdir /root/run/vm
 cp /bin/busybox /stage2/* /root/run/vm/
