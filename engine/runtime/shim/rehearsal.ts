@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { createDevices, mountAll } from '#rootfs';
 import { parseMountOptions } from '../mount-options.ts';
 import { overlayOptions } from '../overlay.ts';
 import { makePathInRoot, withPathInRoot } from '../path-in-root.ts';
@@ -12,6 +11,7 @@ const ROUNDS = 20;
 /**
  * Call, to no effect, what otherwise only children call: what V8 learns and compiles here every child finds done. Each
  * child starts from the memory the shim has at its fork, so nothing it learns itself is of use to the next.
+ * No plank is called: it may be a learner's, and here it would act on the host itself.
  */
 export function rehearse(runDirectory: string): void {
   const directory = join(runDirectory, 'rehearsal');
@@ -20,7 +20,7 @@ export function rehearse(runDirectory: string): void {
       fs.mkdirSync(directory, { recursive: true });
       rehearseRound(directory);
     } catch {
-      // A full disk, or a plank that is not written yet: the first start will say so to somebody who can help it.
+      // A full disk: the first start will say so to somebody who can help it.
       break;
     } finally {
       fs.rmSync(directory, { recursive: true, force: true });
@@ -36,8 +36,6 @@ function rehearseRound(directory: string): void {
   lookUpIdentity({ user: { uid: 0, gid: 0 } });
   makePathInRoot(directory, '/made/by/steps', 'directory');
   withPathInRoot(directory, '/made', () => {});
-  createDevices(directory, []);
-  mountAll(directory, []);
 }
 
 function rehearseFiles(directory: string): void {
