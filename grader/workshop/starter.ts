@@ -12,10 +12,13 @@ export function isStarter(text: string): boolean {
   return functions > 0 && stubs >= functions;
 }
 
-/** Whether the learner has not begun. */
+/**
+ * Whether the file is the starter to the letter. One that only looks like it (a stub kept as a comment, a helper written
+ * before the first task) is the learner's work.
+ */
 export function isUntouched(lab: CourseLab): boolean {
   try {
-    return isStarter(fs.readFileSync(lab.file, 'utf8'));
+    return fs.readFileSync(lab.file, 'utf8') === starterOf(lab);
   } catch {
     return false;
   }

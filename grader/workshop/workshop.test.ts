@@ -166,6 +166,19 @@ describe('a lab', () => {
     expect(workshop('reset', 'process').stdout).toContain('nothing was changed');
   });
 
+  test('work that still looks like the starter is put away too', () => {
+    const starter = clone.read(PROCESS);
+    const mine = `${starter}\n// a note of mine, before the first task\n`;
+    clone.write(PROCESS, mine);
+    const { stdout } = workshop('catch-up', 'namespaces');
+    const [, branch = ''] = /on the branch (\S+)\./.exec(stdout) ?? [];
+    expect(clone.git('show', `${branch}:${PROCESS}`)).toBe(mine);
+    clone.write(PROCESS, mine);
+    const [, backup = ''] = /kept as (\S+)\./.exec(workshop('reset', 'process').stdout) ?? [];
+    expect(clone.read(backup)).toBe(mine);
+    expect(clone.read(PROCESS)).toBe(starter);
+  });
+
   test('the solution is locked until it passes; giving up opens it and is recorded', () => {
     const locked = workshop('solution', 'process');
     expect({ status: locked.status, stdout: locked.stdout }).toEqual({ status: 1, stdout: '' });
