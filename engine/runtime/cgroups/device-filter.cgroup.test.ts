@@ -6,6 +6,7 @@ import { getCapabilities, setCapabilities } from '#kernel/credentials';
 import { mountedHierarchies } from './detect.ts';
 import { filterDevices } from './device-filter.ts';
 import { deviceRules } from './device-rules.ts';
+import { removeTree } from './files.ts';
 import { v1Driver } from './v1.ts';
 import { v2Driver } from './v2.ts';
 
@@ -59,6 +60,7 @@ test.skipIf(!tree)('where bpf(2) is not permitted, root starts nothing that coul
     ).toBe(true);
   } finally {
     setCapabilities(capabilities);
+    removeTree(join(tree!, usual.path));
   }
 });
 
