@@ -70,8 +70,7 @@ async function resume(engine: Engine): Promise<void> {
     const found = alive.get(container.id);
     const exit = over.get(container.id);
     if (found) {
-      markRunning(container, found);
-      await container.save();
+      if (markRunning(container, found)) await container.save();
     } else if (exit) {
       // A start that was answered after the daemon had died is one the record does not know.
       if (!container.running && isNewer(exit.finishedAt, container.record.finishedAt)) markRunning(container, null);
@@ -91,17 +90,18 @@ function isNewer(time: string, than: string): boolean {
   return Date.parse(time) > Date.parse(than);
 }
 
-function markRunning({ record }: Container, found: Running | null): void {
-  const known = record.status === 'running' && record.pid === found?.pid && record.startTime === found.startTime;
-  if (known) return;
+/** Whether that is news to the record. */
+function markRunning({ record }: Container, found: Running | null): boolean {
+  const isNews = record.status !== 'running';
   Object.assign(record, {
     status: 'running',
     pid: found?.pid ?? 0,
     startTime: found?.startTime ?? '',
-    startedAt: now(),
     exitCode: 0,
     error: '',
+    ...(isNews && { startedAt: now() }),
   });
+  return isNews;
 }
 
 /** Kill what is left in a cgroup and below, and remove it. */

@@ -84,7 +84,7 @@ const ORDER = ['CAP_CHOWN', 'CAP_KILL', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN', 'CAP_M
 
 test('limits of a process stay within what the host allows, unless the engine may raise them', () => {
   const host = { nofile: 20_000, core: 0 };
-  expect(containerLimits([], false, host)).toEqual([{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 20_000 }]);
+  expect(containerLimits([], false, host)).toEqual([{ type: 'RLIMIT_NOFILE', soft: 20_000, hard: 20_000 }]);
   expect(containerLimits([{ Name: 'nofile', Soft: 5, Hard: 10 }], false, host)).toEqual([
     { type: 'RLIMIT_NOFILE', soft: 5, hard: 10 },
   ]);

@@ -25,8 +25,8 @@ const NAMES: Record<string, string> = {
   stack: 'Max stack size',
 };
 
-/** What most programs are made for: few open files unless they ask, as many as the host allows if they do. */
-const NOFILE_SOFT = 1024;
+/** Docker's default, which few hosts allow less than. */
+const NOFILE = 1_048_576;
 
 /** The hard limits in `limits`, the text of /proc/PID/limits, by the names of `--ulimit`. */
 export function hardLimits(limits: string): Record<string, number> {
@@ -54,7 +54,8 @@ function hostLimits(): Record<string, number> {
 export function containerLimits(ulimits: Ulimit[], canRaise: boolean, host = hostLimits()): Rlimit[] {
   const limits = new Map<string, Rlimit>();
   const nofile = host.nofile ?? UNLIMITED;
-  limits.set('nofile', { type: 'RLIMIT_NOFILE', soft: Math.min(NOFILE_SOFT, nofile), hard: nofile });
+  const files = Math.min(NOFILE, nofile);
+  limits.set('nofile', { type: 'RLIMIT_NOFILE', soft: files, hard: files });
   for (const { Name: name, Soft, Hard } of ulimits) {
     const soft = Soft < 0 ? UNLIMITED : Soft;
     const hard = Hard < 0 ? UNLIMITED : Hard;

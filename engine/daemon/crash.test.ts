@@ -53,10 +53,12 @@ test('a container outlives its daemon: it runs on, its log has no gap, its exit 
   fs.mkdirSync(shared);
   const count = 'i=0; while [ ! -e /shared/stop ]; do i=$((i+1)); echo $i; sleep 0.02; done; exit 5';
   const id = await run(['sh', '-c', count], { Binds: [`${shared}:/shared`] });
-  const { Pid: pid } = await state(id);
+  const { Pid: pid, StartedAt: startedAt } = await state(id);
   await daemon.crash();
   await daemon.launch();
-  expect(await state(id)).toMatchObject({ Status: 'running', Pid: pid });
+  const found = await state(id);
+  expect(found).toMatchObject({ Status: 'running', Pid: pid });
+  expect(Date.parse(found.StartedAt)).toBeLessThanOrEqual(Date.parse(startedAt));
   const seen = (await output(id)).length;
   await expect.poll(async () => (await output(id)).length).toBeGreaterThan(seen);
   fs.writeFileSync(path.join(shared, 'stop'), '');
