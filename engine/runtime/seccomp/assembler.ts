@@ -44,87 +44,98 @@ export const branch = (test: Branch['test'], value: number, to: { yes?: Label; n
 
 const FURTHEST_TEST = 255;
 
-/** Which branches of which lines need a JA. */
-type Far = Set<`${number} ${'yes' | 'no'}`>;
+/** A line of the program proper. Where it can go to is known by position: `places.get(label)` counts such lines too. */
+type Step = Exclude<Line, { kind: 'label' }>;
+
+/** Which ways of a branch need a JA of their own. */
+interface Far {
+  yes: boolean;
+  no: boolean;
+}
 
 /**
- * The instructions of `lines`. Making one jump long can push another label out of reach, so the layout is repeated
- * until nothing changes; it ends since jumps only ever become long.
+ * The instructions of `lines`.
  * @throws Error for a label that is nowhere, or lies behind its jump: the kernel takes no loops.
  */
 export function assemble(lines: Line[]): Instruction[] {
-  const far: Far = new Set();
-  for (;;) {
-    const known = far.size;
-    const program = layOut(lines, far);
-    if (far.size === known) return program;
-  }
-}
-
-/** One try. What turns out to be too far is added to `far`, and the program is no good then. */
-function layOut(lines: Line[], far: Far): Instruction[] {
-  const starts = startsOf(lines, far);
-  const places = new Map(lines.flatMap((line, index) => (line.kind === 'label' ? [[line.label, starts[index]!]] : [])));
-  const skip = (from: number, to: Label) => {
-    const place = places.get(to);
-    if (place === undefined) throw new Error(`The label ${to.name} is nowhere in the program.`);
-    if (place <= from) throw new Error(`A jump to the label ${to.name} would go backwards.`);
-    return place - from - 1;
+  const { steps, places } = separate(lines);
+  const far = steps.map((): Far => ({ yes: false, no: false }));
+  const target = (from: number, to: Label | undefined): number => {
+    const place = to === undefined ? from + 1 : places.get(to);
+    if (place === undefined) throw new Error(`The label ${to?.name} is nowhere in the program.`);
+    if (place <= from) throw new Error(`A jump to the label ${to?.name} would go backwards.`);
+    return place;
   };
-  return lines.flatMap((line, index) => {
-    if (line.kind === 'label') return [];
-    if (line.kind === 'branch') return layOutBranch(line, index, starts[index]!, far, skip);
-    return [{ ...simple(line, (to) => skip(starts[index]!, to)), jt: 0, jf: 0 }];
+  // Making one jump long can push another label out of reach; this ends since jumps only ever become long.
+  let starts = startsOf(far);
+  while (lengthenJumps(steps, far, starts, target)) starts = startsOf(far);
+  return steps.flatMap((step, index) => {
+    const skip = (at: number, to: Label | undefined) => starts[target(index, to)]! - at - 1;
+    return step.kind === 'branch'
+      ? branchCode(step, starts[index]!, far[index]!, skip)
+      : [simpleCode(step, starts[index]!, skip)];
   });
 }
 
-function simple(
-  line: Exclude<Line, Branch | { kind: 'label' }>,
-  skip: (to: Label) => number,
-): Pick<Instruction, 'code' | 'k'> {
-  switch (line.kind) {
-    case 'load':
-      return { code: LOAD, k: line.offset };
-    case 'and':
-      return { code: AND, k: line.mask };
-    case 'return':
-      return { code: RET, k: line.value };
-    case 'jump':
-      return { code: JA, k: skip(line.to) };
+function separate(lines: Line[]): { steps: Step[]; places: Map<Label, number> } {
+  const steps: Step[] = [];
+  const places = new Map<Label, number>();
+  for (const line of lines) {
+    if (line.kind === 'label') places.set(line.label, steps.length);
+    else steps.push(line);
   }
+  return { steps, places };
 }
 
-/** The number of each line's first instruction. */
-function startsOf(lines: Line[], far: Far): number[] {
-  let at = 0;
-  return lines.map((line, index) => {
-    const start = at;
-    if (line.kind !== 'label') at += 1 + Number(far.has(`${index} yes`)) + Number(far.has(`${index} no`));
-    return start;
-  });
+/** The number of each step's first instruction, and behind them the length of the program. */
+function startsOf(far: Far[]): number[] {
+  const starts = [0];
+  for (const { yes, no } of far) starts.push(starts[starts.length - 1]! + 1 + Number(yes) + Number(no));
+  return starts;
 }
 
-function layOutBranch(
-  line: Branch,
-  index: number,
-  at: number,
-  far: Far,
-  skip: (from: number, to: Label) => number,
-): Instruction[] {
-  const long: Instruction[] = [];
-  const next = Number(far.has(`${index} yes`)) + Number(far.has(`${index} no`));
-  const distance = (side: 'yes' | 'no'): number => {
-    const to = line[side];
-    if (to === undefined) return next;
-    if (far.has(`${index} ${side}`)) {
-      long.push({ code: JA, jt: 0, jf: 0, k: skip(at + 1 + long.length, to) });
-      return long.length - 1;
+/** @returns whether there was anything to lengthen. */
+function lengthenJumps(
+  steps: Step[],
+  far: Far[],
+  starts: number[],
+  target: (from: number, to: Label) => number,
+): boolean {
+  let changed = false;
+  for (const [index, step] of steps.entries()) {
+    if (step.kind !== 'branch') continue;
+    for (const way of ['yes', 'no'] as const) {
+      const to = step[way];
+      if (to === undefined || far[index]![way]) continue;
+      if (starts[target(index, to)]! - starts[index]! - 1 <= FURTHEST_TEST) continue;
+      far[index]![way] = true;
+      changed = true;
     }
-    const short = skip(at, to);
-    if (short > FURTHEST_TEST) far.add(`${index} ${side}`);
-    return short;
-  };
-  const jt = distance('yes');
-  const jf = distance('no');
-  return [{ code: tests[line.test], jt, jf, k: line.value }, ...long];
+  }
+  return changed;
+}
+
+type Skip = (at: number, to: Label | undefined) => number;
+
+function simpleCode(step: Exclude<Step, Branch>, at: number, skip: Skip): Instruction {
+  const instruction = { jt: 0, jf: 0 };
+  switch (step.kind) {
+    case 'load':
+      return { code: LOAD, k: step.offset, ...instruction };
+    case 'and':
+      return { code: AND, k: step.mask, ...instruction };
+    case 'return':
+      return { code: RET, k: step.value, ...instruction };
+    case 'jump':
+      return { code: JA, k: skip(at, step.to), ...instruction };
+  }
+}
+
+/** The test, and behind it a JA for each way that is too far: first that of `yes`. */
+function branchCode({ test, value, yes, no }: Branch, at: number, far: Far, skip: Skip): Instruction[] {
+  const long = [...(far.yes ? [yes] : []), ...(far.no ? [no] : [])];
+  return [
+    { code: tests[test], jt: far.yes ? 0 : skip(at, yes), jf: far.no ? long.length - 1 : skip(at, no), k: value },
+    ...long.map((to, index) => ({ code: JA, jt: 0, jf: 0, k: skip(at + 1 + index, to) })),
+  ];
 }

@@ -19,3 +19,18 @@ export function installSeccomp({ program, flags }: SeccompFilter): void {
     throw Object.assign(new Error(text, { cause }), { code: cause.code });
   }
 }
+
+/**
+ * Ask the kernel whether it takes filters at all, by an empty one, which it can only refuse. Asked in the parent it also
+ * has V8 compile the way there, which else every forked child would do anew.
+ * @throws Error on a kernel without them.
+ */
+export function requireSeccomp(): void {
+  try {
+    installSeccomp({ program: Buffer.alloc(0), flags: 0 });
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'EINVAL') return;
+    const text = 'This kernel takes no seccomp filters (CONFIG_SECCOMP_FILTER); run with seccomp=unconfined.';
+    throw Object.assign(new Error(text, { cause: error }), { code: 'ENOSYS' });
+  }
+}

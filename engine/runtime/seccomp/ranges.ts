@@ -10,15 +10,17 @@ export interface Range {
 
 /** Ranges that cover every number; the first one starts at 0, and no two neighbours have the same target. */
 export function rangesOf(targets: Map<number, Label>, otherwise: Label): Range[] {
-  const ranges: Range[] = [{ from: 0, target: otherwise }];
-  const start = (from: number, target: Label) => {
-    if (ranges[ranges.length - 1]!.from === from) ranges.pop();
+  const ranges: Range[] = [];
+  let end = 0;
+  const reach = (from: number, target: Label) => {
     if (ranges[ranges.length - 1]?.target !== target) ranges.push({ from, target });
+    end = from + 1;
   };
-  for (const [number, target] of [...targets].sort(([a], [b]) => a - b)) {
-    start(number, target);
-    start(number + 1, otherwise);
+  for (const number of Uint32Array.from(targets.keys()).sort()) {
+    if (number > end) reach(end, otherwise);
+    reach(number, targets.get(number)!);
   }
+  reach(end, otherwise);
   return ranges;
 }
 

@@ -36,7 +36,6 @@ export function rulesFor(seccomp: Seccomp, architecture: Architecture): Architec
   const { defaultAction, defaultErrnoRet, syscalls } = seccomp;
   const numbers = architecture.syscalls();
   const calls = new Map<number, Rule[]>();
-  const known = syscalls.flatMap(({ names }) => names.flatMap((name) => numbers.get(name) ?? []));
   const otherwise = returnValue(defaultAction, defaultErrnoRet);
   for (const { names, action, errnoRet, args } of syscalls) {
     const value = returnValue(action, errnoRet);
@@ -52,7 +51,13 @@ export function rulesFor(seccomp: Seccomp, architecture: Architecture): Architec
     }
   }
   for (const [number, rules] of calls) if (rules.length > 1) calls.set(number, inOrder(rules));
-  return { calls, highest: known.length > 0 ? known.reduce((a, b) => Math.max(a, b)) : undefined };
+  return { calls, highest: highestNamed(syscalls, numbers) };
+}
+
+function highestNamed(syscalls: Seccomp['syscalls'], numbers: ReadonlyMap<string, number>): number | undefined {
+  let highest = -1;
+  for (const { names } of syscalls) for (const name of names) highest = Math.max(highest, numbers.get(name) ?? -1);
+  return highest < 0 ? undefined : highest;
 }
 
 function toCondition({

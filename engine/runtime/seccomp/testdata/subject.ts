@@ -9,6 +9,7 @@ import { PR_SET_NO_NEW_PRIVS, prctl, setCapabilities } from '../../../kernel/cre
 import { close, dup2, pipe, read, readAll, write } from '../../../kernel/descriptors.ts';
 import { execve, exitNow } from '../../../kernel/execve.ts';
 import { fork } from '../../../kernel/fork.ts';
+import { setRlimit } from '../../../kernel/rlimits.ts';
 import { waitpid } from '../../../kernel/wait.ts';
 import { installSeccomp } from '../install.ts';
 
@@ -48,6 +49,7 @@ const go = pipe();
 
 const pid = fork(() => {
   try {
+    setRlimit(0, 'RLIMIT_CORE', { soft: 0, hard: 0 });
     if (wish.dropCapabilities) setCapabilities({ effective: 0n, permitted: 0n, inheritable: 0n });
     if (wish.noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1);
     if (wish.program !== null) installSeccomp({ program: Buffer.from(wish.program, 'base64'), flags: wish.flags });
