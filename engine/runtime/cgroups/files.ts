@@ -104,10 +104,16 @@ export function removeDirectory(directory: string): boolean {
   }
 }
 
-/** The pids in cgroup.procs of the directory and all below it. */
+/**
+ * The pids in cgroup.procs of the directory and all below it. A process that the reader's PID namespace does not show
+ * stands there as 0, which kill(2) would take for the caller's own process group.
+ */
 export function pidsIn(directory: string): number[] {
   return tree(directory).flatMap((each) =>
-    (readValue(each, 'cgroup.procs') ?? '').split('\n').filter(Boolean).map(Number),
+    (readValue(each, 'cgroup.procs') ?? '')
+      .split('\n')
+      .map(Number)
+      .filter((pid) => pid > 0),
   );
 }
 
