@@ -216,6 +216,32 @@ describe('who may set a filter', () => {
     });
   });
 
+  test.skipIf(!isRoot).each([
+    [0, '00000000a80425fb'],
+    [1000, '0000000000000000'],
+  ])('CAP_SYS_ADMIN can be held up to the exec, which takes it from user %i', (uid, permitted) => {
+    const { failure, output } = under('default', {
+      noNewPrivileges: false,
+      become: { uid, capabilities: dockerCapabilities },
+      exec: ['/bin/grep', '-E', '^(CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):', '/proc/self/status'],
+    });
+    expect(failure).toBeNull();
+    expect(output.trim().split(/\s+/)).toEqual([
+      ...[
+        'CapPrm:',
+        permitted,
+        'CapEff:',
+        permitted,
+        'CapBnd:',
+        '00000000a80425fb',
+        'NoNewPrivs:',
+        '0',
+        'Seccomp:',
+        '2',
+      ],
+    ]);
+  });
+
   test('with neither it is refused, with the way out', () => {
     const { failure, status } = under('default', { noNewPrivileges: false, dropCapabilities: true });
     expect(failure).toEqual({

@@ -5,12 +5,13 @@
 
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { PR_SET_NO_NEW_PRIVS, prctl, setCapabilities } from '../../../kernel/credentials.ts';
+import { PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS, prctl, setCapabilities, setUid } from '../../../kernel/credentials.ts';
 import { close, dup2, pipe, read, readAll, write } from '../../../kernel/descriptors.ts';
 import { execve, exitNow } from '../../../kernel/execve.ts';
 import { fork } from '../../../kernel/fork.ts';
 import { setRlimit } from '../../../kernel/rlimits.ts';
 import { waitpid } from '../../../kernel/wait.ts';
+import { dropBoundingSet, setCapabilitySets } from '../../capabilities.ts';
 import { installSeccomp } from '../install.ts';
 
 export interface Wish {
@@ -20,6 +21,8 @@ export interface Wish {
   noNewPrivileges: boolean;
   /** Give up every capability before the filter is set. */
   dropCapabilities?: boolean;
+  /** Become a container's user who has these capabilities, and CAP_SYS_ADMIN besides until its program is executed. */
+  become?: { uid: number; capabilities: string[] };
   /** System calls to try: number and arguments. */
   calls?: [nr: number, ...args: number[]][];
   /** A program to become afterwards, with an absolute path. */
@@ -42,6 +45,14 @@ const syscall = koffi
   .load('libc.so.6')
   .func('long syscall(long, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)');
 
+function become({ uid, capabilities }: NonNullable<Wish['become']>): void {
+  dropBoundingSet({ bounding: capabilities });
+  prctl(PR_SET_KEEPCAPS, 1);
+  setUid(uid);
+  const held = [...capabilities, 'CAP_SYS_ADMIN'];
+  setCapabilitySets({ permitted: held, effective: held });
+}
+
 const wish = JSON.parse(process.argv[2]!) as Wish;
 const results = pipe();
 const output = pipe();
@@ -51,6 +62,7 @@ const pid = fork(() => {
   try {
     setRlimit(0, 'RLIMIT_CORE', { soft: 0, hard: 0 });
     if (wish.dropCapabilities) setCapabilities({ effective: 0n, permitted: 0n, inheritable: 0n });
+    if (wish.become) become(wish.become);
     if (wish.noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1);
     if (wish.program !== null) installSeccomp({ program: Buffer.from(wish.program, 'base64'), flags: wish.flags });
     for (const [nr, ...args] of wish.calls ?? []) {
