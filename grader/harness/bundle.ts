@@ -5,12 +5,9 @@ import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import type { LabFolder } from '../lab.ts';
+import { compile } from './compile.ts';
 import { home } from './home.ts';
-
-/** The module cannot be judged as it is; the message is for the learner. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
-}
+import { Refused } from './refused.ts';
 
 /** The module cannot even be read, which is nobody's work; the message is for whoever runs the grader. */
 export class Unreadable extends Error {
@@ -64,7 +61,8 @@ export function readLearnerFile(root: string, file: string): string {
  * @throws Refused when it does not compile or imports anything else.
  */
 export async function bundleModule(lab: LabFolder, source: string): Promise<string> {
-  return await bundle(lab, source, false);
+  const file = path.join('labs', path.basename(lab.folder), `${lab.module}.ts`);
+  return await bundle(lab, await compile(source, file), false);
 }
 
 /** The same for a module of this clone's own, which may import what it likes: the engine's, to prove the checks with. */
@@ -123,7 +121,9 @@ function oneFile(file: string, plank: string, source: string, trusted: boolean):
         return { path: target };
       });
       build.onLoad({ filter: /.*/ }, ({ path: loaded }) =>
-        loaded === file ? { contents: source, loader: 'ts', resolveDir: path.dirname(file) } : undefined,
+        loaded === file
+          ? { contents: source, loader: trusted ? 'ts' : 'js', resolveDir: path.dirname(file) }
+          : undefined,
       );
     },
   };

@@ -84,6 +84,45 @@ describe('a hostile submission earns nothing', () => {
     for (const canary of canaries) expect(fs.readFileSync(canary, 'utf8')).toBe(CANARY);
   });
 
+  const broken = 'export function parseNamespaceLink(link) { return { name: link }';
+  const doubling = Array.from({ length: 29 }, (_, n) => `A${n + 1} = \`\${A${n}}\${A${n}}\`,`).join('\n');
+  const againstTheCompiler: [name: string, text: string, sentence: RegExp][] = [
+    [
+      'a comment that names a file of the host',
+      `${broken}\n//# sourceMappingURL=../../../../../../etc/passwd`,
+      /:\d+:\d+: does not compile/,
+    ],
+    [
+      'a comment that names a file without end',
+      `${broken}\n//# sourceMappingURL=file:///dev/zero`,
+      /:\d+:\d+: does not compile/,
+    ],
+    [
+      'constants that double',
+      `export enum E { A0 = 'aaaaaaaaaaaaaaaa',\n${doubling} }`,
+      /compiles to more than|ran out of memory|seconds? to compile/,
+    ],
+    ['brackets without end', '('.repeat(1_000_000), /cannot be compiled|does not compile/],
+  ];
+  test.each(againstTheCompiler)(
+    '%s, against the compiler',
+    async (_, text, sentence) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-compiler-'));
+      try {
+        const file = path.join(folder, 'membership.ts');
+        fs.writeFileSync(file, text);
+        const report = await runLab({ lab: pure, file, judge });
+        expect(report.points).toBe(0);
+        expect(report.ungradedPoints, messages(report)).toBe(0);
+        expect(messages(report)).toMatch(sentence);
+        expect(messages(report)).not.toMatch(/root:/);
+      } finally {
+        fs.rmSync(folder, { recursive: true });
+      }
+    },
+    60_000,
+  );
+
   test('a module that is a symbolic link', async () => {
     const submission = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-linked-'));
     const file = path.join(submission, 'labs/00-what-is-a-container/membership.ts');

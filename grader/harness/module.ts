@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { readLab } from '../lab.ts';
-import { bundleModule, Refused, readLearnerFile } from './bundle.ts';
+import { bundleModule, readLearnerFile } from './bundle.ts';
+import { Refused } from './refused.ts';
 
 const made = new Map<string, Promise<string>>();
 

@@ -6,9 +6,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { type LabFolder, learnerFile, maxPoints, suiteOf } from '../lab.ts';
 import { type LabReport, plain, type TaskReport, worst } from '../report.ts';
-import { bundleModule, bundleOwn, Refused, readLearnerFile } from './bundle.ts';
+import { bundleModule, bundleOwn, readLearnerFile } from './bundle.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge.ts';
 import { Judge } from './judge-client.ts';
+import { Refused } from './refused.ts';
 import { SESSION_PREFIX } from './session.ts';
 import { taskReports, verdict } from './verdict.ts';
 
