@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const lanes = ['pure', 'rootless', 'kernel'] as const;
 export type Lane = (typeof lanes)[number];

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { home } from './harness/home.ts';
 import { REPORT_VERSION, reportSchema } from './report.ts';
 

@@ -1,7 +1,7 @@
 /** The one canonical report. Everything that is shown or exported is made from it. */
 
 import { stripVTControlCharacters } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const REPORT_VERSION = 'skiff/report/v1';
 

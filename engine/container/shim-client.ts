@@ -41,6 +41,8 @@ interface Connection {
 }
 
 /** In the run directory: the shim that was started last. */
+/** One thread, so that it can fork; and a small young generation, since every page it has is copied for every child. */
+const SHIM_FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1'];
 const PID_FILE = 'shim.pid';
 /** How long a new shim may take to listen, in milliseconds. */
 const PATIENCE = 10_000;
@@ -150,7 +152,7 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
     this.#endForsaken();
     const log = path.join(runDirectory, 'shim.log');
     const errors = fs.openSync(log, 'a', 0o600);
-    const child = spawn(process.execPath, ['--single-threaded', '--v8-pool-size=0', program, socket, runDirectory], {
+    const child = spawn(process.execPath, [...SHIM_FLAGS, program, socket, runDirectory], {
       detached: true,
       stdio: ['ignore', 'pipe', errors],
       cwd: '/',

@@ -3,7 +3,7 @@
  * They come from outside (archives, registries, a disk others write to) and are validated here, once.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Digest, isDigest } from './digest.ts';
 
 export const MEDIA_TYPE = {

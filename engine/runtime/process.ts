@@ -18,12 +18,13 @@ export function execute(program: Program): never {
 }
 
 /**
- * Each source is copied out of the way first: were stdio [1, 0, 2] put in place one by one, the second dup2 would copy
- * what the first has just written. dup2 also clears FD_CLOEXEC, which Node sets on 0, 1 and 2.
+ * A source that is itself 0, 1 or 2 is copied out of the way first: were stdio [1, 0, 2] put in place one by one, the
+ * second dup2 would copy what the first has just written. dup2 also clears FD_CLOEXEC, which Node sets on 0, 1 and 2.
+ * Others are not copied, since a small RLIMIT_NOFILE may leave no number to copy them to.
  */
 function placeStdio(stdio: Program['stdio']): void {
-  const copies = stdio.map((fd) => dupAbove(fd, 3));
-  for (const [target, copy] of copies.entries()) dup2(copy, target);
+  const sources = stdio.map((fd) => (fd > 2 ? fd : dupAbove(fd, 3)));
+  for (const [target, source] of sources.entries()) dup2(source, target);
 }
 
 /** execvp(3)'s rule: a file that may not be executed is passed over, and remembered if nothing else is found. */

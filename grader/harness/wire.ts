@@ -3,7 +3,7 @@
  * line has a largest size and a known shape, and an answer to a question that was not asked ends the conversation.
  */
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A line longer than this ends the conversation. 1 MiB is far above what any honest answer needs. */
 export const LONGEST_LINE = 1 << 20;

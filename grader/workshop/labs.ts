@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type LabFolder, learnerFile, readLabs } from '../lab.ts';
 import { plannedLabs } from './curriculum.ts';
 import { home } from './home.ts';

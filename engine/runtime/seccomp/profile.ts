@@ -5,7 +5,7 @@
  */
 
 import { constants } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Action, actions, HIGHEST_ERRNO } from './actions.ts';
 import { architectureNames } from './architectures.ts';
 import { operators } from './arguments.ts';

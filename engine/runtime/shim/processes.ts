@@ -196,8 +196,17 @@ export class Processes {
     entry.exited = exited;
     entry.state = 'ended';
     entry.started = null;
-    if (entry.key.exec === undefined) this.#records.write(exited);
+    if (entry.key.exec === undefined) this.#keep(exited);
     this.#onExit(exited);
+  }
+
+  /** On a full disk there is no record for a later daemon; the one that listens hears of the exit all the same. */
+  #keep(exited: Exited): void {
+    try {
+      this.#records.write(exited);
+    } catch (error) {
+      process.emitWarning(`The exit of ${describe(exited.key)} is not on disk: ${(error as Error).message}`);
+    }
   }
 }
 

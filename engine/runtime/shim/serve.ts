@@ -71,10 +71,18 @@ export function serve(socketPath: string, runDirectory: string): void {
     process.chdir('/');
     const asker = dupAbove(1, 3);
     leaveStandardStreams();
-    write(asker, `skiff-shim ${process.pid} ready\n`);
+    sayReady(asker);
     close(asker);
     setTimeout(endWhenIdle, FIRST_CONNECTION_MILLISECONDS).unref();
   });
+}
+
+function sayReady(asker: number): void {
+  try {
+    write(asker, `skiff-shim ${process.pid} ready\n`);
+  } catch {
+    // EPIPE: whoever started the shim has ended. Should nobody else come, it ends when its time to wait is over.
+  }
 }
 
 /** A shim that was killed leaves its socket; the daemon's lock on the root sees to it that there is one shim only. */

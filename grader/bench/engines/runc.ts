@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import { run } from './process.ts';
 

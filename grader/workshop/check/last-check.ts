@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { labReportSchema } from '../../report.ts';
 import { stateFolder } from '../home.ts';
 import type { CourseLab } from '../labs.ts';
