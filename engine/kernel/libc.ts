@@ -3,7 +3,17 @@
 import koffi from 'koffi';
 import { KernelError } from './errors.ts';
 
-const libc = koffi.load('libc.so.6');
+/** Without Linux the pure labs still have to load this file; only a call says that there is nobody to answer it. */
+const libc = process.platform === 'linux' ? koffi.load('libc.so.6') : null;
+
+type Bound = (...args: unknown[]) => unknown;
+
+function bind(prototype: string): Bound {
+  if (libc !== null) return libc.func(prototype);
+  return () => {
+    throw new Error(`${prototype.split('(')[0]} is a call to the Linux kernel, and this is ${process.platform}.`);
+  };
+}
 
 type Argument = number | bigint | string | null | Buffer | (number | string | null)[];
 
@@ -12,13 +22,13 @@ type Argument = number | bigint | string | null | Buffer | (number | string | nu
  * On the Linux calling conventions of x86-64 and arm64 a variadic function takes fixed arguments the same way.
  */
 export function libcFunction(prototype: string): (...args: Argument[]) => number {
-  const bound = libc.func(prototype);
+  const bound = bind(prototype);
   return (...args) => Number(bound(...args));
 }
 
 /** A libc function that answers −1 when it fails: the result, or a KernelError. `subject` names what it was asked about. */
 export function systemCall(prototype: string): (subject: string, ...args: Argument[]) => number {
-  const bound = libc.func(prototype);
+  const bound = bind(prototype);
   const name = /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype;
   return (subject, ...args) => {
     const result = Number(bound(...args));
@@ -27,7 +37,7 @@ export function systemCall(prototype: string): (subject: string, ...args: Argume
   };
 }
 
-const syscall = libc.func('long syscall(long, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)');
+const syscall = bind('long syscall(long, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)');
 
 /**
  * A system call without a libc wrapper, or one whose wrapper must not be used after a bare clone: glibc's setuid
