@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, watch } from 'node:fs';
+import { connect } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -26,8 +27,17 @@ export async function run(command: string, args: string[], env: NodeJS.ProcessEn
   return output;
 }
 
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once('connect', () => resolve(true));
+    connection.once('error', () => resolve(false));
+    connection.once('connect', () => connection.destroy());
+  });
+}
+
 /**
- * Start a server that listens on `socket` (in a directory that exists), and wait until the socket is there.
+ * Start a server that listens on `socket` (in a directory that exists), and wait until it accepts connections.
  * @throws Error with its last words when it ends before, or is silent for 30 s.
  */
 export async function startServer(
@@ -52,6 +62,8 @@ export async function startServer(
   const silent = AbortSignal.timeout(30_000);
   const listens = async (): Promise<void> => {
     while (!existsSync(socket)) await once(watcher, 'change', { signal: silent });
+    // Its file is there from bind(2) on; that nobody listens yet tells no event.
+    while (!(await accepts(socket))) await setTimeout(10, undefined, { signal: silent });
   };
   try {
     await Promise.race([listens(), ended]);

@@ -34,19 +34,19 @@ export async function startSkiff(directory: string): Promise<Skiff> {
   await run('node', [join(REPOSITORY, 'engine', 'build.mjs'), '--need', 'skiff']);
   const daemon = await startServer(SKIFF, ['--root', root, 'daemon', '--socket', socket], socket);
   const api = new EngineApi(socket);
-  await api.ping();
-  await hasImage(api);
-  return {
-    root,
-    api,
-    pids: () => pidsNaming(root),
-    stop: async () => {
-      await api.removeAll().catch(() => {});
-      api.close();
-      await stop(daemon);
-      // The shim outlives its daemon by design; with this root gone it serves nobody.
-      await endAll(() => pidsNaming(root));
-      rmSync(root, { recursive: true, force: true });
-    },
+  const cleanUp = async (): Promise<void> => {
+    await api.removeAll().catch(() => {});
+    api.close();
+    await stop(daemon);
+    // The shim outlives its daemon by design; with this root gone it serves nobody.
+    await endAll(() => pidsNaming(root));
+    rmSync(root, { recursive: true, force: true });
   };
+  try {
+    await hasImage(api);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+  return { root, api, pids: () => pidsNaming(root), stop: cleanUp };
 }
