@@ -97,11 +97,19 @@ export async function judge(): Promise<void> {
       const errors = await run(vitest, request);
       const answer = answerOf(request, modules, errors);
       if (typeof opened !== 'string') await tidyUp(opened, request, answer);
-      process.send!(answer);
+      tell(answer);
     });
   });
   process.once('disconnect', () => process.exit(0));
-  process.send!({ ready: true });
+  // A module that does not compile needs no judge, and whoever asked may have hung up by now.
+  if (!process.connected) process.exit(0);
+  tell({ ready: true });
+}
+
+function tell(message: JudgeAnswer | { ready: true }): void {
+  process.send?.(message, undefined, undefined, () => {
+    // Nobody is there to be told, and `disconnect` ends this process.
+  });
 }
 
 async function tidyUp({ session, spares }: Opened, request: JudgeRequest, answer: JudgeAnswer): Promise<void> {
