@@ -46,6 +46,15 @@ describe.skipIf(!canRunContainers)('the daemon on demand', () => {
     expect(daemonOf(root)).toBe(first);
   });
 
+  test('is stopped by its own command, which says when there is none', async () => {
+    await skiff('ping');
+    const pid = daemonOf(root);
+    expect((await skiff('daemon', 'stop')).stdout).toBe(`Stopped the daemon of ${root} (process ${pid}).\n`);
+    expect(daemonOf(root)).not.toBe(pid);
+    expect((await skiff('daemon', 'stop')).stdout).toBe(`No daemon runs for ${root}.\n`);
+    expect((await skiff('daemon', 'start')).stderr).toContain("There is no 'skiff daemon start'");
+  });
+
   test('is started again when it was killed and its socket still lies there', async () => {
     await skiff('ping');
     await endDaemon(root, 'SIGKILL');

@@ -30,7 +30,9 @@ export function startFailure(error: unknown, program: string): StartFailure {
     // An ELF file of another machine, or a script without its first line: 126 all the same.
     return failure('invalid', exitCode, prefix + (why ?? `${message} (permission denied to run it)`), error);
   }
-  const named = message.includes(step) ? message : `${step}: ${message}`;
+  // The docker command would take these words for the program's own failure; the errno's name stands beside them.
+  const plain = message.replace(/: (permission denied|no such file or directory|is a directory)/gi, '');
+  const named = plain.includes(step) ? plain : `${step}: ${plain}`;
   return failure('failed', exitCode, `failed to start the container: ${named}`, error);
 }
 

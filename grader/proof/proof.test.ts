@@ -78,7 +78,7 @@ describe.concurrent.each(variants)('lab $lab.id', ({ lab, starter, solution, eng
       const { stdout } = await skiff('run', '--rm', '--network', 'none', 'hostbox', 'sh', '-c', 'echo afloat in $$');
       expect(stdout).toBe('afloat in 1\n');
     } finally {
-      await skiff('daemon', 'stop').catch(() => {});
+      await skiff('daemon', 'stop');
       fs.rmSync(root, { recursive: true, force: true });
     }
   });

@@ -1,4 +1,7 @@
-/** `workshop catch-up`: begin at a later lab. The learner's work goes to a branch first; then the solutions before it are put in. */
+/**
+ * `workshop catch-up`: begin at a later lab. The learner's work goes to a branch first; then the solutions before it are
+ * put in, which the progress file remembers as given up: a plank that was not written is not a plank that was passed.
+ */
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -6,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { home, shortPath } from './home.ts';
 import { type CourseLab, existingLabs, findLab } from './labs.ts';
-import { readProgress, updateProgress } from './progress.ts';
+import { progressOf, readProgress, today, updateProgress } from './progress.ts';
 import { backUp } from './reset.ts';
 import { git, isUntouched } from './starter.ts';
 import { Advice, say } from './terminal.ts';
@@ -37,6 +40,7 @@ export function catchUp(typed: string, options: { all?: boolean }): void {
   }
   updateProgress((progress) => {
     progress.current = target.id;
+    for (const lab of replaced) progressOf(progress, lab.id).gaveUp ??= today();
   });
   say(`You are in lab ${target.id}. Next: ./workshop start ${target.id}`);
 }
@@ -66,7 +70,7 @@ function commitToBranch(target: CourseLab): string | undefined {
     const tree = run('write-tree');
     if (tree === undefined) return undefined;
     const commit = run('commit-tree', '-p', 'HEAD', '-m', `My work before catching up to ${target.id}`, tree);
-    const branch = `workshop/before-${target.id}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}`;
+    const branch = `workshop/before-${target.id}-${new Date().toISOString().slice(0, 23).replace(/[:T.]/g, '-')}`;
     if (commit === undefined || run('branch', branch, commit) === undefined) return undefined;
     return branch;
   } finally {

