@@ -53,6 +53,17 @@ describe.skipIf(!canRunContainers)('run', () => {
     expect(await engine.containers()).toEqual([]);
   });
 
+  test('sends the seccomp profile that is in a file', async () => {
+    const file = path.join(engine.root, 'profile.json');
+    const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 122 };
+    fs.writeFileSync(file, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }, null, 2));
+    const ran = await engine.skiff([...RUN, '--security-opt', `seccomp=${file}`, 'hostbox', 'mkdir', '/x']);
+    expect(ran.stderr).toMatch(/quota/i);
+    const absent = await engine.skiff([...RUN, '--security-opt', 'seccomp=/absent.json', 'hostbox', 'true']);
+    expect(absent.code).toBe(125);
+    expect(absent.stderr).toContain('opening seccomp profile (/absent.json) failed');
+  });
+
   test('gives the container what the options say', async () => {
     const options = [
       '-e',

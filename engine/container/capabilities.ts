@@ -1,11 +1,9 @@
-import { capabilityNames as ALL, hostCapabilities as readHostCapabilities } from '../runtime/capabilities.ts';
+import {
+  capabilityNames as ALL,
+  defaultCapabilities as DEFAULT,
+  hostCapabilities as readHostCapabilities,
+} from '../runtime/capabilities.ts';
 import { ContainerError } from './errors.ts';
-
-/** What a container gets unless told otherwise: Docker's set. */
-const DEFAULT =
-  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
-    .split(' ')
-    .map((name) => `CAP_${name}`);
 
 let own: string[] | undefined;
 

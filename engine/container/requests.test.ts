@@ -5,8 +5,8 @@ import { ContainerError } from './errors.ts';
 import { containerMounts } from './mounts.ts';
 import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
+import { securityOptions } from './security-options.ts';
 import { parseSignal } from './signals.ts';
-import { hasNoNewPrivileges } from './spec.ts';
 import { checkSysctls } from './sysctls.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
@@ -133,9 +133,17 @@ test('what would weaken or change a container is never left out in silence', () 
     expect(refusal(() => refuseUnsupported({ HostConfig: hostConfig }))).toContain(
       `unsupported: This engine does not have HostConfig.${Object.keys(hostConfig)[0]}`,
     );
-  expect(refusal(() => hasNoNewPrivileges(['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}']))).toContain('unsupported');
-  expect(refusal(() => hasNoNewPrivileges(['apparmor=profile']))).toContain('unsupported');
-  expect(hasNoNewPrivileges(['seccomp=unconfined', 'no-new-privileges:true'])).toBe(true);
+  expect(refusal(() => securityOptions(['apparmor=profile']))).toContain('unsupported');
+  expect(refusal(() => securityOptions(['seccomp={"defaultAction":"ALLOW"}']))).toMatch(
+    /invalid.*defaultAction.*ALLOW/,
+  );
+  expect(refusal(() => securityOptions(['seccomp=/etc/profile.json']))).toMatch(/invalid.*not JSON/);
+  expect(securityOptions(['seccomp=unconfined', 'no-new-privileges:true'])).toEqual({
+    noNewPrivileges: true,
+    seccomp: 'unconfined',
+  });
+  expect(securityOptions([])).toEqual({ noNewPrivileges: false, seccomp: 'default' });
+  expect(securityOptions(['seccomp=builtin']).seccomp).toBe('default');
 });
 
 test('the zero values of Go are no request', () => {

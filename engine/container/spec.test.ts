@@ -106,6 +106,16 @@ test('paths that are about the host are masked, unless the user wants them seen'
   });
 });
 
+test('system calls are filtered by Docker’s profile, by another, or not at all', () => {
+  expect(specFor().linux.seccomp).toBe('default');
+  expect(specFor({}, { Privileged: true }).linux.seccomp).toBeUndefined();
+  expect(specFor({}, { SecurityOpt: ['seccomp=unconfined'] }).linux.seccomp).toBeUndefined();
+  const profile = '{"defaultAction":"SCMP_ACT_LOG","syscalls":[]}';
+  expect(specFor({}, { SecurityOpt: [`seccomp=${profile}`] }).linux.seccomp).toMatchObject({
+    defaultAction: 'SCMP_ACT_LOG',
+  });
+});
+
 test('limits are those of the request, and swap is as much again as memory', () => {
   const spec = specFor({}, { Memory: 64 << 20, NanoCpus: 1.5e9, PidsLimit: 7, CpuShares: 512, CpusetCpus: '0' });
   expect(spec.linux.resources).toEqual({
@@ -127,8 +137,11 @@ test('the result is what the runtime specification demands, but for what this en
     {},
     { Memory: 64 << 20, Ulimits: [{ Name: 'nofile', Soft: 10, Hard: 20 }] },
     { Privileged: true },
+    { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[]}'] },
   ]) {
-    const valid = validate?.(JSON.parse(JSON.stringify(specFor({ Tty: true, User: '1:2' }, hostConfig))));
+    const { linux, ...rest } = specFor({ Tty: true, User: '1:2' }, hostConfig);
+    const spec = { ...rest, linux: { ...linux, ...(linux.seccomp === 'default' && { seccomp: undefined }) } };
+    const valid = validate?.(JSON.parse(JSON.stringify(spec)));
     expect(validate?.errors).toBeNull();
     expect(valid).toBe(true);
   }

@@ -11,6 +11,7 @@ import type { ContainerRecord } from './record.ts';
 import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
 import type { ContainerPaths, StateRoot } from './root.ts';
+import { securityOptions } from './security-options.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
@@ -29,6 +30,7 @@ export interface SpecContext {
 export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecContext): Spec {
   const { config, hostConfig } = record;
   const privileged = hostConfig.Privileged;
+  const seccomp = privileged ? 'unconfined' : securityOptions(hostConfig.SecurityOpt).seccomp;
   return {
     ociVersion: '1.2.0',
     ...(hostConfig.UTSMode !== 'host' && {
@@ -52,6 +54,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
     mounts: [...defaultMounts(record), ...etcMounts(record, paths), ...specMounts(record.mounts)],
     linux: {
       namespaces: namespaces(record),
+      ...(seccomp !== 'unconfined' && { seccomp }),
       resources: { ...containerResources(hostConfig), ...(privileged && { devices: [{ allow: true }] }) },
       ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
       cgroupsPath: `${root.cgroups}/${record.id}`,
@@ -103,7 +106,7 @@ export function buildProcess({ config, hostConfig }: ContainerRecord, request: P
     userSpec: request.user || '0',
     rlimits: containerLimits(hostConfig.Ulimits, hostCapabilities().includes('CAP_SYS_RESOURCE')),
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-    noNewPrivileges: hasNoNewPrivileges(hostConfig.SecurityOpt),
+    noNewPrivileges: securityOptions(hostConfig.SecurityOpt).noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj,
   };
 }
@@ -165,20 +168,4 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
         ]),
   ];
   return list.filter(({ destination }) => !mounts.some((mount) => mount.destination === destination));
-}
-
-/** Docker's `--security-opt`. @throws ContainerError `unsupported` for all but what holds here anyway. */
-export function hasNoNewPrivileges(options: string[]): boolean {
-  let result = false;
-  for (const option of options) {
-    const [name, value] = option.split(/[=:]/, 2);
-    if (name === 'no-new-privileges' && (value === undefined || value === 'true' || value === 'false'))
-      result = value !== 'false';
-    else if (!['seccomp=unconfined', 'apparmor=unconfined', 'label=disable', 'label:disable'].includes(option))
-      throw new ContainerError(
-        'unsupported',
-        `This engine does not have --security-opt ${option.slice(0, 60)}. It has no-new-privileges.`,
-      );
-  }
-  return result;
 }

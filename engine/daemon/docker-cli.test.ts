@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
@@ -35,6 +36,34 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
     const { stdout } = await run('hostbox', 'seq', '1', '200000');
     expect(stdout.length).toBe(1_288_895);
     expect(stdout.endsWith('199999\n200000\n')).toBe(true);
+  });
+
+  test('filters system calls by Docker’s profile, a file’s, or none, and joined processes alike', async () => {
+    const filter = async (...options: string[]) =>
+      (await run(...options, 'hostbox', 'grep', 'Seccomp:', '/proc/self/status')).stdout.trim();
+    expect(await filter()).toBe('Seccomp:\t2');
+    expect(await filter('-u', '1000')).toBe('Seccomp:\t2');
+    expect(await filter('--privileged')).toBe('Seccomp:\t0');
+    expect(await filter('--security-opt', 'seccomp=unconfined')).toBe('Seccomp:\t0');
+    expect((await docker('info', '-f', '{{.SecurityOptions}}')).stdout).toBe('[name=seccomp,profile=builtin]\n');
+
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-profile-'));
+    try {
+      const file = path.join(directory, 'profile.json');
+      const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 122 };
+      fs.writeFileSync(file, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }, null, 2));
+      const profile = ['--security-opt', `seccomp=${file}`];
+      expect((await run(...profile, 'hostbox', 'mkdir', '/x')).stderr).toMatch(/quota/i);
+      const id = (await docker('run', '-d', ...profile, 'hostbox', 'sleep', '1000')).stdout.trim();
+      expect((await docker('exec', id, 'mkdir', '/x')).stderr).toMatch(/quota/i);
+      await docker('rm', '-f', id);
+      fs.writeFileSync(file, '{"defaultAction":"NO"}');
+      const refused = await run(...profile, 'hostbox', 'true');
+      expect(refused.code).toBe(125);
+      expect(refused.stderr).toMatch(/defaultAction.*NO/);
+    } finally {
+      fs.rmSync(directory, { recursive: true });
+    }
   });
 
   test('sets environment, directory, user, host name, entrypoint', async () => {

@@ -9,6 +9,8 @@ import { umask } from '#kernel/execve';
 import { makedev } from '#kernel/nodes';
 import { dropBoundingSet, setCapabilitySets } from './capabilities.ts';
 import { setRlimits } from './limits.ts';
+import type { SeccompFilter } from './seccomp/compile.ts';
+import { installSeccomp } from './seccomp/install.ts';
 import type { Process } from './spec.ts';
 import { step } from './step.ts';
 import { type Identity, lookUpIdentity } from './user.ts';
@@ -22,26 +24,31 @@ export interface Become {
   program: Program;
   /** A pidfd of the parent. */
   parent: number;
+  /** Null for none. */
+  seccomp: SeccompFilter | null;
 }
 
 /**
  * Called in the container's root, with all of its root's powers. The kernel forces the order: descriptors are given away while
  * that is still permitted; the bounding set needs CAP_SETPCAP; groups have to change
  * before the user does; the sets are cut when nothing privileged is left to do; a change of user forgets the
- * parent-death signal, so that comes after it.
+ * parent-death signal, so that comes after it. The filter is last, since whatever is called after it has to be allowed by it;
+ * without no_new_privs it takes CAP_SYS_ADMIN, which is held that long and which the exec takes away.
  */
-export function becomeUser({ process, program, parent }: Become): void {
+export function becomeUser({ process, program, parent, seccomp }: Become): void {
   const identity = step('user', () => lookUpIdentity(process));
   step('standard streams', () => giveStreams(program.stdio, identity.uid));
   completeEnvironment(program, identity);
   umask(process.user.umask ?? DEFAULT_UMASK);
   step('capabilities', () => dropBoundingSet(process.capabilities ?? {}));
   step('user', () => switchUser(identity));
-  step('capabilities', () => setCapabilitySets(process.capabilities ?? {}));
+  const untilExec = seccomp && !process.noNewPrivileges ? ['CAP_SYS_ADMIN'] : [];
+  step('capabilities', () => setCapabilitySets(process.capabilities ?? {}, untilExec));
   if (process.noNewPrivileges) credentials.prctl(credentials.PR_SET_NO_NEW_PRIVS, 1);
   dieWithParent(parent);
-  // Last, since a small limit would stop this process itself.
+  // Late, since a small limit would stop this process itself.
   step('rlimits', () => setRlimits(process.rlimits ?? []));
+  if (seccomp) step('seccomp', () => installSeccomp(seccomp));
 }
 
 /** The kernel ends the caller when its parent ends; if the parent has ended already, nobody would. prctl(2). */

@@ -49,6 +49,12 @@ export const capabilityNames = [
   'CAP_CHECKPOINT_RESTORE',
 ] as const;
 
+/** What Docker gives a container that asks for nothing else. */
+export const defaultCapabilities: readonly string[] =
+  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
+    .split(' ')
+    .map((name) => `CAP_${name}`);
+
 const bits = new Map<string, number>(capabilityNames.map((name, bit) => [name, bit]));
 
 /**
@@ -90,13 +96,20 @@ export function dropBoundingSet(capabilities: Capabilities): void {
 /**
  * The four sets of the thread itself, after the change of user. Asking for more than is permitted is an EPERM, so
  * each is cut to what this host's engine has; ambient ones have to be permitted and inheritable first.
+ * @param untilExec held beyond those, so far as the thread has them. Neither inheritable nor ambient, they are what the
+ *   exec takes away, unless they are in the bounding set.
  */
-export function setCapabilitySets(capabilities: Capabilities): void {
+export function setCapabilitySets(capabilities: Capabilities, untilExec: string[] = []): void {
   const held = kernel.getCapabilities().permitted;
   const wanted = (names: string[] | undefined) => capabilityMask(names ?? []) & held;
   const permitted = wanted(capabilities.permitted);
   const inheritable = wanted(capabilities.inheritable);
-  kernel.setCapabilities({ permitted, inheritable, effective: wanted(capabilities.effective) & permitted });
+  const extra = wanted(untilExec);
+  kernel.setCapabilities({
+    permitted: permitted | extra,
+    inheritable,
+    effective: (wanted(capabilities.effective) & permitted) | extra,
+  });
   kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_CLEAR_ALL);
   const ambient = wanted(capabilities.ambient) & permitted & inheritable;
   for (const name of capabilitiesIn(ambient)) {

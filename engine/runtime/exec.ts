@@ -11,6 +11,7 @@ import { enterNamespaces } from '#namespaces';
 import { becomeUser } from './become.ts';
 import type { Cgroup } from './cgroups/driver.ts';
 import { type ChildSide, launch, type Started, type Starter, type Streams, waitForParent } from './launch.ts';
+import type { SeccompFilter } from './seccomp/compile.ts';
 import type { Namespace, NamespaceType, Process } from './spec.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
@@ -21,11 +22,13 @@ export interface Joined {
   /** Its first process, a child of the caller that has not been reaped, so the pid cannot mean another one. */
   pid: number;
   cgroup: Cgroup | null;
+  /** What its first process is under. */
+  seccomp: SeccompFilter | null;
 }
 
 /** Start `process` in a container. It runs its program when this resolves. @throws StartError */
 export async function execInContainer(
-  { pid, cgroup }: Joined,
+  { pid, cgroup, seccomp }: Joined,
   process: Process,
   streams: Streams,
   starter: Starter,
@@ -36,6 +39,7 @@ export async function execInContainer(
       process,
       streams,
       cgroup,
+      seccomp,
       starter,
       cloneFlags: 0n,
       prepare: (child) => join(namespaces, process, child),
@@ -87,14 +91,15 @@ function forkInto(namespaces: Namespace[], fork: () => Child): Child {
 }
 
 /** In the child. */
-function join(namespaces: Namespace[], process: Process, { cgroup, terminal, program, parent, go }: ChildSide): void {
+function join(namespaces: Namespace[], process: Process, child: ChildSide): void {
+  const { cgroup, terminal, program, parent, go, seccomp } = child;
   waitForParent({ parent, go });
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
   if (namespaces.some(({ type }) => type === 'user')) becomeRootOfJoined();
   setsid();
   if (terminal) takeTerminal('/', terminal);
-  becomeUser({ process, program, parent });
+  becomeUser({ process, program, parent, seccomp });
 }
 
 /** The caller's own ids mean nobody in the joined user namespace, and what nobody makes there has no owner. */

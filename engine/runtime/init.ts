@@ -27,7 +27,7 @@ export interface Init extends ChildSide {
  * has to be done before the pivot; what must not be disturbed by the image's own symbolic links, after it. The
  * parameters in /proc/sys are written before /proc/sys becomes read-only, and powers are given up last.
  */
-export function initialize({ spec, program, cgroup, terminal, parent, go }: Init): void {
+export function initialize({ spec, program, cgroup, seccomp, terminal, parent, go }: Init): void {
   const { namespaces } = spec.linux;
   waitForParent({ parent, go });
   cgroup?.join();
@@ -49,7 +49,7 @@ export function initialize({ spec, program, cgroup, terminal, parent, go }: Init
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
   makeWorkingDirectory(spec.process.cwd);
   if (spec.root.readonly) makeRootReadonly();
-  becomeUser({ process: spec.process, program, parent });
+  becomeUser({ process: spec.process, program, parent, seccomp });
 }
 
 function prepareRoot({ path, overlay }: Root, unprivileged: boolean): void {

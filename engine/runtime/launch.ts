@@ -9,6 +9,7 @@ import type { Cgroup, Entrance } from './cgroups/driver.ts';
 import { killUnlessGone } from './cgroups/files.ts';
 import { readLine, readToEnd } from './pipes.ts';
 import type { Reaper } from './reaper.ts';
+import type { SeccompFilter } from './seccomp/compile.ts';
 import type { Process } from './spec.ts';
 import { parseReport } from './start-error.ts';
 import { step } from './step.ts';
@@ -31,6 +32,8 @@ export interface Started {
   /** The terminal's master, owned by the caller from now on; null without a terminal. */
   master: number | null;
   cgroup: Cgroup | null;
+  /** What it and whatever joins it is under. */
+  seccomp: SeccompFilter | null;
   /** When it has ended and been reaped. */
   ended: Promise<ExitStatus>;
 }
@@ -46,6 +49,7 @@ export interface ChildSide {
   /** What will be executed. A child may still change it: it has a copy of its own. */
   program: Program;
   cgroup: Entrance | null;
+  seccomp: SeccompFilter | null;
   terminal: TerminalHandover | null;
   /** A pidfd of the parent. */
   parent: number;
@@ -56,6 +60,7 @@ export interface Launch {
   process: Process;
   streams: Streams;
   cgroup: Cgroup | null;
+  seccomp: SeccompFilter | null;
   starter: Starter;
   cloneFlags: bigint;
   /** In the child. */
@@ -71,7 +76,7 @@ export interface Launch {
  * @throws what the child reported, or what went wrong here; the child is gone then.
  */
 export async function launch(options: Launch): Promise<Started> {
-  const { process, cgroup, starter, beforeGo } = options;
+  const { process, cgroup, seccomp, starter, beforeGo } = options;
   const { child, go, handover } = forkChild(options);
   const ended = starter.reaper.ended(child.pid);
   const report = readToEnd(child.report);
@@ -85,7 +90,7 @@ export async function launch(options: Launch): Promise<Started> {
     const failure = parseReport(await report);
     if (failure) throw failure;
     if (handover !== null && master === null) throw new Error('The child ended before it had a terminal.');
-    return { pid: child.pid, startTime, master, cgroup, ended };
+    return { pid: child.pid, startTime, master, cgroup, seccomp, ended };
   } catch (error) {
     if (master !== null) close(master);
     killUnlessGone(child.pid);
@@ -104,7 +109,7 @@ interface Forked {
   handover: number | null;
 }
 
-function forkChild({ process, streams, cgroup, starter, cloneFlags, prepare, aroundFork }: Launch): Forked {
+function forkChild({ process, streams, cgroup, seccomp, starter, cloneFlags, prepare, aroundFork }: Launch): Forked {
   const opened: number[] = [];
   const own = (fd: number) => {
     opened.push(fd);
@@ -129,7 +134,7 @@ function forkChild({ process, streams, cgroup, starter, cloneFlags, prepare, aro
       awaitTaken: () => waitForGo(go.read),
       size: process.consoleSize,
     };
-    const side: ChildSide = { program, cgroup: entrance, terminal, parent: starter.self, go };
+    const side: ChildSide = { program, cgroup: entrance, seccomp, terminal, parent: starter.self, go };
     const fork = () => spawn(program, { cloneFlags, prepare: () => prepare(side) });
     const forkInCgroup = () => (entrance ? entrance.aroundFork(fork) : fork());
     const child = aroundFork ? aroundFork(forkInCgroup) : forkInCgroup();

@@ -3,6 +3,8 @@
  * Names and meanings are the specification's own: https://github.com/opencontainers/runtime-spec
  */
 
+import type { Profile } from './seccomp/profile.ts';
+
 export type NamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup';
 
 /** config-linux.md, "Namespaces". Without `path` a new namespace is made; with it that one is joined. */
@@ -126,6 +128,11 @@ export interface Linux {
   maskedPaths?: string[];
   readonlyPaths?: string[];
   sysctl?: Record<string, string>;
+  /**
+   * The system calls that are refused; none if absent. Beyond the specification, which has only rules without conditions:
+   * `default` is Docker's own profile, and others may be in Docker's form too.
+   */
+  seccomp?: 'default' | Profile;
   rootfsPropagation?: 'private' | 'slave' | 'shared' | 'unbindable';
 }
 

@@ -7,6 +7,8 @@ import { hostCgroups } from './cgroups/host.ts';
 import { checkCgroupsPath } from './cgroups/parents.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
+import type { SeccompFilter } from './seccomp/compile.ts';
+import { seccompFilterFor } from './seccomp/filter.ts';
 import type { Spec } from './spec.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
@@ -19,12 +21,14 @@ export async function startContainer(spec: Spec, streams: Streams, starter: Star
   let cgroup: Cgroup | null = null;
   try {
     checkSpec(spec);
+    const seccomp = seccompFilter(spec);
     cgroup = makeCgroup(spec);
     giveUpperToRoot(spec);
     return await launch({
       process: spec.process,
       streams,
       cgroup,
+      seccomp,
       starter,
       cloneFlags: step('namespaces', () => cloneFlags(spec.linux.namespaces)),
       prepare: (child) => initialize({ spec, ...child }),
@@ -62,6 +66,11 @@ function giveUpperToRoot({ root, linux }: Spec): void {
   step('own upperdir', () => {
     for (const directory of [upper, work]) chownSync(directory, owner.uid, owner.gid);
   });
+}
+
+function seccompFilter({ linux, process }: Spec): SeccompFilter | null {
+  const profile = linux.seccomp ?? 'unconfined';
+  return step('seccomp', () => seccompFilterFor({ profile, capabilities: process.capabilities?.bounding ?? [] }));
 }
 
 function makeCgroup({ linux }: Spec): Cgroup | null {

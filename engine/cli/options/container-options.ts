@@ -1,6 +1,7 @@
+import fs from 'node:fs';
 import { Option } from 'commander';
 import { collect, parsed, type SkiffCommand, wholeNumber } from '../command.ts';
-import { CliError, UsageError } from '../errors.ts';
+import { CliError, errorText, UsageError } from '../errors.ts';
 import { parseBytes } from '../format/size.ts';
 import type { CreateBody, HostConfig } from './create-body.ts';
 import { environment, labels } from './environment.ts';
@@ -103,6 +104,17 @@ function device(text: string): { PathOnHost: string; PathInContainer: string; Cg
   };
 }
 
+/** A seccomp profile is named as a file, and the engine gets what is in it. */
+function securityOption(text: string): string {
+  const file = /^seccomp[=:](.*)$/s.exec(text)?.[1];
+  if (file === undefined || file === 'unconfined' || file === 'builtin') return text;
+  try {
+    return `seccomp=${JSON.stringify(JSON.parse(fs.readFileSync(file, 'utf8')))}`;
+  } catch (error) {
+    throw new CliError(`opening seccomp profile (${file}) failed: ${errorText(error)}`, 125);
+  }
+}
+
 function pairs(list: string[]): Record<string, string> {
   return labels([], list);
 }
@@ -194,7 +206,9 @@ const OPTIONS: ContainerOption[] = [
     body.HostConfig.AutoRemove = true;
   }),
   host('--runtime <name>', 'Runtime to use for this container', 'Runtime'),
-  hostList('--security-opt <option>', 'Security Options', 'SecurityOpt'),
+  many('--security-opt <option>', 'Security Options', (body, value) => {
+    body.HostConfig.SecurityOpt = value.map(securityOption);
+  }),
   hostBytes('--shm-size <bytes>', 'Size of /dev/shm', 'ShmSize'),
   one('--stop-signal <signal>', 'Signal to stop the container', plain, (body, value) => {
     body.StopSignal = value;

@@ -6,8 +6,10 @@ import { PR_SET_CHILD_SUBREAPER, prctl } from '#kernel/credentials';
 import { close, dup2, dupAbove, O_RDWR, open, setCloseOnExec, write } from '#kernel/descriptors';
 import { pidfdOpen } from '#kernel/pidfd';
 import { setProcessName } from '#kernel/process-name';
+import { defaultCapabilities } from '../capabilities.ts';
 import { idleParents } from '../cgroups/parents.ts';
 import { startReaper } from '../reaper.ts';
+import { seccompFilterFor } from '../seccomp/filter.ts';
 import { exitRecords } from './exits.ts';
 import { RequestError } from './failure.ts';
 import { Processes } from './processes.ts';
@@ -73,8 +75,18 @@ export function serve(socketPath: string, runDirectory: string): void {
     leaveStandardStreams();
     sayReady(asker);
     close(asker);
+    setImmediate(makeUsualFilter);
     setTimeout(endWhenIdle, FIRST_CONNECTION_MILLISECONDS).unref();
   });
+}
+
+/** So that the first start finds it made. What is wrong with it, that start will say. */
+function makeUsualFilter(): void {
+  try {
+    seccompFilterFor({ profile: 'default', capabilities: defaultCapabilities });
+  } catch {
+    // A machine or a kernel without filters runs containers that ask for none.
+  }
 }
 
 function sayReady(asker: number): void {

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { capabilityNames, defaultCapabilities } from './capabilities.ts';
+import { parseProfile } from './seccomp/profile.ts';
+import type { Linux, Process } from './spec.ts';
+import { statusOf } from './testing/proc.ts';
+import { specFor } from './testing/rootfs.ts';
+import { startShim, type TestShim } from './testing/shim.ts';
+
+const bounding = [...defaultCapabilities];
+const capabilities = { bounding, effective: bounding, permitted: bounding };
+
+describe.skipIf(process.getuid?.() !== 0)('the seccomp filter of a container', () => {
+  let shim: TestShim;
+  beforeAll(async () => {
+    shim = await startShim();
+  });
+  afterAll(() => shim?.close());
+
+  const start = (seccomp: Linux['seccomp'], changes: Partial<Process> = {}, args = ['sleep', '1000']) => {
+    const spec = specFor(shim, args);
+    const linux = { ...spec.linux, ...(seccomp !== undefined && { seccomp }) };
+    return shim.start({ ...spec, linux, process: { ...spec.process, capabilities, ...changes } });
+  };
+  const end = async (key: { container: string }) => {
+    await shim.call('signal', { key, signal: 9 });
+    await shim.exit(key);
+    await shim.call('forget', { key });
+  };
+
+  test.each([
+    [0, false, '00000000a80425fb'],
+    [0, true, '00000000a80425fb'],
+    [1000, false, '0000000000000000'],
+    [1000, true, '0000000000000000'],
+  ])(
+    'user %i with no_new_privs %s is under it, with the capabilities it would have without',
+    async (uid, noNew, mask) => {
+      const changes = { user: { uid, gid: uid }, noNewPrivileges: noNew };
+      for (const profile of ['default', undefined] as const) {
+        const { key, pid } = await start(profile, changes);
+        const filter = profile ? '2' : '0';
+        const expected = {
+          Seccomp: filter,
+          NoNewPrivs: noNew ? '1' : '0',
+          CapPrm: mask,
+          CapEff: mask,
+          CapInh: '0'.repeat(16),
+        };
+        expect(statusOf(pid)).toMatchObject({ ...expected, CapBnd: '00000000a80425fb', CapAmb: '0'.repeat(16) });
+        await end(key);
+      }
+    },
+  );
+
+  test('whoever joins is under it too, even with all capabilities', async () => {
+    const { key } = await start('default');
+    const all = [...capabilityNames];
+    const joined = await shim.exec(key.container, {
+      args: ['sh', '-c', 'grep Seccomp: /proc/self/status; unshare -m true; mount -t tmpfs none /tmp'],
+      capabilities: { bounding: all, effective: all, permitted: all },
+    });
+    expect(joined.stdout).toBe('Seccomp:\t2\n');
+    expect(joined.status.exitCode).not.toBe(0);
+    await end(key);
+  });
+
+  test('a profile of one’s own answers with its errno', async () => {
+    const profile = parseProfile({
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 122 }],
+    });
+    const { key } = await start(profile);
+    const refused = await shim.exec(key.container, { args: ['sh', '-c', 'mkdir /tmp/x 2>&1; ls /tmp'] });
+    expect(refused.stdout).toMatch(/quota/i);
+    await end(key);
+  });
+});
