@@ -59,6 +59,8 @@ try {
   const environment = {
     ...process.env,
     SKIFF_ROOT: join(state, 'ship'),
+    // What `--mine` starts has a root of its own, and goes by itself.
+    SKIFF_IDLE_EXIT: '2',
     TERM: 'xterm-256color',
     PS1: '\\033[36m$\\033[0m ',
   };
