@@ -13,6 +13,7 @@ export async function wait(call: Call): Promise<void> {
   const response = call.stream('application/json');
   const end = await result;
   if (!end) return;
-  const error = end.error === '' ? {} : { Error: { Message: end.error } };
+  // Who waits for the next exit is starting the container, and hears from the start itself why it failed.
+  const error = end.error === '' || condition !== 'not-running' ? {} : { Error: { Message: end.error } };
   response.end(`${JSON.stringify({ StatusCode: end.exitCode, ...error })}\n`);
 }
