@@ -7,6 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { arch, cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { useUnpackedTools } from '../harness/unpacked-tools.ts';
 import { Engines } from './engines/engines.ts';
 import type { Figure, Result } from './figure.ts';
 import { dockerCli } from './figures/docker-cli.ts';
@@ -15,6 +16,8 @@ import { lifecycle } from './figures/lifecycle.ts';
 import { memory } from './figures/memory.ts';
 import { watch } from './figures/watch.ts';
 import { describeResult } from './report.ts';
+
+useUnpackedTools();
 
 const FIGURES: Figure[] = [lifecycle, exec, dockerCli, memory, watch];
 

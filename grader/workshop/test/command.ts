@@ -2,10 +2,10 @@
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { provideDockerClient } from '../docker-client.ts';
 import { home } from '../home.ts';
 import { setUpPackages } from '../setup.ts';
 import { paint, say } from '../terminal.ts';
+import { provideDocker } from '../unpacked-docker.ts';
 import { tallyReporter } from './reporter.ts';
 import { emptyTally, type Tally, tallyLine } from './tally.ts';
 
@@ -15,7 +15,7 @@ const DETAIL_LINES = 80;
 /** @param filters only test files whose path has one of these in it; lint and types are checked all the same. */
 export async function runEveryCheck(filters: string[], { install }: { install: boolean }): Promise<void> {
   await setUpPackages({ install, tests: true });
-  provideDockerClient({ install });
+  provideDocker({ install });
   const tally = emptyTally();
   checkWith(tally, 'lint', '@biomejs/biome/bin/biome', ['check', '.', '--diagnostic-level=error']);
   checkWith(tally, 'typecheck', 'typescript/bin/tsc', ['--noEmit']);
