@@ -22,7 +22,7 @@ export const REF_NAME = 'org.opencontainers.image.ref.name';
 export const DOCUMENT_SIZE_MAX = 4 * 1024 * 1024;
 
 /** Docker's own names for the same documents, as they are in archives and registries. */
-const DOCKER = {
+export const DOCKER_MEDIA_TYPE = {
   manifest: 'application/vnd.docker.distribution.manifest.v2+json',
   config: 'application/vnd.docker.container.image.v1+json',
   layer: 'application/vnd.docker.image.rootfs.diff.tar',
@@ -52,15 +52,21 @@ export const Descriptor = descriptorOf(z.string().max(255));
 export type Descriptor = z.infer<typeof Descriptor>;
 
 const layerDescriptor = descriptorOf(
-  z.enum([MEDIA_TYPE.layer, MEDIA_TYPE.layerGzip, MEDIA_TYPE.layerZstd, DOCKER.layer, DOCKER.layerGzip]),
+  z.enum([
+    MEDIA_TYPE.layer,
+    MEDIA_TYPE.layerGzip,
+    MEDIA_TYPE.layerZstd,
+    DOCKER_MEDIA_TYPE.layer,
+    DOCKER_MEDIA_TYPE.layerGzip,
+  ]),
 );
 export type LayerDescriptor = z.infer<typeof layerDescriptor>;
 
 /** manifest.md */
 export const Manifest = z.looseObject({
   schemaVersion: z.literal(2),
-  mediaType: z.enum([MEDIA_TYPE.manifest, DOCKER.manifest]).optional(),
-  config: descriptorOf(z.enum([MEDIA_TYPE.config, DOCKER.config])),
+  mediaType: z.enum([MEDIA_TYPE.manifest, DOCKER_MEDIA_TYPE.manifest]).optional(),
+  config: descriptorOf(z.enum([MEDIA_TYPE.config, DOCKER_MEDIA_TYPE.config])),
   layers: z.array(layerDescriptor).max(1000),
   annotations: strings.optional(),
 });

@@ -1,7 +1,14 @@
 /** What never changes about an image: read from its manifest and its configuration. OCI image-spec, manifest.md, config.md. */
 
 import type { Digest } from './digest.ts';
-import { type Descriptor, ImageConfig, Manifest, MEDIA_TYPE, parseDocument } from './documents.ts';
+import {
+  type Descriptor,
+  ImageConfig,
+  type LayerDescriptor,
+  Manifest,
+  MEDIA_TYPE,
+  parseDocument,
+} from './documents.ts';
 import { InvalidImage } from './image-errors.ts';
 import type { Store } from './store.ts';
 
@@ -17,7 +24,7 @@ export interface ImageContent {
   size: number;
   config: ImageConfig;
   /** The layers' blobs, lowest first, as many as the configuration has diffIDs. */
-  layers: Digest[];
+  layers: LayerDescriptor[];
 }
 
 /** @throws BlobNotFound, BlobCorrupt, InvalidDocument, InvalidImage */
@@ -39,6 +46,6 @@ export async function readContent(store: Store, digest: Digest): Promise<ImageCo
     created: config.created ?? '1970-01-01T00:00:00Z',
     size: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     config,
-    layers: manifest.layers.map((layer) => layer.digest),
+    layers: manifest.layers,
   };
 }

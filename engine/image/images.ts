@@ -1,9 +1,10 @@
 /** All images of one engine, as the container room and the API see them. */
 
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, shortId } from './digest.ts';
-import type { Descriptor, ImageConfig } from './documents.ts';
+import type { Descriptor, ImageConfig, LayerDescriptor } from './documents.ts';
+import { Garbage } from './garbage.ts';
 import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, readContent } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
@@ -33,6 +34,8 @@ export interface ImageRecord {
   /** Bytes of its layers as they are stored. */
   size: number;
   config: ImageConfig;
+  /** Its layers' blobs, lowest first, one for each diffID of the configuration. */
+  layers: LayerDescriptor[];
   /** Where its layers are unpacked once `prepare` was called: absolute overlay lowerdirs, topmost first. */
   lower: string[];
 }
@@ -56,11 +59,13 @@ export class Images {
   #hostboxFailure: unknown;
   /** Removing must not look for what is unused while another call is naming it. */
   #changes: Promise<unknown> = Promise.resolve();
+  readonly #garbage: Garbage;
 
   private constructor(store: Store, snapshots: Snapshots) {
     this.store = store;
     this.#snapshots = snapshots;
     this.#index = new IndexCache(store);
+    this.#garbage = new Garbage(store, snapshots);
   }
 
   /**
@@ -120,9 +125,10 @@ export class Images {
    * @throws BlobNotFound, BlobCorrupt, HostileArchive, UnsupportedCompression
    */
   async prepare(image: ImageRecord): Promise<string[]> {
-    const { layers } = await this.#content(image.manifest);
     const diffIds = image.config.rootfs.diff_ids;
-    await Promise.all(diffIds.map((diffId, index) => this.#snapshots.prepare(diffId, this.store, layers[index]!)));
+    await Promise.all(
+      diffIds.map((diffId, index) => this.#snapshots.prepare(diffId, this.store, image.layers[index]!.digest)),
+    );
     return image.lower;
   }
 
@@ -147,6 +153,18 @@ export class Images {
   }
 
   /**
+   * Keep everything that is stored now or later, whether an image has it yet or not, until the function that is returned
+   * is called (twice is once). Whoever stores the parts of an image one after the other holds from before the first
+   * until after `add`; what is removed meanwhile gives its space back at the end of the last hold.
+   */
+  hold(): () => void {
+    const release = this.#garbage.hold();
+    return () => {
+      if (release()) void this.#change(() => this.#sweep()).catch(() => {});
+    };
+  }
+
+  /**
    * Make an image of a manifest whose blobs are in the store, and name it.
    * @param reference a name with a tag (`latest` if none), or a name with a digest, which becomes a `repoDigest`.
    * @throws BlobNotFound when a blob is missing, InvalidDocument, InvalidImage, InvalidReference.
@@ -156,7 +174,7 @@ export class Images {
       const { mediaType, digest, size } = descriptor;
       const bare = { mediaType, digest, size };
       const { layers } = await this.#content(digest);
-      await Promise.all(layers.map((layer) => this.store.stat(layer)));
+      await Promise.all(layers.map((layer) => this.store.stat(layer.digest)));
       await putEntry(this.store, { descriptor: bare });
       if (reference !== undefined) await putEntry(this.store, { descriptor: bare, reference: completeName(reference) });
       return this.#record(digest, await this.#index.view());
@@ -210,19 +228,17 @@ export class Images {
     return this.#findByName(reference);
   }
 
-  /** Delete the blobs and snapshots of an image that no other image has. */
+  /** Delete the blobs and snapshots of an image that no other image has, once nobody holds them. */
   async #discard(image: ImageRecord): Promise<void> {
-    const gone = await this.#content(image.manifest);
-    const others = await Promise.all((await this.#listNow()).map((other) => this.#content(other.manifest)));
-    const used = new Set(others.flatMap((other) => [other.manifest, other.id, ...other.layers]));
-    const mounted = new Set(others.flatMap((other) => other.config.rootfs.diff_ids));
     this.#contents.delete(image.manifest);
-    for (const blob of [gone.manifest, gone.id, ...gone.layers]) {
-      if (!used.has(blob)) await rm(this.store.path(blob), { force: true });
-    }
-    for (const diffId of gone.config.rootfs.diff_ids) {
-      if (!mounted.has(diffId)) await this.#snapshots.remove(diffId);
-    }
+    this.#garbage.discard(image);
+    await this.#sweep();
+  }
+
+  /** For whoever may change what is there. */
+  async #sweep(): Promise<void> {
+    if (this.#garbage.isHeld) return;
+    await this.#garbage.sweep(await this.#listNow());
   }
 
   async #findByName(reference: string): Promise<ImageRecord | undefined> {
@@ -244,7 +260,7 @@ export class Images {
   }
 
   async #record(manifest: Digest, { namesOf }: IndexView): Promise<ImageRecord> {
-    const { layers: _, descriptor: __, ...content } = await this.#content(manifest);
+    const { descriptor: _, ...content } = await this.#content(manifest);
     const references = (namesOf.get(manifest) ?? []).map(parseReference);
     const familiar = (some: typeof references) => some.map(familiarReference).sort();
     return {

@@ -1,0 +1,71 @@
+/**
+ * What images have left behind. A blob or an unpacked layer goes when no image has it and nobody holds the store: an
+ * image that is being loaded, pulled, committed or built has parts that no image has yet.
+ */
+
+import { rm } from 'node:fs/promises';
+import type { Digest } from './digest.ts';
+import type { ImageConfig, LayerDescriptor } from './documents.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { Store } from './store.ts';
+
+/** The parts of an image. */
+export interface Parts {
+  id: Digest;
+  manifest: Digest;
+  layers: LayerDescriptor[];
+  config: ImageConfig;
+}
+
+export class Garbage {
+  readonly #store: Store;
+  readonly #snapshots: Snapshots;
+  readonly #blobs = new Set<Digest>();
+  readonly #diffIds = new Set<Digest>();
+  #holds = 0;
+
+  constructor(store: Store, snapshots: Snapshots) {
+    this.#store = store;
+    this.#snapshots = snapshots;
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** @returns the way to let go, which answers whether there is something to sweep now. */
+  hold(): () => boolean {
+    this.#holds += 1;
+    let held = true;
+    return () => {
+      if (!held) return false;
+      held = false;
+      this.#holds -= 1;
+      return this.#holds === 0 && this.#blobs.size + this.#diffIds.size > 0;
+    };
+  }
+
+  /** The image is no more; its parts may be others' too. */
+  discard(image: Parts): void {
+    for (const blob of blobsOf(image)) this.#blobs.add(blob);
+    for (const diffId of image.config.rootfs.diff_ids) this.#diffIds.add(diffId);
+  }
+
+  /** Delete what was discarded and belongs to none of `images`, which are all there are. Nobody may hold it. */
+  async sweep(images: Parts[]): Promise<void> {
+    const used = new Set(images.flatMap(blobsOf));
+    const mounted = new Set(images.flatMap((image) => image.config.rootfs.diff_ids));
+    for (const blob of this.#blobs) {
+      if (!used.has(blob)) await rm(this.#store.path(blob), { force: true });
+      this.#blobs.delete(blob);
+    }
+    for (const diffId of this.#diffIds) {
+      if (!mounted.has(diffId)) await this.#snapshots.remove(diffId);
+      this.#diffIds.delete(diffId);
+    }
+  }
+}
+
+function blobsOf({ manifest, id, layers }: Parts): Digest[] {
+  return [manifest, id, ...layers.map((layer) => layer.digest)];
+}
