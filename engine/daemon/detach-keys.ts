@@ -1,4 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import type { Scanned } from '#contract/exec';
+import { detachScanner } from '#exec';
 import { ApiError } from './api-error.ts';
 
 const DEFAULT = 'ctrl-p,ctrl-q';
@@ -19,38 +21,25 @@ export function parseDetachKeys(keys: string): Buffer {
   return Buffer.from(bytes);
 }
 
-/**
- * Passes on what is typed until the key sequence has been typed, which it swallows; then calls `detach`. The beginning
- * of the sequence is held back until it is clear what it will be.
- */
+/** Passes on what is typed until the key sequence has been typed, which it swallows; then calls `detach`. */
 export class DetachFilter extends Transform {
-  readonly #keys: Buffer;
+  readonly #scan: (chunk: Uint8Array) => Scanned;
   readonly #detach: () => void;
-  #matched = 0;
+  #detached = false;
 
   constructor(keys: Buffer, detach: () => void) {
     super();
-    this.#keys = keys;
+    this.#scan = detachScanner(keys);
     this.#detach = detach;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
-    const out: number[] = [];
-    for (const byte of chunk) {
-      if (byte === this.#keys[this.#matched]) {
-        this.#matched++;
-        if (this.#matched === this.#keys.length) {
-          this.push(Buffer.from(out));
-          this.#detach();
-          done();
-          return;
-        }
-        continue;
-      }
-      out.push(...this.#keys.subarray(0, this.#matched));
-      this.#matched = byte === this.#keys[0] ? 1 : 0;
-      if (this.#matched === 0) out.push(byte);
+    const { passed, detached } = this.#scan(chunk);
+    if (passed.length > 0) this.push(passed);
+    if (detached && !this.#detached) {
+      this.#detached = true;
+      this.#detach();
     }
-    done(null, out.length > 0 ? Buffer.from(out) : undefined);
+    done();
   }
 }

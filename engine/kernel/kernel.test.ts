@@ -10,7 +10,7 @@ import { makedev, mknod, S_IFCHR, S_IFIFO } from './nodes.ts';
 import { pidfdGetFd, pidfdOpen } from './pidfd.ts';
 import { getRlimit, setRlimit } from './rlimits.ts';
 import { signalName } from './signals.ts';
-import { getWindowSize, openPeer, openTerminal, setWindowSize } from './terminal.ts';
+import { getWindowSize, openPeer, setWindowSize, unlockTerminal } from './terminal.ts';
 import { waitpid } from './wait.ts';
 import { getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
 
@@ -80,7 +80,8 @@ test('a non-blocking descriptor without data reads as null', () => {
 });
 
 test('a pseudo-terminal is one thing with two ends, and has a size', () => {
-  const { master } = openTerminal('/dev/ptmx');
+  const master = fds.open('/dev/ptmx', fds.O_RDWR | fds.O_NOCTTY);
+  unlockTerminal(master);
   const peer = openPeer(master);
   setWindowSize(master, { height: 24, width: 132 });
   expect(getWindowSize(peer)).toEqual({ height: 24, width: 132 });

@@ -1,6 +1,6 @@
 /** Pseudo-terminals. pty(7), ioctl_tty(2). */
 
-import { O_NOCTTY, O_RDWR, open } from './descriptors.ts';
+import { O_NOCTTY, O_RDWR } from './descriptors.ts';
 import { systemCall } from './libc.ts';
 
 const ioctlNumber = systemCall('int ioctl(int, unsigned long, long)');
@@ -11,7 +11,6 @@ const TIOCSCTTY = 0x540e;
 const TIOCGWINSZ = 0x5413;
 const TIOCSWINSZ = 0x5414;
 const TIOCSPTLCK = 0x40045431;
-const TIOCGPTN = 0x80045430;
 const TIOCGPTPEER = 0x5441;
 
 export interface WindowSize {
@@ -20,16 +19,9 @@ export interface WindowSize {
   width: number;
 }
 
-/**
- * A new pseudo-terminal, unlocked. @param ptmx the multiplexer of the devpts instance it is to live in.
- * @returns the master's descriptor and N of /dev/pts/N.
- */
-export function openTerminal(ptmx: string): { master: number; number: number } {
-  const master = open(ptmx, O_RDWR | O_NOCTTY);
-  const word = Buffer.alloc(4);
-  ioctlBuffer('TIOCSPTLCK', master, TIOCSPTLCK, word);
-  ioctlBuffer('TIOCGPTN', master, TIOCGPTN, word);
-  return { master, number: word.readUInt32LE(0) };
+/** A new terminal's slave cannot be opened before this has been called on its master. unlockpt(3). */
+export function unlockTerminal(master: number): void {
+  ioctlBuffer('TIOCSPTLCK', master, TIOCSPTLCK, Buffer.alloc(4));
 }
 
 /** The slave of `master`, opened without a path, so that no mount or link can stand in between. */

@@ -1,54 +1,24 @@
-/** Another process in a running container: it joins what the container's first process is in. setns(2). */
+/** Joining a running container: its namespaces, its cgroup, a terminal of its own. setns(2), pty(7). */
 
+import type { Scanned, Terminal } from '#contract/exec';
 import type { NamespaceName } from '#contract/membership';
-import type { Child } from '#contract/process';
 import { PR_SET_DUMPABLE, prctl, setGid, setUid } from '#kernel/credentials';
-import { close, O_RDONLY, open } from '#kernel/descriptors';
+import {
+  close,
+  O_NOCTTY,
+  O_RDONLY,
+  O_RDWR,
+  open,
+  openat2,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
+} from '#kernel/descriptors';
 import { setsid } from '#kernel/execve';
 import { CLONE_NEWPID, setns } from '#kernel/namespaces';
+import { openPeer, setControllingTerminal, setWindowSize, unlockTerminal } from '#kernel/terminal';
 import { membershipOf, separatedBy } from '#membership';
 import { enterNamespaces } from '#namespaces';
-import { becomeUser } from './become.ts';
-import type { Cgroup } from './cgroups/driver.ts';
-import { type ChildSide, launch, type Started, type Starter, type Streams, waitForParent } from './launch.ts';
-import type { SeccompFilter } from './seccomp/compile.ts';
-import type { Namespace, NamespaceType, Process } from './spec.ts';
-import { startErrorOf } from './start-error.ts';
-import { step } from './step.ts';
-import { takeTerminal } from './terminal.ts';
-
-/** The container to join. */
-export interface Joined {
-  /** Its first process, a child of the caller that has not been reaped, so the pid cannot mean another one. */
-  pid: number;
-  cgroup: Cgroup | null;
-  /** What its first process is under. */
-  seccomp: SeccompFilter | null;
-}
-
-/** Start `process` in a container. It runs its program when this resolves. @throws StartError */
-export async function execInContainer(
-  { pid, cgroup, seccomp }: Joined,
-  process: Process,
-  streams: Streams,
-  starter: Starter,
-): Promise<Started> {
-  try {
-    const namespaces = step('namespaces', () => namespacesOf(pid));
-    return await launch({
-      process,
-      streams,
-      cgroup,
-      seccomp,
-      starter,
-      cloneFlags: 0n,
-      prepare: (child) => join(namespaces, process, child),
-      aroundFork: (fork) => forkInto(namespaces, fork),
-    });
-  } catch (error) {
-    throw startErrorOf(error);
-  }
-}
+import type { ConsoleSize, Namespace, NamespaceType } from './spec.ts';
 
 const types: Partial<Record<NamespaceName, NamespaceType>> = {
   cgroup: 'cgroup',
@@ -60,18 +30,30 @@ const types: Partial<Record<NamespaceName, NamespaceType>> = {
   uts: 'uts',
 };
 
-/** The namespaces the container does not share with the caller. */
-function namespacesOf(pid: number): Namespace[] {
+export function namespacesOf(pid: number): Namespace[] {
   return separatedBy(membershipOf(process.pid), membershipOf(pid)).flatMap((name) => {
     const type = types[name];
     return type === undefined ? [] : [{ type, path: `/proc/${pid}/ns/${name}` }];
   });
 }
 
-/** setns(2) on a PID namespace moves nobody: it decides where the caller's next children are born. */
-function forkInto(namespaces: Namespace[], fork: () => Child): Child {
+/**
+ * The container's processes see the child from its first moment on. It is a copy of the engine with all that the engine
+ * has open, so they must not be able to trace it or to open its /proc/PID/exe, which is the host's Node (CVE-2016-9962,
+ * CVE-2019-5736). A child inherits that from its parent; the exec makes it dumpable again.
+ */
+export function forkInto<T>(namespaces: Namespace[], fork: () => T): T {
   const path = namespaces.find(({ type }) => type === 'pid')?.path;
-  if (path === undefined) return fork();
+  prctl(PR_SET_DUMPABLE, 0);
+  try {
+    return path === undefined ? fork() : withChildrenIn(path, fork);
+  } finally {
+    prctl(PR_SET_DUMPABLE, 1);
+  }
+}
+
+/** setns(2) on a PID namespace moves nobody: it decides where the caller's next children are born. */
+function withChildrenIn<T>(path: string, fork: () => T): T {
   const own = open('/proc/self/ns/pid', O_RDONLY);
   try {
     const target = open(path, O_RDONLY);
@@ -90,21 +72,50 @@ function forkInto(namespaces: Namespace[], fork: () => Child): Child {
   }
 }
 
-/** In the child. */
-function join(namespaces: Namespace[], process: Process, child: ChildSide): void {
-  const { cgroup, terminal, program, parent, go, seccomp } = child;
-  waitForParent({ parent, go });
-  cgroup?.join();
-  step('namespaces', () => enterNamespaces(namespaces));
-  if (namespaces.some(({ type }) => type === 'user')) becomeRootOfJoined();
-  setsid();
-  if (terminal) takeTerminal('/', terminal);
-  becomeUser({ process, program, parent, seccomp });
-}
-
-/** The caller's own ids mean nobody in the joined user namespace, and what nobody makes there has no owner. */
-function becomeRootOfJoined(): void {
+export function joinContainer(namespaces: Namespace[], enterCgroup: () => void): void {
+  enterCgroup();
+  enterNamespaces(namespaces);
+  if (!namespaces.some(({ type }) => type === 'user')) return;
+  // The caller's own ids mean nobody in there.
   setGid(0);
   setUid(0);
-  prctl(PR_SET_DUMPABLE, 1);
+}
+
+export function openTerminal(devpts: number, size?: ConsoleSize): Terminal {
+  const master = openat2(devpts, 'ptmx', O_RDWR | O_NOCTTY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  try {
+    unlockTerminal(master);
+    const slave = openPeer(master);
+    if (size) setWindowSize(slave, size);
+    return { master, slave };
+  } catch (error) {
+    close(master);
+    throw error;
+  }
+}
+
+export function leadSession(slave: number | null): void {
+  setsid();
+  if (slave !== null) setControllingTerminal(slave);
+}
+
+export function resizeTerminal(master: number, size: ConsoleSize): void {
+  setWindowSize(master, size);
+}
+
+/** What is held back is always a beginning of the sequence: the longest one that what was typed ends in. */
+export function detachScanner(keys: Uint8Array): (chunk: Uint8Array) => Scanned {
+  const held: number[] = [];
+  const isBeginning = () => held.every((byte, index) => byte === keys[index]);
+  let detached = false;
+  return (chunk) => {
+    const passed: number[] = [];
+    for (const byte of chunk) {
+      if (detached) break;
+      held.push(byte);
+      while (!isBeginning()) passed.push(held.shift()!);
+      detached = held.length === keys.length;
+    }
+    return { passed: Buffer.from(passed), detached };
+  };
 }

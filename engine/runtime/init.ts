@@ -1,7 +1,7 @@
 /** The story of a container, as its first process lives it: from the fork to the moment it becomes the program. */
 
 import { mkdirSync } from 'node:fs';
-import { setsid } from '#kernel/execve';
+import { leadSession } from '#exec';
 import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
 import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
@@ -32,7 +32,6 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   waitForParent({ parent, go });
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
-  setsid();
   step('namespaces', () => configureNamespaces(namespaces, spec));
   prepareRoot(
     spec.root,
@@ -43,7 +42,7 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   if (terminal) {
     takeTerminal(spec.root.path, terminal);
     bindConsole(spec.root.path, terminal);
-  }
+  } else leadSession(null);
   step('pivot root', () => pivotRoot(spec.root.path));
   setKernelParameters(spec.linux.sysctl ?? {});
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));

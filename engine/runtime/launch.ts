@@ -177,8 +177,12 @@ async function receiveMaster(pid: number, handover: number, go: number): Promise
   return master;
 }
 
+let inherited: number | undefined;
+
+/** What the child has already is not written: an undumpable one's files belong to the host's root, who may be somebody else. */
 function setOomScore(pid: number, score: number | undefined): void {
-  if (score === undefined) return;
+  inherited ??= Number(readFileSync('/proc/self/oom_score_adj', 'latin1'));
+  if (score === undefined || score === inherited) return;
   step(`oom_score_adj ${score}`, () => writeFileSync(`/proc/${pid}/oom_score_adj`, String(score)));
 }
 

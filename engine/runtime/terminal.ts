@@ -1,8 +1,8 @@
 /** A pseudo-terminal of the container's own devpts instance, whose other end the parent holds. pty(7), pts(4). */
 
+import { leadSession, openTerminal } from '#exec';
 import { close, dup2, O_PATH, open, write } from '#kernel/descriptors';
 import { pidfdGetFd, pidfdOpen } from '#kernel/pidfd';
-import { openPeer, openTerminal, setControllingTerminal, setWindowSize } from '#kernel/terminal';
 import { mountAll } from '#rootfs';
 import { descriptorPath, withPathInRoot } from './path-in-root.ts';
 import type { ConsoleSize } from './spec.ts';
@@ -19,13 +19,11 @@ export interface TerminalHandover {
   size?: ConsoleSize;
 }
 
-/** In the child, a session leader: make a terminal, take its slave as standard streams, hand over its master. */
+/** In the child: make a terminal, lead a session on it, take its slave as standard streams, hand over its master. */
 export function takeTerminal(root: string, { slot, announce, awaitTaken, size }: TerminalHandover): void {
   step('open terminal', () => {
-    const { master } = withPathInRoot(root, '/dev/pts', (devpts) => openTerminal(`${descriptorPath(devpts)}/ptmx`));
-    const slave = openPeer(master);
-    if (size) setWindowSize(slave, size);
-    setControllingTerminal(slave);
+    const { master, slave } = withPathInRoot(root, '/dev/pts', (devpts) => openTerminal(devpts, size));
+    leadSession(slave);
     dup2(slave, slot);
     close(slave);
     write(announce, `${master}\n`);

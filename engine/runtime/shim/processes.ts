@@ -2,7 +2,7 @@
 
 import { kill } from '#kernel/signals';
 import type { Cgroup } from '../cgroups/driver.ts';
-import { execInContainer } from '../exec.ts';
+import { execInContainer } from '../exec-in-container.ts';
 import type { Started, Starter } from '../launch.ts';
 import { hostIdsOfRoot, startContainer } from '../start.ts';
 import { timestamp } from './clock.ts';

@@ -3,9 +3,10 @@
 import { fchownSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Program } from '#contract/process';
+import { resizeTerminal } from '#exec';
 import { close, pipe } from '#kernel/descriptors';
-import { setWindowSize, type WindowSize } from '#kernel/terminal';
 import type { Streams as LaunchStreams } from '../launch.ts';
+import type { ConsoleSize } from '../spec.ts';
 import { openMaster, readSource, type Source, writeSink } from './descriptor-socket.ts';
 import { frame } from './frame.ts';
 import { type Log, type OutputName, openLog } from './log.ts';
@@ -108,8 +109,8 @@ export class Streams {
   }
 
   /** The kernel tells the programs on the terminal by SIGWINCH. Without a terminal nothing happens. */
-  resize(size: WindowSize): void {
-    if (this.#master !== null) setWindowSize(this.#master, size);
+  resize(size: ConsoleSize): void {
+    if (this.#master !== null) resizeTerminal(this.#master, size);
   }
 
   /** Connect a client. Its socket is ended when there is nothing more to hear. */
