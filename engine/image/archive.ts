@@ -1,9 +1,14 @@
-/** Writing layers: a list of entries as a tar whose bytes depend on nothing but the list. */
+/**
+ * Writing archives: a list of entries as a tar whose bytes depend on nothing but the list. tar(5); pax(1).
+ *
+ * The form: ustar headers, and before the entries that do not fit in one a pax header with just the records that are
+ * needed, sorted by their key. No user names, no times but whole seconds.
+ */
 
-import { createReadStream } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
+import { formatPax } from './pax.ts';
+import { BLOCK_SIZE, OCTAL_MAX, writeHeader } from './tar-header.ts';
 
 interface Metadata {
   /** Relative to the root, without a leading `/` or `./`; '' is the root itself. */
@@ -12,15 +17,17 @@ interface Metadata {
   mode: number;
   uid?: number;
   gid?: number;
+  /** Fractions of a second are cut off. */
   mtime: Date;
+  xattrs?: Map<string, Buffer>;
 }
 
 export type ArchiveEntry = Metadata &
   (
     | { type: 'directory' }
     | { type: 'file'; content: string | Uint8Array }
-    /** `size` bytes are read from the host's file `source`. */
-    | { type: 'file'; source: string; size: number }
+    /** `size` bytes are read from the host's file `source`; `onChange` says what to do when it has not so many any more. */
+    | { type: 'file'; source: string; size: number; onChange?: 'fail' | 'fill' }
     | { type: 'symlink'; target: string }
     /** To an earlier entry, by its `path`. */
     | { type: 'link'; target: string }
@@ -28,63 +35,148 @@ export type ArchiveEntry = Metadata &
     | { type: 'fifo' }
   );
 
-/** The largest number that fits in the seven octal digits, less the terminator, that ustar has for an id. */
-const USTAR_ID_MAX = 0o777777;
-/** tar-stream writes a time as a signed 32-bit number. */
-const USTAR_MTIME_MAX = 0x7fffffff;
+const FLAGS: Record<ArchiveEntry['type'], string> = {
+  file: '0',
+  link: '1',
+  symlink: '2',
+  'character-device': '3',
+  'block-device': '4',
+  directory: '5',
+  fifo: '6',
+};
+
+/** How much is gathered before it is handed on (bytes). */
+const CHUNK_SIZE = 1024 * 1024;
 
 /**
- * The entries, in their order, as a tar in pax format (only entries that need it have extended headers).
- * The stream fails when a `source` cannot be read or does not have `size` bytes any more.
+ * The entries, in their order, as a tar.
+ * The stream fails when a `source` cannot be read, or does not have `size` bytes any more.
  */
 export function packArchive(entries: Iterable<ArchiveEntry>): Readable {
-  const archive = pack();
-  const write = async () => {
-    for (const entry of entries) {
-      if (entry.type !== 'file') {
-        await new Promise<void>((done, fail) =>
-          archive.entry(header(entry), (error) => (error ? fail(error) : done())),
-        );
-        continue;
-      }
-      const { source, size } = 'source' in entry ? streamOf(entry) : inMemory(entry.content);
-      await pipeline(source, archive.entry({ ...header(entry), size }));
+  return Readable.from(packEntries(entries), { objectMode: false, highWaterMark: CHUNK_SIZE });
+}
+
+/** The same as chunks of about 1 MiB. Each is a buffer of its own. */
+export function* packEntries(entries: Iterable<ArchiveEntry>): Generator<Buffer> {
+  const chunks = new Chunks();
+  for (const entry of entries) {
+    writeEntryHeader(chunks, entry);
+    if (entry.type === 'file') yield* writeContent(chunks, entry);
+    else if (chunks.isFull) yield chunks.take();
+  }
+  chunks.space(2 * BLOCK_SIZE).fill(0);
+  yield chunks.take();
+}
+
+/** One buffer that is filled from front to back. */
+class Chunks {
+  #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+  #used = 0;
+
+  get isFull(): boolean {
+    return this.#used >= CHUNK_SIZE / 2;
+  }
+
+  get room(): number {
+    return this.#buffer.length - this.#used;
+  }
+
+  /** The next `size` bytes, to be written to. */
+  space(size: number): Buffer {
+    if (this.room < size) {
+      const larger = Buffer.allocUnsafeSlow(this.#used + size);
+      this.#buffer.copy(larger, 0, 0, this.#used);
+      this.#buffer = larger;
     }
-    archive.finalize();
-  };
-  write().catch((error: Error) => archive.destroy(error));
-  // tar-stream's own stream is not one of Node's, though it looks like it: errors and back-pressure need this.
-  return Readable.from(archive);
+    const space = this.#buffer.subarray(this.#used, this.#used + size);
+    this.#used += size;
+    return space;
+  }
+
+  take(): Buffer {
+    const chunk = this.#buffer.subarray(0, this.#used);
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+    this.#used = 0;
+    return chunk;
+  }
 }
 
-function streamOf({ source, size }: { source: string; size: number }) {
-  // One byte more than promised, so that a file that has grown is noticed as well as one that has shrunk.
-  return { source: createReadStream(source, { end: size }), size };
+type FileEntry = Extract<ArchiveEntry, { type: 'file' }>;
+
+function* writeContent(chunks: Chunks, entry: FileEntry): Generator<Buffer> {
+  if ('content' in entry) {
+    const bytes = Buffer.from(entry.content);
+    bytes.copy(chunks.space(bytes.length));
+  } else yield* copyFile(chunks, entry);
+  const { length } = contentOf(entry);
+  chunks.space((BLOCK_SIZE - (length % BLOCK_SIZE)) % BLOCK_SIZE).fill(0);
+  if (chunks.isFull) yield chunks.take();
 }
 
-function inMemory(content: string | Uint8Array) {
-  const bytes = Buffer.from(content);
-  return { source: Readable.from(bytes.length > 0 ? [bytes] : []), size: bytes.length };
+function contentOf(entry: FileEntry): { length: number } {
+  return 'content' in entry ? { length: Buffer.byteLength(entry.content) } : { length: entry.size };
 }
 
-function header(entry: ArchiveEntry) {
+function* copyFile(
+  chunks: Chunks,
+  { source, size, onChange = 'fail' }: Extract<FileEntry, { source: string }>,
+): Generator<Buffer> {
+  const changed = () =>
+    new Error(`${source} changed while it was read: it had ${size} bytes before; pause what writes to it`);
+  const file = openSync(source, 'r');
+  try {
+    for (let at = 0; at < size; ) {
+      if (chunks.isFull) yield chunks.take();
+      const space = chunks.space(Math.min(chunks.room, size - at));
+      for (let filled = 0; filled < space.length; ) {
+        const got = readSync(file, space, filled, space.length - filled, at + filled);
+        if (got > 0) filled += got;
+        else if (onChange === 'fail') throw changed();
+        else filled += space.fill(0, filled).length;
+      }
+      at += space.length;
+    }
+    if (onChange === 'fail' && readSync(file, Buffer.alloc(1), 0, 1, size) > 0) throw changed();
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeEntryHeader(chunks: Chunks, entry: ArchiveEntry): void {
   const { path, type, mode, uid = 0, gid = 0, mtime } = entry;
-  const seconds = mtime.getTime() / 1000;
-  const pax: Record<string, string> = {};
-  if (uid > USTAR_ID_MAX) pax.uid = `${uid}`;
-  if (gid > USTAR_ID_MAX) pax.gid = `${gid}`;
-  const inUstar = Math.min(Math.max(Math.floor(seconds), 0), USTAR_MTIME_MAX);
-  if (inUstar !== seconds) pax.mtime = `${seconds}`;
-  return {
-    name: type === 'directory' ? `${path || '.'}/` : path,
-    type,
-    // tar-stream takes a mode of 0 for none given; it masks what is above the permissions.
-    mode: mode | 0o10000,
-    uid,
-    gid,
-    mtime: new Date(inUstar * 1000),
-    ...('target' in entry && { linkname: entry.target }),
-    ...('major' in entry && { devmajor: entry.major, devminor: entry.minor }),
-    ...(Object.keys(pax).length > 0 && { pax }),
+  const name = Buffer.from(type === 'directory' ? `${path || '.'}/` : path);
+  const linkname = Buffer.from('target' in entry ? entry.target : '');
+  const size = entry.type === 'file' ? contentOf(entry).length : 0;
+  const seconds = Math.floor(mtime.getTime() / 1000);
+  const records = new Map<string, string | Buffer>();
+  const numeric = (key: string, value: number, most: number) => {
+    if (value >= 0 && value <= most) return value;
+    records.set(key, String(value));
+    return 0;
   };
+  if (name.length > 100) records.set('path', name);
+  if (linkname.length > 100) records.set('linkpath', linkname);
+  for (const [key, value] of entry.xattrs ?? []) records.set(`SCHILY.xattr.${key}`, value);
+  const values = {
+    name,
+    flag: FLAGS[type],
+    mode,
+    uid: numeric('uid', uid, OCTAL_MAX.id),
+    gid: numeric('gid', gid, OCTAL_MAX.id),
+    size: numeric('size', size, OCTAL_MAX.size),
+    mtime: numeric('mtime', seconds, OCTAL_MAX.size),
+    linkname,
+    ...('major' in entry && { device: { major: entry.major, minor: entry.minor } }),
+  };
+  if (records.size > 0) writePax(chunks, records);
+  writeHeader(chunks.space(BLOCK_SIZE).fill(0), values);
+}
+
+function writePax(chunks: Chunks, records: Map<string, string | Buffer>): void {
+  const content = formatPax(new Map([...records].sort(([a], [b]) => (a < b ? -1 : 1))));
+  const name = Buffer.from('PaxHeader');
+  const values = { name, flag: 'x', mode: 0o644, uid: 0, gid: 0, size: content.length, mtime: 0 };
+  writeHeader(chunks.space(BLOCK_SIZE).fill(0), values);
+  const padded = Math.ceil(content.length / BLOCK_SIZE) * BLOCK_SIZE;
+  content.copy(chunks.space(padded).fill(0));
 }

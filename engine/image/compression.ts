@@ -1,14 +1,22 @@
 /** How a layer is compressed: told by its first bytes, since media types are often wrong. */
 
-import { pipeline, type Readable, type Transform } from 'node:stream';
+import { Duplex, pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { Decompress } from 'fzstd';
+import { HostileArchive } from './tar-header.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-export class UnsupportedCompression extends Error {
-  readonly code = 'COMPRESSION_UNSUPPORTED';
-  override readonly name = 'UnsupportedCompression';
+/** A bomb is a few bytes that become very many. Both limits have to be exceeded: zeros are no crime in small amounts. */
+export interface ExpansionLimits {
+  /** Bytes that any archive may expand to. */
+  free?: number;
+  /** How many times as large as what was read so far the rest may be. gzip reaches 1,032 with zeros, text less than 20. */
+  ratio?: number;
 }
+
+const FREE = 4 * 1024 ** 3;
+const RATIO = 200;
 
 /** @param head at least the first 4 bytes, or all there are. */
 export function compressionOf(head: Uint8Array): Compression {
@@ -19,20 +27,81 @@ export function compressionOf(head: Uint8Array): Compression {
 
 /**
  * The uncompressed bytes of `source`. Destroying one destroys the other, and an error of `source` is passed on.
- * @throws UnsupportedCompression for zstd where Node has none (before 22.15 and 23.8).
+ * The stream fails with HostileArchive when it expands beyond the limits.
  */
-export function decompress(source: Readable, compression: Compression): Readable {
+export function decompress(source: Readable, compression: Compression, limits: ExpansionLimits = {}): Readable {
   if (compression === 'none') return source;
-  const through = compression === 'gzip' ? zlib.createGunzip({ chunkSize: 256 * 1024 }) : zstd();
+  const count = new Count();
+  const through = compression === 'gzip' ? zlib.createGunzip({ chunkSize: CHUNK_SIZE }) : zstd();
+  const limit = new Limit(count, limits);
   // The error, if any, is the result's own: pipeline destroys it with that.
-  return pipeline(source, through, () => {});
+  return pipeline(source, count, through, limit, () => {});
 }
 
-function zstd(): Transform {
-  // Not in the types of Node 20, nor in Node 20.
-  const create = (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress;
-  if (create) return create();
-  throw new UnsupportedCompression(
-    `the layer is compressed with zstd, which Node ${process.versions.node} cannot read; use Node 22.15 or newer, or convert the image to gzip`,
-  );
+const CHUNK_SIZE = 256 * 1024;
+/** More chunks in flight than one: the thread that inflates need not wait for the one that writes. */
+const IN_FLIGHT = { highWaterMark: 8 * CHUNK_SIZE };
+
+/** Counts the compressed bytes. */
+class Count extends Transform {
+  bytes = 0;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length;
+    done(null, chunk);
+  }
+}
+
+class Limit extends Transform {
+  readonly #compressed: Count;
+  readonly #free: number;
+  readonly #ratio: number;
+  #bytes = 0;
+
+  constructor(compressed: Count, { free = FREE, ratio = RATIO }: ExpansionLimits) {
+    super(IN_FLIGHT);
+    this.#compressed = compressed;
+    this.#free = free;
+    this.#ratio = ratio;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#bytes += chunk.length;
+    const isBomb = this.#bytes > this.#free && this.#bytes > this.#ratio * this.#compressed.bytes;
+    if (!isBomb) done(null, chunk);
+    else {
+      done(
+        new HostileArchive(
+          `layer refused: ${this.#compressed.bytes} compressed bytes expand to more than ${this.#bytes - chunk.length}; ` +
+            `beyond ${this.#free} bytes at most ${this.#ratio} times as much is unpacked`,
+        ),
+      );
+    }
+  }
+}
+
+/** Node has its own since 22.15 and 23.8; its types of version 20 do not. */
+function zstd(): NodeJS.ReadWriteStream {
+  const create = (zlib as { createZstdDecompress?: (options: zlib.ZlibOptions) => Transform }).createZstdDecompress;
+  return create ? create({ chunkSize: CHUNK_SIZE }) : Duplex.from(zstdInJavaScript);
+}
+
+/** A block of four bytes may become 128 KiB: what is fed at once bounds what comes out at once, to 16 MiB. */
+const ZSTD_FEED = 512;
+
+/** Slower by far than Node's own. */
+async function* zstdInJavaScript(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let made: Buffer[] = [];
+  // A copy, for fzstd goes on using its window.
+  const decompress = new Decompress((chunk) => made.push(Buffer.from(chunk)));
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; at += ZSTD_FEED) {
+      decompress.push(chunk.subarray(at, at + ZSTD_FEED));
+      const ready = made;
+      made = [];
+      yield* ready;
+    }
+  }
+  decompress.push(new Uint8Array(0), true);
+  yield* made;
 }

@@ -2,29 +2,38 @@
 
 import { lstatSync, mkdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { HostileArchive } from './tar-header.ts';
 
-/** An archive that tries to reach out of the directory it is unpacked in, or is no sensible layer. */
-export class HostileArchive extends Error {
-  readonly code = 'ARCHIVE_REFUSED';
-  override readonly name = 'HostileArchive';
-}
+export { HostileArchive };
 
 /** As many links as the kernel follows in one path. path_resolution(7). */
 const LINKS_MAX = 40;
+/** NAME_MAX: bytes of one name on any Linux file system. */
+const NAME_MAX = 255;
+/** A path of 4,096 bytes cannot be deeper, and removing a tree takes a call for each level. */
+const DEPTH_MAX = 1024;
 
 /**
  * Split an entry's name; `[]` is the root itself.
- * @throws HostileArchive when it is absolute or climbs with `..`.
+ * @throws HostileArchive when it is absolute, climbs with `..`, or no file system can hold it.
  */
 export function splitName(name: string): string[] {
-  if (name.startsWith('/')) throw new HostileArchive(`layer refused: entry "${name}" has an absolute path`);
-  if (name.includes('\0'))
-    throw new HostileArchive(`layer refused: entry ${JSON.stringify(name)} has a NUL in its name`);
-  // tar-stream has put U+FFFD where the bytes were not UTF-8: the true name is lost.
-  if (name.includes('\uFFFD')) throw new HostileArchive(`layer refused: the name of entry "${name}" is not UTF-8`);
+  const refuse = (why: string) =>
+    new HostileArchive(`layer refused: entry ${JSON.stringify(name.slice(0, 300))} ${why}`);
+  if (name.startsWith('/')) throw refuse('has an absolute path');
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new HostileArchive(`layer refused: entry "${name}" climbs with ".."`);
+  if (parts.includes('..')) throw refuse('climbs with ".."');
+  if (parts.length > DEPTH_MAX) throw refuse(`is more than ${DEPTH_MAX} directories deep`);
+  if (parts.some((part) => Buffer.byteLength(part) > NAME_MAX))
+    throw refuse(`has a name of more than ${NAME_MAX} bytes`);
   return parts;
+}
+
+export interface ConfinementHooks {
+  /** Told about each missing parent that was made, with mode 0755. */
+  madeDirectory?: (path: string) => void;
+  /** Asked about what is in the way of a parent: true when it was taken away, as a whiteout may be. */
+  makeWay?: (path: string) => boolean;
 }
 
 /**
@@ -37,12 +46,11 @@ export class Confinement {
   readonly #root: string;
   /** Names that are known to be real directories, so that each is looked at once. */
   readonly #real = new Map<string, string>();
-  readonly #madeDirectory: (path: string) => void;
+  readonly #hooks: ConfinementHooks;
 
-  /** @param madeDirectory told about each missing parent that was made (with mode 0755). */
-  constructor(root: string, madeDirectory: (path: string) => void = () => {}) {
+  constructor(root: string, hooks: ConfinementHooks = {}) {
     this.#root = root;
-    this.#madeDirectory = madeDirectory;
+    this.#hooks = hooks;
   }
 
   /**
@@ -65,39 +73,31 @@ export class Confinement {
   }
 
   #walk(parts: string[], entry: string): string {
+    const refuse = (why: string) => new HostileArchive(`layer refused: entry "${entry}" ${why}`);
     const todo = [...parts];
     const done: string[] = [];
     let links = 0;
     for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
       if (part === '' || part === '.') continue;
       if (part === '..') {
-        if (done.pop() === undefined)
-          throw new HostileArchive(`layer refused: entry "${entry}" leaves it by a symbolic link`);
+        if (done.pop() === undefined) throw refuse('leaves it by a symbolic link');
         continue;
       }
       const path = join(this.#root, ...done, part);
       const info = lstatSync(path, { throwIfNoEntry: false });
       if (info?.isSymbolicLink()) {
-        if (++links > LINKS_MAX)
-          throw new HostileArchive(`layer refused: entry "${entry}" is behind a loop of symbolic links`);
+        if (++links > LINKS_MAX) throw refuse('is behind a loop of symbolic links');
         const target = readlinkSync(path);
         if (target.startsWith('/')) done.length = 0;
         todo.unshift(...target.split('/'));
         continue;
       }
-      if (info && !info.isDirectory()) {
-        throw new HostileArchive(
-          `layer refused: entry "${entry}" is below "${join(...done, part)}", which is no directory`,
-        );
-      }
-      if (!info) {
-        if (links > 0) {
-          throw new HostileArchive(
-            `layer refused: entry "${entry}" is behind a symbolic link to nothing in this layer`,
-          );
-        }
+      const isMissing = !info || (!info.isDirectory() && this.#hooks.makeWay?.(path) === true);
+      if (!isMissing && !info.isDirectory()) throw refuse(`is below "${join(...done, part)}", which is no directory`);
+      if (isMissing) {
+        if (links > 0) throw refuse('is behind a symbolic link to nothing in this layer');
         mkdirSync(path, { mode: 0o755 });
-        this.#madeDirectory(path);
+        this.#hooks.madeDirectory?.(path);
       }
       done.push(part);
     }

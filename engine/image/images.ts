@@ -122,7 +122,7 @@ export class Images {
   /**
    * Unpack the layers that are not unpacked yet.
    * @returns the absolute overlay lowerdirs, topmost first.
-   * @throws BlobNotFound, BlobCorrupt, HostileArchive, UnsupportedCompression
+   * @throws BlobNotFound, BlobCorrupt, HostileArchive
    */
   async prepare(image: ImageRecord): Promise<string[]> {
     const diffIds = image.config.rootfs.diff_ids;

@@ -1,30 +1,32 @@
-/** Applying a layer: a tar of changes to a directory. OCI image-spec, layer.md. */
+/** Layers: a tar of changes, applied to a directory, and made from one. OCI image-spec, layer.md. */
 
 import {
   chmodSync,
   closeSync,
   fchmodSync,
   fchownSync,
-  futimesSync,
+  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
-  lutimesSync,
   mkdirSync,
   openSync,
   readdirSync,
   rmSync,
   symlinkSync,
-  utimesSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { extract } from 'tar-stream';
 import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
+import { setTimes, setTimesOf } from '#kernel/times';
 import { setXattr } from '#kernel/xattr';
 import { Confinement, HostileArchive, splitName } from './confine.ts';
-import { type EntryHeader, readHeader } from './tar-header.ts';
+import { diffLayer } from './layer-diff.ts';
+import type { EntryHeader } from './tar-entry.ts';
+import { TarReader } from './tar-reader.ts';
+import { isOfUser } from './tree-entries.ts';
+
+export { diffLayer };
 
 export interface ApplyOptions {
   /**
@@ -32,7 +34,10 @@ export interface ApplyOptions {
    * layer alone and they stay, in the form that overlayfs knows.
    */
   whiteouts: 'remove' | 'overlay';
-  /** Give entries their owners; by default only when running as root, since nobody else may. */
+  /**
+   * Give entries their owners, and make device nodes; by default only as root, since nobody else may. Without it
+   * overlayfs's marks are among the user's attributes (`userxattr`), and a device node is refused.
+   */
   ownership?: boolean;
 }
 
@@ -50,24 +55,32 @@ const OPAQUE = '.wh..wh..opq';
 /**
  * Unpack the uncompressed tar `source` into `directory` in one walk. Nothing else may write there meanwhile.
  * When it fails, the directory holds a part of the layer: the caller removes it.
- * @throws HostileArchive, the tar parser's Error for what is no tar, KernelError or a system error.
+ * @throws HostileArchive, UnexpectedEnd, KernelError, a system error, or the source's own.
  */
-export async function applyLayer(source: Readable, directory: string, options: ApplyOptions): Promise<Applied> {
+export async function applyLayer(
+  source: AsyncIterable<Uint8Array>,
+  directory: string,
+  options: ApplyOptions,
+): Promise<Applied> {
   const walk = new Walk(directory, options);
-  const archive = extract();
-  source.once('error', (error) => archive.destroy(error));
-  source.pipe(archive);
+  const tar = new TarReader(source);
   try {
-    for await (const entry of archive) {
-      await walk.apply(readHeader(entry.header), entry);
-      entry.resume();
+    for (let header = await tar.next(); header; header = await tar.next()) {
+      const file = walk.begin(header);
+      if (file !== undefined) await walk.write(file, header, tar);
     }
+    walk.finish();
   } catch (error) {
-    source.destroy();
+    await tar.close();
     throw error;
   }
-  walk.finish();
   return { size: walk.size, entries: walk.entries };
+}
+
+/** A regular file that waits for its content. */
+interface OpenFile {
+  fd: number;
+  path: string;
 }
 
 /** One walk over one archive. */
@@ -89,20 +102,52 @@ class Walk {
     this.#root = root;
     this.#overlay = options.whiteouts === 'overlay';
     this.#ownership = options.ownership ?? process.geteuid?.() === 0;
-    this.#confinement = new Confinement(root, (path) => this.#isMade(path));
+    this.#confinement = new Confinement(root, {
+      madeDirectory: (path) => this.#madeDirectory(path),
+      makeWay: (path) => this.#hidden.has(path) && this.#clear(path),
+    });
   }
 
-  async apply(header: EntryHeader, content: AsyncIterable<unknown>): Promise<void> {
+  /** All of an entry but the content of a regular file, which is returned open. */
+  begin(header: EntryHeader): OpenFile | undefined {
     const parts = splitName(header.name);
     const name = parts.pop();
     this.entries += 1;
     if (name === undefined) {
       if (header.type !== 'directory') throw new HostileArchive('layer refused: the root is not a directory in it');
       this.#directories.set(this.#root, header);
-    } else {
-      const parent = this.#confinement.directory(parts, header.name);
-      if (name.startsWith(WHITEOUT)) this.#whiteout(parent, name, header.name);
-      else await this.#make(join(parent, name), header, content);
+      return undefined;
+    }
+    if (parts.some((part) => part.startsWith(WHITEOUT))) {
+      if (parts.some((part) => part.startsWith(WHITEOUT_META))) return undefined;
+      throw new HostileArchive(`layer refused: entry "${header.name}" is below a whiteout`);
+    }
+    const parent = this.#confinement.directory(parts, header.name);
+    if (!name.startsWith(WHITEOUT)) return this.#make(join(parent, name), header);
+    this.#whiteout(parent, name, header.name);
+    return undefined;
+  }
+
+  async write({ fd, path }: OpenFile, header: EntryHeader, tar: TarReader): Promise<void> {
+    try {
+      let end = 0;
+      for (;;) {
+        const got = tar.read();
+        const piece = got instanceof Promise ? await got : got;
+        if (!piece) break;
+        for (let done = 0; done < piece.data.length; )
+          done += writeSync(fd, piece.data, done, piece.data.length - done, piece.offset + done);
+        end = piece.offset + piece.data.length;
+      }
+      if (end < header.size) ftruncateSync(fd, header.size);
+      this.size += header.size;
+      // chown(2) clears the set-user-ID bit and the capabilities, so these come after it.
+      if (this.#ownership) fchownSync(fd, header.uid, header.gid);
+      fchmodSync(fd, header.mode);
+      this.#xattrs(path, header);
+      setTimesOf(fd, header.mtime);
+    } finally {
+      closeSync(fd);
     }
   }
 
@@ -112,70 +157,70 @@ class Walk {
     for (const [path, header] of deepestFirst) {
       if (this.#ownership) lchownSync(path, header.uid, header.gid);
       chmodSync(path, header.mode);
-      utimesSync(path, header.mtime, header.mtime);
+      setTimes(path, header.mtime);
     }
   }
 
-  async #make(path: string, header: EntryHeader, content: AsyncIterable<unknown>): Promise<void> {
+  #make(path: string, header: EntryHeader): OpenFile | undefined {
+    if (header.type === 'file') return { path, fd: this.#place(path, () => openSync(path, 'wx', 0o600)) };
+    if (header.type === 'directory') {
+      this.#directory(path, header);
+      return undefined;
+    }
     if (header.type === 'link') {
       this.#link(path, header);
-      this.#isMade(path);
-      return;
+      return undefined;
     }
-    this.#clear(path, header.type === 'directory');
-    switch (header.type) {
-      case 'directory':
-        if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined && this.#hidden.has(path))
-          this.#opaque(path);
-        this.#directories.set(path, header);
-        break;
-      case 'file':
-      case 'contiguous-file':
-        await this.#file(path, header, content);
-        this.#isMade(path);
-        this.#xattrs(path, header);
-        return;
-      case 'symlink':
-        symlinkSync(header.linkname, path);
-        break;
-      case 'fifo':
-        mknod(path, S_IFIFO | 0o600);
-        break;
-      case 'character-device':
-      case 'block-device':
-        this.#device(path, header);
-        break;
-    }
-    this.#isMade(path);
-    this.#xattrs(path, header);
-    if (header.type === 'directory') return;
+    this.#place(path, () => this.#node(path, header));
     if (this.#ownership) lchownSync(path, header.uid, header.gid);
     if (header.type !== 'symlink') chmodSync(path, header.mode);
-    lutimesSync(path, header.mtime, header.mtime);
+    this.#xattrs(path, header);
+    setTimes(path, header.mtime);
+    return undefined;
   }
 
-  async #file(path: string, header: EntryHeader, content: AsyncIterable<unknown>): Promise<void> {
-    // O_EXCL: whatever stood there was removed, and no link is followed.
-    const fd = openSync(path, 'wx', 0o600);
+  /** Make what was not there; what was there goes first. No call of `make` follows a link or takes what exists. */
+  #place<T>(path: string, make: () => T): T {
+    let made: T;
     try {
-      for await (const chunk of content) {
-        let rest = chunk as Buffer;
-        while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
-      }
-      this.size += header.size;
-      // chown(2) clears the set-user-ID bit, so the mode comes after it.
-      if (this.#ownership) fchownSync(fd, header.uid, header.gid);
-      fchmodSync(fd, header.mode);
-      futimesSync(fd, header.mtime, header.mtime);
-    } finally {
-      closeSync(fd);
+      made = make();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      this.#clear(path);
+      made = make();
     }
+    this.#isMade(path);
+    return made;
+  }
+
+  #directory(path: string, header: EntryHeader): void {
+    const info = lstatSync(path, { throwIfNoEntry: false });
+    if (info && !info.isDirectory()) this.#clear(path);
+    if (!info?.isDirectory()) {
+      mkdirSync(path, 0o700);
+      this.#madeDirectory(path);
+    } else this.#isMade(path);
+    this.#xattrs(path, header);
+    this.#directories.set(path, header);
+  }
+
+  #madeDirectory(path: string): void {
+    this.#isMade(path);
+    if (this.#hidden.has(path)) this.#opaque(path);
+  }
+
+  /** What has no content. Each call fails with EEXIST where something is. */
+  #node(path: string, header: EntryHeader): void {
+    if (header.type === 'symlink') symlinkSync(header.linkname, path);
+    else if (header.type === 'fifo') mknod(path, S_IFIFO | 0o600);
+    else this.#device(path, header);
   }
 
   #device(path: string, { name, type, device: { major, minor } }: EntryHeader): void {
-    if (type === 'character-device' && major === 0 && minor === 0) {
+    if (!this.#ownership)
+      throw new HostileArchive(`layer refused: "${name}" is a device node, which only root can make`);
+    if (type === 'character-device' && major === 0 && minor === 0)
       throw new HostileArchive(`layer refused: "${name}" is device 0:0, overlayfs's own form of a whiteout`);
-    }
     mknod(path, (type === 'block-device' ? S_IFBLK : S_IFCHR) | 0o600, makedev(major, minor));
   }
 
@@ -186,11 +231,9 @@ class Walk {
     if (name === undefined) throw new HostileArchive(`${subject}: the root cannot be linked to`);
     const source = join(this.#confinement.directory(target, header.name), name);
     const info = lstatSync(source, { throwIfNoEntry: false });
-    if (!info) throw new HostileArchive(`${subject}: no such file in this layer`);
+    if (!info || this.#isWhiteout(source)) throw new HostileArchive(`${subject}: no such file in this layer`);
     if (info.isDirectory()) throw new HostileArchive(`${subject}: a directory cannot be linked to`);
-    if (source === path) return;
-    this.#clear(path, false);
-    linkSync(source, path);
+    if (source !== path) this.#place(path, () => linkSync(source, path));
   }
 
   #whiteout(parent: string, name: string, entry: string): void {
@@ -200,9 +243,8 @@ class Walk {
     }
     if (name.startsWith(WHITEOUT_META)) return;
     const hidden = name.slice(WHITEOUT.length);
-    if (hidden === '' || hidden === '.' || hidden === '..') {
+    if (hidden === '' || hidden === '.' || hidden === '..')
       throw new HostileArchive(`layer refused: whiteout "${entry}" does not name a file`);
-    }
     const path = join(parent, hidden);
     if (!this.#overlay) {
       this.#removeLower(path);
@@ -214,10 +256,16 @@ class Walk {
     else if (!info) mknod(path, S_IFCHR);
   }
 
+  #isWhiteout(path: string): boolean {
+    if (!this.#hidden.has(path)) return false;
+    const info = lstatSync(path);
+    return info.isCharacterDevice() && info.rdev === 0;
+  }
+
   /** Hide all that the lower layers have in this directory. */
   #opaque(directory: string): void {
-    if (this.#overlay) setXattr(directory, 'trusted.overlay.opaque', Buffer.from('y'));
-    else for (const name of readdirSync(directory)) this.#removeLower(join(directory, name));
+    if (!this.#overlay) for (const name of readdirSync(directory)) this.#removeLower(join(directory, name));
+    else setXattr(directory, `${this.#ownership ? 'trusted' : 'user'}.overlay.opaque`, Buffer.from('y'));
   }
 
   /** Remove `path` but for what this layer has made, which may be deep inside. */
@@ -230,19 +278,20 @@ class Walk {
     }
   }
 
-  /** Make room at `path`: of what was there only a directory stays, and only for a directory. */
-  #clear(path: string, forDirectory: boolean): void {
-    const info = lstatSync(path, { throwIfNoEntry: false });
-    if (!info || (forDirectory && info.isDirectory())) return;
+  /** Remove what is at `path`, and what was still to be done about it. */
+  #clear(path: string): true {
+    const isDirectory = lstatSync(path).isDirectory();
     rmSync(path, { recursive: true, force: true });
     this.#confinement.forget();
-    if (!info.isDirectory()) return;
+    if (!isDirectory) return true;
     for (const directory of this.#directories.keys()) {
       if (directory === path || directory.startsWith(`${path}/`)) this.#directories.delete(directory);
     }
+    return true;
   }
 
   #isMade(path: string): void {
+    if (this.#overlay) return;
     for (let at = path; at !== this.#root && !this.#made.has(at); at = join(at, '..')) this.#made.add(at);
   }
 
@@ -254,8 +303,8 @@ class Walk {
     // The kernel has user attributes on files and directories only. xattr(7).
     const userAllowed = header.type === 'file' || header.type === 'directory';
     for (const [name, value] of header.xattrs) {
-      const ofUser = userAllowed && name.startsWith('user.') && !name.startsWith('user.overlay.');
-      if (ofUser || name === 'security.capability') setXattr(path, name, value);
+      if ((userAllowed && isOfUser(name)) || (this.#ownership && name === 'security.capability'))
+        setXattr(path, name, value);
     }
   }
 }

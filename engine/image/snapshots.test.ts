@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -53,18 +54,21 @@ test.each([
   expect(readFileSync(join(path, 'a'), 'utf8')).toBe('x');
 });
 
-test('a layer compressed with zstd is read where Node can, and refused by name where it cannot', async ({ skip }) => {
+test('a layer compressed with zstd is read, in one frame or several', async ({ skip }) => {
   skip(!hasProgram('zstd'), 'zstd is not installed: apt-get install zstd');
   const { store, snapshots, directory } = await room();
-  const tar = rawTar({ name: 'a', content: 'x' });
-  writeFileSync(join(directory, '../layer.tar'), tar);
-  run('zstd', ['-q', join(directory, '../layer.tar')]);
-  const blob = await store.put(readFileSync(join(directory, '../layer.tar.zst')));
-  const preparing = snapshots.prepare(digestOf(tar), store, blob.digest);
-  if ('createZstdDecompress' in (await import('node:zlib'))) {
-    expect(readFileSync(join(await preparing, 'a'), 'utf8')).toBe('x');
-  } else {
-    await expect(preparing).rejects.toThrow(/compressed with zstd, which Node .* cannot read; use Node/);
+  const tar = rawTar({ name: 'a', content: 'x'.repeat(300_000) });
+  const frame = (part: Buffer) => execFileSync('zstd', ['-qc'], { input: part });
+  // A skippable frame, as zstd:chunked has them, is passed over. RFC 8878, section 3.1.2.
+  const skippable = Buffer.from('502a4d1804000000deadbeef', 'hex');
+  for (const blobOf of [
+    frame(tar),
+    Buffer.concat([frame(tar.subarray(0, 700)), skippable, frame(tar.subarray(700)), skippable]),
+  ]) {
+    const blob = await store.put(blobOf);
+    const path = await snapshots.prepare(digestOf(tar), store, blob.digest);
+    expect(readFileSync(join(path, 'a'), 'utf8')).toHaveLength(300_000);
+    await snapshots.remove(digestOf(tar));
   }
   expect(readdirSync(join(directory, 'scratch'))).toEqual([]);
 });

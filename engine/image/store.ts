@@ -10,10 +10,11 @@
  */
 
 import { createReadStream, type ReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline, Readable } from 'node:stream';
-import { type Digest, DigestStream, digestOf, hexOf } from './digest.ts';
+import { Readable } from 'node:stream';
+import { BlobWriter } from './blob-writer.ts';
+import { type Digest, digestOf, hexOf } from './digest.ts';
 import { DOCUMENT_SIZE_MAX, Layout, parseDocument } from './documents.ts';
 import { explainFullDisk, scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
 
@@ -79,32 +80,32 @@ export class Store {
    * @throws BlobCorrupt, DiskFull, or the error of `content` or of the disk.
    */
   async put(content: Readable | Uint8Array | string, expected: Partial<Blob> = {}): Promise<Blob> {
-    const source = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
-    const hashed = new DigestStream();
-    // Before anything is awaited: the source may fail at any moment. Its error is met where `hashed` is read.
-    pipeline(source, hashed, () => {});
-    const scratch = scratchPath(this.#scratch);
+    const source = content instanceof Readable ? content : [Buffer.from(content)];
+    const writer = this.writer();
     try {
-      const file = await open(scratch, 'wx', 0o644);
-      try {
-        for await (const chunk of hashed) {
-          await writeAll(file, chunk as Buffer);
-          if (expected.size !== undefined && hashed.size > expected.size) break;
-        }
-        const blob = { digest: hashed.digest(), size: hashed.size };
-        checkBlob(blob, expected);
-        await file.sync();
-        await rename(scratch, this.path(blob.digest));
-        syncDirectory(this.#blobs);
-        return blob;
-      } finally {
-        await file.close();
+      for await (const chunk of source) {
+        await writer.write(Buffer.from(chunk));
+        if (expected.size !== undefined && writer.size > expected.size) break;
       }
+      return await this.publish(writer, expected);
     } catch (error) {
-      hashed.destroy();
-      await rm(scratch, { force: true });
+      await writer.abandon();
       throw explainFullDisk(error, this.directory);
     }
+  }
+
+  /** A blob that is written bit by bit; `publish` or `abandon` ends it. */
+  writer(): BlobWriter {
+    return new BlobWriter(scratchPath(this.#scratch));
+  }
+
+  /** Give what was written its place. @throws BlobCorrupt, and the caller abandons the writer. */
+  async publish(writer: BlobWriter, expected: Partial<Blob> = {}): Promise<Blob> {
+    const blob = await writer.finish();
+    checkBlob(blob, expected);
+    await writer.publish(this.path(blob.digest));
+    syncDirectory(this.#blobs);
+    return blob;
   }
 
   /**
@@ -162,9 +163,4 @@ function checkBlob(blob: Blob, expected: Partial<Blob>): void {
   if (expected.digest !== undefined && blob.digest !== expected.digest) {
     throw new BlobCorrupt(`blob ${expected.digest} is damaged: its bytes have the digest ${blob.digest}`);
   }
-}
-
-async function writeAll(file: { write(bytes: Buffer): Promise<{ bytesWritten: number }> }, bytes: Buffer) {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray((await file.write(rest)).bytesWritten);
 }

@@ -1,74 +1,171 @@
-/** What a layer's archive says about one entry, checked. tar(5); pax(1) for the extended headers. */
+/** The 512-byte blocks that begin the entries of a tar: tar(5), "POSIX ustar Archives" and "GNU tar Archives". */
 
-import type { Header } from 'tar-stream';
-import { HostileArchive } from './confine.ts';
+export const BLOCK_SIZE = 512;
 
-export interface EntryHeader {
-  /** As it stands in the archive: `splitName` tells where it belongs. */
-  name: string;
-  type: Header['type'];
-  /** Permission bits, 0…0o7777. */
+/** An archive that tries to reach out of the directory it is unpacked in, or is no sensible archive at all. */
+export class HostileArchive extends Error {
+  readonly code = 'ARCHIVE_REFUSED';
+  override readonly name = 'HostileArchive';
+}
+
+/** What stands in one block. The extended headers before it may say otherwise. */
+export interface RawHeader {
+  name: Buffer;
+  /** The type flag, one character: `0` file, `1` hard link, `5` directory, `x` extended header, … */
+  flag: string;
   mode: number;
   uid: number;
   gid: number;
-  /** Seconds since the epoch, with fractions; a Date before it, since node:fs takes a negative number for "now". */
-  mtime: number | Date;
-  /** Bytes of content. */
+  /** Bytes that follow in the archive. */
   size: number;
-  /** Of symbolic and hard links. */
-  linkname: string;
-  /** Of device nodes. */
-  device: { major: number; minor: number };
-  xattrs: Map<string, Buffer>;
+  /** Seconds since the epoch. */
+  mtime: number;
+  linkname: Buffer;
+  major: number;
+  minor: number;
+  /** `gnu` has a sparse map where `ustar` has its prefix; `v7` has neither. */
+  dialect: 'ustar' | 'gnu' | 'v7';
 }
 
-const ID_MAX = 2 ** 32 - 2;
-const XATTR = 'SCHILY.xattr.';
-const TYPES: ReadonlySet<string | null> = new Set([
-  'file',
-  'contiguous-file',
-  'link',
-  'symlink',
-  'directory',
-  'block-device',
-  'character-device',
-  'fifo',
-]);
+/** Where the fields are: offset and length. */
+const FIELDS = {
+  name: [0, 100],
+  mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
+  size: [124, 12],
+  mtime: [136, 12],
+  checksum: [148, 8],
+  flag: [156, 1],
+  linkname: [157, 100],
+  magic: [257, 8],
+  major: [329, 8],
+  minor: [337, 8],
+  prefix: [345, 155],
+} as const;
 
-/** @throws HostileArchive that names the entry and what is wrong with it. */
-export function readHeader(header: Header): EntryHeader {
-  const refuse = (why: string): never => {
-    throw new HostileArchive(`layer refused: entry "${header.name}" ${why}`);
-  };
-  // tar-stream hands over the extended headers as an object of strings.
-  const pax = (header.pax ?? {}) as Record<string, string>;
-  const id = (name: 'uid' | 'gid') => {
-    const value = Number(pax[name] ?? header[name]);
-    return Number.isInteger(value) && value >= 0 && value <= ID_MAX ? value : refuse(`has the ${name} ${value}`);
-  };
-  if (!TYPES.has(header.type)) refuse(`is of a kind that layers do not have (${header.type ?? 'unknown to tar'})`);
-  if (Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))) {
-    refuse('is in the sparse format, which is not supported; pack the layer without --sparse');
-  }
-  const isLink = header.type === 'link' || header.type === 'symlink';
-  const linkname = header.linkname ?? '';
-  if (isLink && linkname === '') refuse('is a link without a target');
-  if (linkname.includes('\0') || linkname.includes('\uFFFD')) refuse('is a link whose target is not UTF-8');
-  const xattrs = Object.entries(pax).filter(([key]) => key.startsWith(XATTR));
-  // tar-stream reads the values as UTF-8: what was none is lost, and a half of a capability is none.
-  const lost = xattrs.find(([, value]) => value.includes('\uFFFD'));
-  if (lost) refuse(`has the attribute ${lost[0].slice(XATTR.length)}, whose value cannot be read`);
-  const mtime = Number(pax.mtime ?? header.mtime.getTime() / 1000);
+type Field = keyof typeof FIELDS;
+
+/** Each number's field less its terminator, in octal digits. */
+export const OCTAL_MAX = { id: 0o7777777, size: 0o77777777777 } as const;
+
+/**
+ * @param block 512 bytes.
+ * @returns null for a block of zeros, two of which end an archive.
+ * @throws HostileArchive when the checksum or a number does not hold.
+ */
+export function parseHeader(block: Buffer): RawHeader | null {
+  const sum = checksum(block);
+  if (sum === BLANK_SUM && block.every((byte) => byte === 0)) return null;
+  if (!isOctal(block.subarray(148, 156)) || number(block, 'checksum') !== sum) throw new HostileArchive(NO_TAR);
+  const magic = block.toString('latin1', 257, 265);
+  const dialect = magic.startsWith('ustar\0') ? 'ustar' : magic.startsWith('ustar ') ? 'gnu' : 'v7';
+  const prefix = dialect === 'ustar' ? text(block, 'prefix') : EMPTY;
+  const name = text(block, 'name');
   return {
-    name: header.name,
-    type: header.type,
-    mode: header.mode & 0o7777,
-    uid: id('uid'),
-    gid: id('gid'),
-    mtime: Number.isFinite(mtime) ? (mtime < 0 ? new Date(mtime * 1000) : mtime) : 0,
-    size: header.size,
-    linkname,
-    device: { major: header.devmajor, minor: header.devminor },
-    xattrs: new Map(xattrs.map(([key, value]) => [key.slice(XATTR.length), Buffer.from(value)])),
+    name: prefix.length > 0 ? Buffer.concat([prefix, SLASH, name]) : name,
+    flag: String.fromCharCode(block[156]!),
+    mode: number(block, 'mode'),
+    uid: number(block, 'uid'),
+    gid: number(block, 'gid'),
+    size: number(block, 'size'),
+    mtime: number(block, 'mtime'),
+    linkname: text(block, 'linkname'),
+    major: dialect === 'v7' ? 0 : number(block, 'major'),
+    minor: dialect === 'v7' ? 0 : number(block, 'minor'),
+    dialect,
   };
+}
+
+const NO_TAR = 'layer refused: it is no tar archive, or a damaged one: the checksum of a header is wrong';
+const EMPTY = Buffer.alloc(0);
+const SLASH = Buffer.from('/');
+/** The sum of a block of zeros: its checksum field counts as blanks. */
+const BLANK_SUM = 8 * 0x20;
+
+/** All bytes added up, with blanks for the checksum itself. */
+function checksum(block: Buffer): number {
+  let sum = BLANK_SUM;
+  for (let i = 0; i < 148; i++) sum += block[i]!;
+  for (let i = 156; i < BLOCK_SIZE; i++) sum += block[i]!;
+  return sum;
+}
+
+function isOctal(field: Buffer): boolean {
+  return field.every((byte) => byte === 0 || byte === 0x20 || (byte >= 0x30 && byte <= 0x37));
+}
+
+/** Up to the first NUL; a field that is full has none. */
+function text(block: Buffer, field: Field): Buffer {
+  const [offset, length] = FIELDS[field];
+  const end = block.indexOf(0, offset);
+  return Buffer.from(block.subarray(offset, end < 0 || end > offset + length ? offset + length : end));
+}
+
+function number(block: Buffer, field: Field): number {
+  const [offset, length] = FIELDS[field];
+  return parseNumber(block.subarray(offset, offset + length), field);
+}
+
+/**
+ * Octal digits between blanks and NULs; or base-256, marked by the highest bit: big-endian, two's complement.
+ * @throws HostileArchive for anything else, and beyond ±2⁵³.
+ */
+export function parseNumber(field: Buffer, name: string): number {
+  const first = field[0]!;
+  if (first & 0x80) {
+    let value = first & 0x40 ? BigInt(first & 0x7f) - 0x80n : BigInt(first & 0x7f);
+    for (let i = 1; i < field.length; i++) value = (value << 8n) | BigInt(field[i]!);
+    const small = Number(value);
+    if (!Number.isSafeInteger(small)) throw new HostileArchive(`layer refused: a header has the ${name} ${value}`);
+    return small;
+  }
+  let at = 0;
+  while (at < field.length && (field[at] === 0x20 || field[at] === 0)) at += 1;
+  let value = 0;
+  for (; at < field.length && field[at] !== 0x20 && field[at] !== 0; at += 1) {
+    const digit = field[at]! - 0x30;
+    if (digit < 0 || digit > 7)
+      throw new HostileArchive(`layer refused: a header has a ${name} that is no octal number: ${show(field)}`);
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+function show(field: Buffer): string {
+  return JSON.stringify(field.toString('latin1').replace(/\0+$/, ''));
+}
+
+/** What a block is written from. Every value has to fit: what does not belongs into an extended header. */
+export interface BlockValues {
+  name: Buffer;
+  flag: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  mtime: number;
+  linkname?: Buffer;
+  device?: { major: number; minor: number };
+}
+
+/** Write a ustar header into `block`, 512 bytes of zeros. */
+export function writeHeader(block: Buffer, values: BlockValues): void {
+  values.name.copy(block, 0, 0, 100);
+  octal(block, 'mode', values.mode);
+  octal(block, 'uid', values.uid);
+  octal(block, 'gid', values.gid);
+  octal(block, 'size', values.size);
+  octal(block, 'mtime', values.mtime);
+  block.write(values.flag, 156, 'latin1');
+  values.linkname?.copy(block, 157, 0, 100);
+  block.write('ustar\x0000', 257, 'latin1');
+  octal(block, 'major', values.device?.major ?? 0);
+  octal(block, 'minor', values.device?.minor ?? 0);
+  block.write(`${checksum(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
+
+function octal(block: Buffer, field: Field, value: number): void {
+  const [offset, length] = FIELDS[field];
+  block.write(value.toString(8).padStart(length - 1, '0'), offset, length - 1, 'latin1');
 }

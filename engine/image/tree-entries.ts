@@ -1,0 +1,113 @@
+/** What stands in a directory tree, as entries of an archive: sorted, with hard links as such. */
+
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { getXattr, listXattrs } from '#kernel/xattr';
+import type { ArchiveEntry } from './archive.ts';
+
+/** What stat(2) says of one name in a tree. */
+export interface TreeNode {
+  /** Relative to the root, without a leading `/`; '' is the root itself. */
+  path: string;
+  /** On the host. */
+  absolute: string;
+  info: BigIntStats;
+}
+
+const PERMISSIONS = 0o7777n;
+
+/** The names in a directory in the order of their bytes, which no locale and no file system changes. */
+export function sortedNames(directory: string): string[] {
+  return readdirSync(directory, 'buffer')
+    .sort(Buffer.compare)
+    .map((name) => {
+      const text = name.toString('utf8');
+      if (text.includes('\uFFFD')) throw new Error(`${join(directory, text)} has a name that is not UTF-8; rename it`);
+      return text;
+    });
+}
+
+export function nodeAt(root: string, path: string): TreeNode | undefined {
+  const absolute = join(root, path);
+  const info = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
+  return info && { path, absolute, info };
+}
+
+/** The children of a directory, sorted. */
+export function* childrenOf(root: string, { path, absolute }: TreeNode): Generator<TreeNode> {
+  for (const name of sortedNames(absolute)) {
+    const node = nodeAt(root, path === '' ? name : `${path}/${name}`);
+    if (node) yield node;
+  }
+}
+
+/** Makes entries of the nodes of one tree: the second name of a file becomes a link to the first. */
+export class Entries {
+  /** By device and inode number. */
+  readonly #first = new Map<string, string>();
+
+  /** @returns undefined for a socket, which means nothing without the process that listens on it. */
+  of({ path, absolute, info }: TreeNode): ArchiveEntry | undefined {
+    const metadata = {
+      path,
+      mode: Number(info.mode & PERMISSIONS),
+      uid: Number(info.uid),
+      gid: Number(info.gid),
+      mtime: new Date(Number(info.mtimeNs / 1_000_000n)),
+    };
+    if (info.isSocket()) return undefined;
+    if (info.isDirectory()) return { ...metadata, type: 'directory', xattrs: xattrsOf(absolute) };
+    const target = this.#linkTo(path, info);
+    if (target !== undefined) return { ...metadata, type: 'link', target };
+    if (info.isSymbolicLink()) return { ...metadata, type: 'symlink', target: readlinkSync(absolute) };
+    if (info.isFile()) {
+      const content = { source: absolute, size: Number(info.size), onChange: 'fill' as const };
+      return { ...metadata, type: 'file', ...content, xattrs: xattrsOf(absolute) };
+    }
+    if (info.isFIFO()) return { ...metadata, type: 'fifo' };
+    return { ...metadata, type: info.isBlockDevice() ? 'block-device' : 'character-device', ...numbersOf(info.rdev) };
+  }
+
+  #linkTo(path: string, { dev, ino, nlink }: BigIntStats): string | undefined {
+    if (nlink < 2n) return undefined;
+    const key = `${dev}:${ino}`;
+    const first = this.#first.get(key);
+    if (first === undefined) this.#first.set(key, path);
+    return first;
+  }
+}
+
+/** Those that belong to the file itself, sorted: not what overlayfs, SELinux or the host keep there. xattr(7). */
+export function xattrsOf(path: string): Map<string, Buffer> {
+  return readXattrs(path, (name) => name === 'security.capability' || isOfUser(name));
+}
+
+/** overlayfs's own attributes by their last part, e.g. `opaque`; the prefix is another one when it was mounted without privileges. */
+export function overlayMarks(path: string): Map<string, Buffer> {
+  const marks = readXattrs(path, (name) => OVERLAY.test(name));
+  return new Map([...marks].map(([name, value]) => [name.replace(OVERLAY, ''), value]));
+}
+
+const OVERLAY = /^(?:trusted|user)\.overlay\./;
+
+function readXattrs(path: string, wanted: (name: string) => boolean): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (const name of listXattrs(path).filter(wanted).sort()) {
+    const value = getXattr(path, name);
+    if (value) found.set(name, value);
+  }
+  return found;
+}
+
+/** overlayfs keeps its marks among the user's when it is mounted without privileges. */
+export function isOfUser(name: string): boolean {
+  return name.startsWith('user.') && !name.startsWith('user.overlay.');
+}
+
+/** gnu_dev_major(3), gnu_dev_minor(3). */
+function numbersOf(rdev: bigint): { major: number; minor: number } {
+  return {
+    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
+    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
+  };
+}
