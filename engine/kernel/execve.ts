@@ -1,10 +1,12 @@
-import { libcFunction, systemCall } from './libc.ts';
+import { KernelError } from './errors.ts';
+import { errno, libcFunction, systemCall } from './libc.ts';
 
 const execveCall = systemCall('int execve(const char *, const char **, const char **)');
 const chdirCall = systemCall('int chdir(const char *)');
 const exitCall = libcFunction('void _exit(int)');
 const umaskCall = libcFunction('uint32_t umask(uint32_t)');
 const setsidCall = systemCall('int setsid()');
+const getcwdCall = libcFunction('uintptr_t getcwd(_Out_ uint8_t *, size_t)');
 
 /** execve(2). Returns only by throwing a KernelError. */
 export function execve(path: string, args: string[], env: string[]): never {
@@ -31,4 +33,14 @@ export function umask(mask: number): number {
 /** setsid(2): a new session without a controlling terminal. @throws KernelError EPERM for a process group leader. */
 export function setsid(): number {
   return setsidCall('');
+}
+
+/**
+ * getcwd(3). @throws KernelError ENOENT also when the working directory cannot be reached from the root, which is how a
+ * process sees that it stands outside of its own.
+ */
+export function workingDirectory(): string {
+  const buffer = Buffer.alloc(4096);
+  if (getcwdCall(buffer, buffer.length) === 0) throw new KernelError('getcwd', errno());
+  return buffer.toString('utf8', 0, buffer.indexOf(0));
 }

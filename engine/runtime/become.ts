@@ -8,6 +8,7 @@ import { KernelError } from '#kernel/errors';
 import { umask } from '#kernel/execve';
 import { makedev } from '#kernel/nodes';
 import { dropBoundingSet, setCapabilitySets } from './capabilities.ts';
+import type { Holds } from './holds.ts';
 import { setRlimits } from './limits.ts';
 import type { SeccompFilter } from './seccomp/compile.ts';
 import { installSeccomp } from './seccomp/install.ts';
@@ -26,6 +27,7 @@ export interface Become {
   parent: number;
   /** Null for none. */
   seccomp: SeccompFilter | null;
+  holds?: Holds;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface Become {
  * parent-death signal, so that comes after it. The filter is last, since whatever is called after it has to be allowed by it;
  * without no_new_privs it takes CAP_SYS_ADMIN, which is held that long and which the exec takes away.
  */
-export function becomeUser({ process, program, parent, seccomp }: Become): void {
+export function becomeUser({ process, program, parent, seccomp, holds }: Become): void {
   const identity = step('user', () => lookUpIdentity(process));
   step('standard streams', () => giveStreams(program.stdio, identity.uid));
   completeEnvironment(program, identity);
@@ -46,6 +48,7 @@ export function becomeUser({ process, program, parent, seccomp }: Become): void 
   step('capabilities', () => setCapabilitySets(process.capabilities ?? {}, untilExec));
   if (process.noNewPrivileges) credentials.prctl(credentials.PR_SET_NO_NEW_PRIVS, 1);
   dieWithParent(parent);
+  holds?.beforeProgram?.(program);
   // Late, since a small limit would stop this process itself.
   step('rlimits', () => setRlimits(process.rlimits ?? []));
   if (seccomp) step('seccomp', () => installSeccomp(seccomp));
@@ -61,7 +64,16 @@ export function dieWithParent(parent: number): void {
 function giveStreams(stdio: Program['stdio'], uid: number): void {
   for (const fd of new Set(stdio)) {
     const { rdev, uid: owner } = fstatSync(fd);
-    if (BigInt(rdev) !== makedev(1, 3) && owner !== uid) fchownSync(fd, uid, -1);
+    if (BigInt(rdev) !== makedev(1, 3) && owner !== uid) fchownUnlessForbidden(fd, uid);
+  }
+}
+
+/** A stream that somebody brought along may be a file of an owner whom this user namespace does not have, or a read-only one. */
+function fchownUnlessForbidden(fd: number, uid: number): void {
+  try {
+    fchownSync(fd, uid, -1);
+  } catch (error) {
+    if (!['EPERM', 'EINVAL', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

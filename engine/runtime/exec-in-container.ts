@@ -3,6 +3,7 @@
 import { forkInto, joinContainer, leadSession, namespacesOf } from '#exec';
 import { becomeUser } from './become.ts';
 import type { Cgroup } from './cgroups/driver.ts';
+import type { Holds } from './holds.ts';
 import { type ChildSide, launch, type Started, type Starter, type Streams, waitForParent } from './launch.ts';
 import type { SeccompFilter } from './seccomp/compile.ts';
 import type { Namespace, Process } from './spec.ts';
@@ -25,6 +26,7 @@ export async function execInContainer(
   process: Process,
   streams: Streams,
   starter: Starter,
+  holds?: Holds,
 ): Promise<Started> {
   try {
     const namespaces = step('namespaces', () => namespacesOf(pid));
@@ -35,7 +37,7 @@ export async function execInContainer(
       seccomp,
       starter,
       cloneFlags: 0n,
-      prepare: (child) => prepare(namespaces, process, child),
+      prepare: (child) => prepare(namespaces, process, child, holds),
       aroundFork: (fork) => step('namespaces', () => forkInto(namespaces, fork)),
     });
   } catch (error) {
@@ -44,11 +46,11 @@ export async function execInContainer(
 }
 
 /** In the child. */
-function prepare(namespaces: Namespace[], process: Process, child: ChildSide): void {
+function prepare(namespaces: Namespace[], process: Process, child: ChildSide, holds?: Holds): void {
   const { cgroup, terminal, program, parent, go, seccomp } = child;
   waitForParent({ parent, go });
   step('namespaces', () => joinContainer(namespaces, () => cgroup?.join()));
   if (terminal) takeTerminal('/', terminal);
   else leadSession(null);
-  becomeUser({ process, program, parent, seccomp });
+  becomeUser({ process, program, parent, seccomp, holds });
 }

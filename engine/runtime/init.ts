@@ -7,6 +7,7 @@ import { configureNamespaces, enterNamespaces } from '#namespaces';
 import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
 import { becomeUser } from './become.ts';
 import { withDefaultDevices } from './devices.ts';
+import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
 import { mountOverlay } from './overlay.ts';
 import { withPathInRoot } from './path-in-root.ts';
@@ -17,6 +18,7 @@ import { bindConsole, takeTerminal } from './terminal.ts';
 
 export interface Init extends ChildSide {
   spec: Spec;
+  holds?: Holds;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface Init extends ChildSide {
  * has to be done before the pivot; what must not be disturbed by the image's own symbolic links, after it. The
  * parameters in /proc/sys are written before /proc/sys becomes read-only, and powers are given up last.
  */
-export function initialize({ spec, program, cgroup, seccomp, terminal, parent, go }: Init): void {
+export function initialize({ spec, program, cgroup, seccomp, terminal, parent, go, holds }: Init): void {
   const { namespaces } = spec.linux;
   waitForParent({ parent, go });
   cgroup?.join();
@@ -43,12 +45,13 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
     takeTerminal(spec.root.path, terminal);
     bindConsole(spec.root.path, terminal);
   } else leadSession(null);
+  holds?.beforePivot?.();
   step('pivot root', () => pivotRoot(spec.root.path));
   setKernelParameters(spec.linux.sysctl ?? {});
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
   makeWorkingDirectory(spec.process.cwd);
   if (spec.root.readonly) makeRootReadonly();
-  becomeUser({ process: spec.process, program, parent, seccomp });
+  becomeUser({ process: spec.process, program, parent, seccomp, holds });
 }
 
 function prepareRoot({ path, overlay }: Root, unprivileged: boolean): void {

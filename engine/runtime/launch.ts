@@ -68,7 +68,9 @@ export interface Launch {
   /** In the parent, around the fork. */
   aroundFork?: (fork: () => Child) => Child;
   /** In the parent, while the child waits. */
-  beforeGo?: (pid: number) => void;
+  beforeGo?: (pid: number, startTime: string) => void;
+  /** Resolves when a child that is held up has got as far as it is to get; the launch is over then. */
+  held?: Promise<void>;
 }
 
 /**
@@ -76,18 +78,18 @@ export interface Launch {
  * @throws what the child reported, or what went wrong here; the child is gone then.
  */
 export async function launch(options: Launch): Promise<Started> {
-  const { process, cgroup, seccomp, starter, beforeGo } = options;
+  const { process, cgroup, seccomp, starter, beforeGo, held } = options;
   const { child, go, handover } = forkChild(options);
   const ended = starter.reaper.ended(child.pid);
   const report = readToEnd(child.report);
   let master: number | null = null;
   try {
     const startTime = startTimeOf(child.pid);
-    beforeGo?.(child.pid);
+    beforeGo?.(child.pid, startTime);
     setOomScore(child.pid, process.oomScoreAdj);
     sayGo(go);
     if (handover !== null) master = await receiveMaster(child.pid, handover, go);
-    const failure = parseReport(await report);
+    const failure = parseReport(await (held ? Promise.race([report, held.then(() => '')]) : report));
     if (failure) throw failure;
     if (handover !== null && master === null) throw new Error('The child ended before it had a terminal.');
     return { pid: child.pid, startTime, master, cgroup, seccomp, ended };

@@ -11,7 +11,7 @@ import { waitpid } from '#kernel/wait';
 export function execute(program: Program): never {
   chdir(program.cwd);
   placeStdio(program.stdio);
-  closeOnExecFrom(3);
+  closeOnExecFrom(3 + (program.inherited ?? 0));
   for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) setDefaultAction(signal);
   unblockAllSignals();
   return executeFromPath(program);

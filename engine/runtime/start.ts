@@ -5,6 +5,7 @@ import { cloneFlags, writeIdMappings } from '#namespaces';
 import type { Cgroup } from './cgroups/driver.ts';
 import { hostCgroups } from './cgroups/host.ts';
 import { checkCgroupsPath } from './cgroups/parents.ts';
+import type { Holds } from './holds.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
 import type { SeccompFilter } from './seccomp/compile.ts';
@@ -13,11 +14,25 @@ import type { Spec } from './spec.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
 
+/** For who starts a container in two parts. */
+export interface HeldStart {
+  holds: Holds;
+  /** As in a launch. */
+  held: Promise<void>;
+  /** In the parent, before the child does anything. */
+  onForked: (pid: number, startTime: string) => void;
+}
+
 /**
  * Start a container. It runs its program when this resolves.
  * @throws StartError; nothing is left then: no process, no cgroup, no descriptor.
  */
-export async function startContainer(spec: Spec, streams: Streams, starter: Starter): Promise<Started> {
+export async function startContainer(
+  spec: Spec,
+  streams: Streams,
+  starter: Starter,
+  heldStart?: HeldStart,
+): Promise<Started> {
   let cgroup: Cgroup | null = null;
   try {
     checkSpec(spec);
@@ -31,8 +46,13 @@ export async function startContainer(spec: Spec, streams: Streams, starter: Star
       seccomp,
       starter,
       cloneFlags: step('namespaces', () => cloneFlags(spec.linux.namespaces)),
-      prepare: (child) => initialize({ spec, ...child }),
-      beforeGo: (pid) => {
+      prepare: (child) => {
+        initialize({ spec, ...child, holds: heldStart?.holds });
+        heldStart?.holds.execute?.(child.program);
+      },
+      held: heldStart?.held,
+      beforeGo: (pid, startTime) => {
+        heldStart?.onForked(pid, startTime);
         const { uidMappings = [], gidMappings = [] } = spec.linux;
         if (uidMappings.length > 0) step('id mappings', () => writeIdMappings(pid, uidMappings, gidMappings));
       },

@@ -9,6 +9,8 @@ export interface Program {
   cwd: string;
   /** Open descriptors of the calling process that become 0, 1 and 2. They may repeat and may be 0…2 themselves, in any order. */
   stdio: [stdin: number, stdout: number, stderr: number];
+  /** How many descriptors from 3 on the program inherits as they are. Only the engine's own module knows of it; 0 if absent. */
+  inherited?: number;
 }
 
 export interface Child {
