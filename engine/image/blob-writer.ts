@@ -1,12 +1,15 @@
 /** One blob on its way into a store: written under a scratch name and hashed, then renamed to its digest. */
 
 import { createHash } from 'node:crypto';
-import { closeSync, fdatasync, openSync, renameSync, rmSync, write } from 'node:fs';
+import { closeSync, fdatasync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { beginWriteback } from '#kernel/writeback';
 import type { Digest } from './digest.ts';
 
-const writeTo = promisify(write);
 const sync = promisify(fdatasync);
+
+/** The disk is told to begin each time so many bytes have come, so that it has little left to do at the end. */
+const WRITEBACK_STEP = 8 * 1024 * 1024;
 
 export interface WrittenBlob {
   digest: Digest;
@@ -18,10 +21,9 @@ export class BlobWriter {
   readonly #scratch: string;
   readonly #fd: number;
   readonly #hash = createHash('sha256');
-  /** The write that goes on while the next bytes are hashed. */
-  #writing: Promise<unknown> = Promise.resolve();
   #digest: Digest | undefined;
   #open = true;
+  #begun = 0;
   /** Bytes so far. */
   size = 0;
 
@@ -30,21 +32,21 @@ export class BlobWriter {
     this.#fd = openSync(scratch, 'wx', 0o644);
   }
 
-  /** Resolves when the next chunk may come. `chunk` is not to be changed any more. @throws the error of the disk. */
-  async write(chunk: Uint8Array): Promise<void> {
-    const before = this.#writing;
-    const at = this.size;
-    this.size += chunk.length;
+  /**
+   * Into the page cache, which takes less time than handing the bytes to another thread and waiting for it.
+   * @throws the error of the disk.
+   */
+  write(chunk: Uint8Array): void {
     this.#hash.update(chunk);
-    await before;
-    this.#writing = this.#writeAll(chunk, at);
-    // Heard at the next call.
-    this.#writing.catch(() => {});
+    for (let done = 0; done < chunk.length; ) done += writeSync(this.#fd, chunk, done, chunk.length - done);
+    this.size += chunk.length;
+    if (this.size - this.#begun < WRITEBACK_STEP) return;
+    beginWriteback(this.#fd, this.#begun, this.size - this.#begun);
+    this.#begun = this.size;
   }
 
-  /** All is written: what it became. The file is still under its scratch name. */
-  async finish(): Promise<WrittenBlob> {
-    await this.#writing;
+  /** What was written up to now. The file is still under its scratch name; nothing can be added any more. */
+  finish(): WrittenBlob {
     this.#digest ??= `sha256:${this.#hash.digest('hex')}` as Digest;
     return { digest: this.#digest, size: this.size };
   }
@@ -56,9 +58,8 @@ export class BlobWriter {
     this.#close();
   }
 
-  /** Nothing of it is left. */
-  async abandon(): Promise<void> {
-    await this.#writing.catch(() => {});
+  /** Nothing of it is left, unless it was published. */
+  abandon(): void {
     this.#close();
     rmSync(this.#scratch, { force: true });
   }
@@ -66,12 +67,5 @@ export class BlobWriter {
   #close(): void {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;
-  }
-
-  async #writeAll(chunk: Uint8Array, at: number): Promise<void> {
-    for (let done = 0; done < chunk.length; ) {
-      const { bytesWritten } = await writeTo(this.#fd, chunk, done, chunk.length - done, at + done);
-      done += bytesWritten;
-    }
   }
 }

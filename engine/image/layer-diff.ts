@@ -1,14 +1,11 @@
 /** Making layers: what changed, as a tar. OCI image-spec, layer.md, "Creating"; kernel documentation, overlayfs. */
 
-import type { BigIntStats } from 'node:fs';
-import { readlinkSync } from 'node:fs';
+import { type BigIntStats, readlinkSync } from 'node:fs';
+import type { DiffOptions } from '#contract/layer';
 import { type ArchiveEntry, packEntries } from './archive.ts';
 import { childrenOf, Entries, nodeAt, overlayMarks, type TreeNode, xattrsOf } from './tree-entries.ts';
 
-export interface DiffOptions {
-  /** Leave out an entry, and all that is below it. @param path relative to the root, without a leading `/`. */
-  exclude?: (path: string) => boolean;
-}
+export type { DiffOptions };
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';

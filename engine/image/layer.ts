@@ -17,40 +17,32 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Applied, ApplyOptions, TarHeader } from '#contract/layer';
 import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
 import { setTimes, setTimesOf } from '#kernel/times';
 import { setXattr } from '#kernel/xattr';
 import { Confinement, HostileArchive, splitName } from './confine.ts';
 import { diffLayer } from './layer-diff.ts';
 import type { EntryHeader } from './tar-entry.ts';
+import { parseHeader as parseBlock } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
 import { isOfUser } from './tree-entries.ts';
 
+export type { Applied, ApplyOptions };
 export { diffLayer };
-
-export interface ApplyOptions {
-  /**
-   * What becomes of whiteouts. `remove`: the directory holds the lower layers, whose files go. `overlay`: it holds this
-   * layer alone and they stay, in the form that overlayfs knows.
-   */
-  whiteouts: 'remove' | 'overlay';
-  /**
-   * Give entries their owners, and make device nodes; by default only as root, since nobody else may. Without it
-   * overlayfs's marks are among the user's attributes (`userxattr`), and a device node is refused.
-   */
-  ownership?: boolean;
-}
-
-export interface Applied {
-  /** Bytes of all regular files. */
-  size: number;
-  entries: number;
-}
 
 const WHITEOUT = '.wh.';
 /** Of the names that begin so only the opaque marker is in the specification; the others are AUFS's own and passed over. */
 const WHITEOUT_META = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
+
+/** One header block by itself, with its texts as such; TarReader puts it together with the extended headers before it. */
+export function parseHeader(block: Uint8Array): TarHeader | null {
+  const raw = parseBlock(Buffer.from(block));
+  if (raw === null) return null;
+  const { dialect: _, name, linkname, ...numbers } = raw;
+  return { name: name.toString('utf8'), linkname: linkname.toString('utf8'), ...numbers };
+}
 
 /**
  * Unpack the uncompressed tar `source` into `directory` in one walk. Nothing else may write there meanwhile.

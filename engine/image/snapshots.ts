@@ -6,12 +6,14 @@
  */
 
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream';
-import { compressionOf, decompress } from './compression.ts';
-import { type Digest, DigestStream, hexOf } from './digest.ts';
-import { applyLayer } from './layer.ts';
+import { type Applied, applyLayer } from '#layer';
+import { blobChunks, firstBytes } from './blob-chunks.ts';
+import { compressionOf } from './compression.ts';
+import { consumeTar } from './consume-tar.ts';
+import { type Digest, hexOf } from './digest.ts';
+import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
 import { explainFullDisk, scratchPath, sweepScratch } from './scratch.ts';
 import { BlobCorrupt, type Store } from './store.ts';
 
@@ -53,6 +55,30 @@ export class Snapshots {
     return running;
   }
 
+  /**
+   * Store a layer in `store`, and unpack it in the same pass over its bytes.
+   * @param expected `diffId`: when a layer that has it is unpacked already it is only stored.
+   * @throws as `putLayer` and `prepare` do; nothing is left then, in the store or here.
+   */
+  async receive(
+    store: Store,
+    source: AsyncIterable<Uint8Array>,
+    options: Omit<PutLayerOptions, 'consume'> = {},
+  ): Promise<StoredLayer> {
+    const { diffId } = options.expected ?? {};
+    if (diffId !== undefined && existsSync(this.path(diffId))) return putLayer(store, source, options);
+    const scratch = scratchPath(this.#scratch);
+    try {
+      await mkdir(scratch, { mode: 0o755 });
+      const layer = await putLayer(store, source, { ...options, consume: (tar) => unpackTo(scratch, tar) });
+      await publish(scratch, this.path(layer.diffId));
+      return layer;
+    } catch (error) {
+      await rm(scratch, { recursive: true, force: true });
+      throw explainFullDisk(error, this.#directory);
+    }
+  }
+
   /** Remove a layer's directory; no container may be using it. */
   async remove(diffId: Digest): Promise<void> {
     const scratch = scratchPath(this.#scratch);
@@ -68,13 +94,10 @@ export class Snapshots {
     try {
       await mkdir(scratch, { mode: 0o755 });
       const compression = compressionOf(await firstBytes(store, blob));
-      const hashed = new DigestStream({ highWaterMark: 1024 * 1024 });
-      const tar = decompress(await store.stream(blob), compression);
-      // What fails in between destroys `hashed` with its error, which is where applyLayer meets it.
-      pipeline(tar, hashed, () => {});
-      await applyLayer(hashed, scratch, { whiteouts: 'overlay' });
-      if (hashed.digest() !== diffId) {
-        throw new BlobCorrupt(`layer ${blob} unpacks to ${hashed.digest()}, but its image says ${diffId}`);
+      const chunks = await blobChunks(store, blob, { reuse: compression === 'none' });
+      const tar = await consumeTar(chunks, { compression, hash: true, consume: (each) => unpackTo(scratch, each) });
+      if (tar.digest !== diffId) {
+        throw new BlobCorrupt(`layer ${blob} unpacks to ${tar.digest}, but its image says ${diffId}`);
       }
       return await publish(scratch, this.path(diffId));
     } catch (error) {
@@ -95,12 +118,6 @@ async function publish(scratch: string, path: string): Promise<string> {
   return path;
 }
 
-async function firstBytes(store: Store, blob: Digest): Promise<Uint8Array> {
-  const file = await open(store.path(blob));
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+function unpackTo(directory: string, tar: AsyncIterable<Uint8Array>): Promise<Applied> {
+  return applyLayer(tar, directory, { whiteouts: 'overlay' });
 }

@@ -84,12 +84,12 @@ export class Store {
     const writer = this.writer();
     try {
       for await (const chunk of source) {
-        await writer.write(Buffer.from(chunk));
+        writer.write(Buffer.from(chunk));
         if (expected.size !== undefined && writer.size > expected.size) break;
       }
       return await this.publish(writer, expected);
     } catch (error) {
-      await writer.abandon();
+      writer.abandon();
       throw explainFullDisk(error, this.directory);
     }
   }
@@ -101,7 +101,7 @@ export class Store {
 
   /** Give what was written its place. @throws BlobCorrupt, and the caller abandons the writer. */
   async publish(writer: BlobWriter, expected: Partial<Blob> = {}): Promise<Blob> {
-    const blob = await writer.finish();
+    const blob = writer.finish();
     checkBlob(blob, expected);
     await writer.publish(this.path(blob.digest));
     syncDirectory(this.#blobs);

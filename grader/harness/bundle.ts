@@ -133,8 +133,9 @@ function oneFile(file: string, plank: string, source: string, trusted: boolean):
 function allowed(wanted: string): string | null {
   const room = /^#(kernel|contract)\/([a-z0-9-]+)$/.exec(wanted);
   if (room) {
-    const file = path.join(home, room[1] === 'kernel' ? 'engine/kernel' : 'engine/runtime/contract', `${room[2]}.ts`);
-    return fs.existsSync(file) ? file : null;
+    const folders = room[1] === 'kernel' ? ['engine/kernel'] : ['engine/runtime/contract', 'engine/image/contract'];
+    const files = folders.map((folder) => path.join(home, folder, `${room[2]}.ts`));
+    return files.find((file) => fs.existsSync(file)) ?? null;
   }
   return wanted === '#spec' || wanted === '../../engine/runtime/spec.ts'
     ? path.join(home, 'engine/runtime/spec.ts')
