@@ -29,6 +29,7 @@ export async function putEntry(store: Store, entry: IndexEntry): Promise<void> {
     ...entry.descriptor,
     annotations: { ...annotations, ...(entry.reference && { [REF_NAME]: entry.reference }) },
   };
+  store.syncNames();
   await store.replaceFile(entryPath(store, entry), JSON.stringify(named));
   await syncIndex(store);
 }
