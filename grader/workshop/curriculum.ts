@@ -20,7 +20,7 @@ export const plannedLabs: readonly PlannedLab[] = [
   lab(3, 'rootfs', 1, 'rootless', 'A root of its own'),
   lab(4, 'cgroups', 1, 'kernel', 'Limits by control groups'),
   lab(5, 'privileges', 1, 'kernel', 'Capabilities and seccomp'),
-  lab(6, 'exec', 1, 'kernel', 'Joining a running container'),
+  lab(6, 'exec', 1, 'rootless', 'Joining a running container'),
   lab(7, 'store', 2, 'pure', 'A content-addressed store'),
   lab(8, 'layer', 2, 'pure', 'Layers: tar apply and diff'),
   lab(9, 'overlay', 2, 'kernel', 'Copy-on-write snapshots'),

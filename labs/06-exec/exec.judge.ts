@@ -1,0 +1,211 @@
+/** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
+
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { getWindowSize } from '../../engine/kernel/terminal.ts';
+import { eventually, idMap, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { makeFifo, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
+
+export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network'].map((type) => ({ type }));
+export const procNames: Record<string, string> = {
+  pid: 'pid',
+  mount: 'mnt',
+  uts: 'uts',
+  ipc: 'ipc',
+  network: 'net',
+  user: 'user',
+  cgroup: 'cgroup',
+};
+
+export interface Found {
+  /** As the judge sees it. */
+  pid: number;
+  /** As the subject says it. */
+  inside: number;
+}
+
+/** Start a container that sleeps. */
+export async function container(subject: Subject, request: Record<string, unknown> = {}): Promise<Found> {
+  const mark = nonce();
+  const inside = (await subject.call('startContainer', {
+    args: sleeper(subject),
+    env: [`SKIFF_NONCE=${mark}`],
+    namespaces: everyNew,
+    ...request,
+  })) as number;
+  return { pid: await processWithNonce(subject, mark, { program: 'sleep' }), inside };
+}
+
+/** Join a container with a program that sleeps, unless told otherwise. */
+export async function join(
+  subject: Subject,
+  { inside }: Found,
+  request: { args?: string[]; terminal?: { height: number; width: number }; program?: string } = {},
+): Promise<{ pid: number; master: number }> {
+  const mark = nonce();
+  const { program = 'sleep', ...rest } = request;
+  const master = (await subject.call('startExec', {
+    container: inside,
+    args: sleeper(subject),
+    env: [`SKIFF_NONCE=${mark}`],
+    ...rest,
+  })) as number;
+  return { pid: await processWithNonce(subject, mark, { program }), master };
+}
+
+export function sleeper(subject: Subject): string[] {
+  return [`${subject.rootfs}/bin/sleep`, '1000'];
+}
+
+export function shell(subject: Subject, script: string): string[] {
+  return [`${subject.rootfs}/bin/sh`, '-c', script];
+}
+
+export interface Stopped {
+  /** The child on its way, as the judge sees it. */
+  pid: number;
+  /** Wait until the child stands at the next moment. */
+  reaches(moment: 'cgroup' | 'joined'): Promise<void>;
+  /** Let it go on. */
+  goOn(): Promise<void>;
+  /** Wait until it has become its program. */
+  finish(): Promise<void>;
+  close(): void;
+}
+
+/** Have a child join that stops at each moment until it is told to go on. */
+export async function joinInSteps(subject: Subject, { inside }: Found): Promise<Stopped> {
+  const work = await subject.workDir();
+  const [asks, answers] = ['asks', 'answers'].map((name) => makeFifo(work.outside, name)) as [string, string];
+  const ear = openSync(asks, constants.O_RDWR | constants.O_NONBLOCK);
+  let heard = '';
+  const inner = (await subject.call('prepareExec', {
+    container: inside,
+    args: sleeper(subject),
+    env: [],
+    stops: { asks: `${work.inside}/asks`, answers: `${work.inside}/answers` },
+  })) as number;
+  return {
+    pid: childOf(subject, inner),
+    async reaches(moment) {
+      await eventually(() => {
+        heard += readSome(ear);
+        return heard.includes(`${moment}\n`) || null;
+      }, `The joining child did not come to the moment "${moment}": ${words[moment]}`);
+      heard = '';
+    },
+    goOn: () => tell(answers, '.'),
+    finish: async () => void (await subject.call('finishExec')),
+    close: () => closeSync(ear),
+  };
+}
+
+const words = {
+  cgroup: 'joinContainer has to call enterCgroup, and the fork has to make a child.',
+  joined: 'joinContainer did not return in the child.',
+};
+
+function readSome(fd: number): string {
+  const buffer = Buffer.alloc(64);
+  try {
+    return buffer.toString('latin1', 0, readSync(fd, buffer));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
+    throw error;
+  }
+}
+
+/** The child of the subject that has pid `inner` in the subject's PID namespace. */
+function childOf(subject: Subject, inner: number): number {
+  const depth = status(subject.pid).NSpid!.split(/\s+/).length;
+  const children = readFileSync(`/proc/${subject.pid}/task/${subject.pid}/children`, 'utf8').trim().split(' ');
+  const found = children.map(Number).find((pid) => status(pid).NSpid?.split(/\s+/)[depth - 1] === String(inner));
+  if (found === undefined) throw new Error(`The subject answered pid ${inner}, but no child of it has that pid.`);
+  return found;
+}
+
+/**
+ * Who owns the private files of /proc/PID: whom the process belongs to, or root of the user namespace it was executed
+ * in when it is not dumpable. proc(5), PR_SET_DUMPABLE of prctl(2).
+ */
+export function ownerOfPrivateFiles(pid: number): number {
+  return statSync(`/proc/${pid}/fd`).uid;
+}
+
+/** A sandbox of one id has nobody to be but root. */
+export function needManyIds(subject: Subject): void {
+  const ids = idMap(subject.pid, 'uid').reduce((sum, { size }) => sum + size, 0);
+  if (ids < 4096)
+    unsupported(`this sandbox has ${ids} user id(s); install uidmap and give yourself a range in /etc/subuid`);
+}
+
+/** A cgroup of the judge's own below the one that `pid` is in. @throws HarnessUnsupported where none can be made. */
+export function makeCgroup(pid: number): { add(pid: number): void; hierarchy: string; remove(): void } {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
+  const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
+  const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line ?? '') ?? [];
+  const root = controllers ? `/sys/fs/cgroup/${controllers}` : '/sys/fs/cgroup';
+  const directory = `${root}${path}/joined-${nonce()}`;
+  const remove = () => existsSync(directory) && rmdirSync(directory);
+  const add = (process: number) => writeFileSync(`${directory}/cgroup.procs`, String(process));
+  try {
+    mkdirSync(directory);
+    add(pid);
+  } catch (error) {
+    remove();
+    unsupported(`no cgroup can be made below ${root}${path} here: ${(error as Error).message}`);
+  }
+  return { add, hierarchy: hierarchy!, remove };
+}
+
+/** Where a process is in one hierarchy. cgroups(7). */
+export function cgroupOf(pid: number, hierarchy: string): string | undefined {
+  return readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith(`${hierarchy}:`));
+}
+
+/** What the kernel says of a process's session. proc_pid_stat(5). */
+export function sessionOf(pid: number): { session: number; group: number; terminal: number; foreground: number } {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [, , group, session, terminal, foreground] = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
+  return { session: session!, group: group!, terminal: terminal!, foreground: foreground! };
+}
+
+/** tty_nr of /proc/PID/stat packs a device number otherwise than stat(2) does: the minor's high bits lie above. */
+export function packed(rdev: number): number {
+  const [major, minor] = [(rdev >> 8) & 0xfff, (rdev & 0xff) | ((rdev >> 12) & 0xfff00)];
+  return (major << 8) | (minor & 0xff) | ((minor & 0xfff00) << 12);
+}
+
+/** The size of the terminal a process has as standard input, by the judge's own ioctl. @throws Error when that is none. */
+export function terminalSize(pid: number): { height: number; width: number } {
+  const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
+  const fd = openSync(`/proc/${pid}/fd/0`, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  try {
+    if (!isTerminal(fstatSync(fd).rdev)) throw new Error('The standard input of the program is no pseudo-terminal.');
+    return getWindowSize(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Majors 136…143 are the slaves of pseudo-terminals. linux/devices.txt */
+function isTerminal(rdev: number): boolean {
+  const major = (rdev >> 8) & 0xfff;
+  return major >= 136 && major <= 143;
+}
