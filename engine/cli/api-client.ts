@@ -1,5 +1,5 @@
 import http from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { ApiError, ConnectionError, errorCode, errorText } from './errors.ts';
 import { socketAddress } from './socket-address.ts';
 
@@ -10,6 +10,8 @@ export interface RequestOptions {
   query?: Query;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, in place of `body`. */
+  content?: Readable;
   headers?: Record<string, string>;
 }
 
@@ -69,6 +71,8 @@ export class ApiClient {
    * @throws as `json`.
    */
   async stream(method: Method, path: string, options?: RequestOptions): Promise<http.IncomingMessage> {
+    // A stream can be sent once: the daemon has to be there before.
+    if (options?.content) await this.text('GET', '/_ping');
     const answer = await this.#withDaemon(() => this.#send(method, path, options));
     if ('upgraded' in answer) throw new ApiError(500, `the answer to ${method} ${path} is an unexpected upgrade`);
     return answer;
@@ -124,6 +128,7 @@ export class ApiClient {
         path: `/v${this.#options.apiVersion}${path}${queryString(options.query)}`,
         headers: {
           Host: 'skiff',
+          ...(options.content && { 'Content-Type': 'application/x-tar' }),
           ...(body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': body.length }),
           ...options.headers,
         },
@@ -138,7 +143,14 @@ export class ApiClient {
         if ((response.statusCode ?? 500) < 400) return resolve(response);
         readAll(response).then((text) => reject(new ApiError(response.statusCode ?? 500, reasonIn(text))), fail);
       });
-      request.end(body);
+      if (options.content === undefined) request.end(body);
+      else
+        options.content
+          .on('error', (error) => {
+            reject(error);
+            request.destroy();
+          })
+          .pipe(request);
     });
   }
 

@@ -69,6 +69,7 @@ export const ImageSchema = z.looseObject({
   Size: number,
   /** −1 when the daemon did not count. */
   Containers: z._default(z.number(), -1),
+  SharedSize: z._default(z.number(), -1),
 });
 export const ImagesSchema = z.array(ImageSchema);
 
@@ -82,6 +83,34 @@ export const PrunedSchema = z.looseObject({ ContainersDeleted: strings, SpaceRec
 export const DeletedSchema = z.array(
   z.looseObject({ Untagged: z.optional(z.string()), Deleted: z.optional(z.string()) }),
 );
+
+export const ImagesPrunedSchema = z.looseObject({
+  ImagesDeleted: z._default(z.nullable(DeletedSchema), null),
+  SpaceReclaimed: number,
+});
+
+export const VolumesPrunedSchema = z.looseObject({ VolumesDeleted: strings, SpaceReclaimed: number });
+
+export const VolumeSchema = z.looseObject({
+  Name: z.string(),
+  Driver: text,
+  Mountpoint: text,
+  Scope: text,
+  Labels: z._default(z.nullable(z.record(z.string(), z.string())), null),
+  UsageData: z.optional(z.nullable(z.looseObject({ Size: number, RefCount: number }))),
+});
+export const VolumesSchema = z.looseObject({ Volumes: z._default(z.nullable(z.array(VolumeSchema)), null) });
+
+export const HistorySchema = z.array(
+  z.looseObject({ Id: z.string(), Created: number, CreatedBy: text, Size: number, Comment: text }),
+);
+
+export const DiskUsageSchema = z.looseObject({
+  LayersSize: number,
+  Images: z._default(z.nullable(ImagesSchema), null),
+  Containers: z._default(z.nullable(SummariesSchema), null),
+  Volumes: z._default(z.nullable(z.array(VolumeSchema)), null),
+});
 
 export const VersionSchema = z.looseObject({
   Version: text,
@@ -122,9 +151,12 @@ export const ProgressSchema = z.looseObject({
   id: z.optional(z.string()),
   status: z.optional(z.string()),
   progress: z.optional(z.string()),
+  stream: z.optional(z.string()),
   error: z.optional(z.string()),
 });
 
+export type VolumeDocument = z.infer<typeof VolumeSchema>;
+export type DiskUsage = z.infer<typeof DiskUsageSchema>;
 export type ContainerSummary = z.infer<typeof SummarySchema>;
 export type ImageSummary = z.infer<typeof ImageSchema>;
 export type VersionDocument = z.infer<typeof VersionSchema>;

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import type { ImageRecord } from '../image/images.ts';
 import { commandLine, mergeImageConfig } from './command.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
 import { Container } from './container.ts';
@@ -40,6 +41,15 @@ function checkPrivileges(uid = process.geteuid?.()): void {
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<Container> {
   checkPrivileges();
   const image = await findImage(engine, request.config.Image);
+  const unpin = engine.images.pin(image);
+  try {
+    return await createOf(engine, request, image);
+  } finally {
+    unpin();
+  }
+}
+
+async function createOf(engine: Engine, request: CreateRequest, image: ImageRecord): Promise<Container> {
   checkPlatform(request, image.config);
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});

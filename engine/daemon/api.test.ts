@@ -184,8 +184,23 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { DeviceRequests: [{ Count: -1 }] } }],
     [501, 'POST', '/build'],
     [501, 'GET', '/networks'],
-    [501, 'GET', '/volumes'],
-    [501, 'POST', '/images/hostbox/tag?repo=x'],
+    [501, 'POST', '/volumes/create', { Name: 'x', Driver: 'nfs' }],
+    [501, 'POST', '/volumes/create', { Name: 'x', DriverOpts: { type: 'nfs' } }],
+    [400, 'POST', '/volumes/create', { Name: '../x' }],
+    [404, 'GET', '/volumes/nothing'],
+    [404, 'DELETE', '/volumes/nothing'],
+    [404, 'POST', '/images/nothing/tag?repo=x'],
+    [400, 'POST', '/images/hostbox/tag?repo=X'],
+    [400, 'POST', '/images/hostbox/tag?repo='],
+    [400, 'POST', '/images/hostbox/tag?repo=x&tag=a:b'],
+    [400, 'POST', '/images/hostbox/tag?repo=sha256&tag=abc'],
+    [400, 'GET', '/images/get'],
+    [404, 'GET', '/images/get?names=nothing'],
+    [404, 'GET', '/images/nothing/get'],
+    [500, 'POST', '/images/load', 'this is no archive'],
+    [400, 'POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["perhaps"]}')}`],
+    [400, 'POST', `/images/prune?filters=${encodeURIComponent('{"until":["yesterday"]}')}`],
+    [400, 'GET', '/system/df?type=everything'],
   ];
   for (const [status, method, url, body] of refused) {
     const answer = await daemon.request(method, url, body);
@@ -242,16 +257,79 @@ test('events tell the life of a container in order', async () => {
 
 test('an image is removed when no container uses it, and hostbox is made again for the next that needs it', async () => {
   const id = await create({ Cmd: ['true'] });
-  for (const force of ['', '?force=1']) {
-    const refused = await daemon.request('DELETE', `/images/hostbox${force}`);
-    expect(refused.status).toBe(409);
-    expect(refused.json.message).toContain(`is being used by container ${id.slice(0, 12)}`);
-  }
-  await remove(id);
   const image = (await daemon.get('/images/hostbox/json')).json.Id;
+  for (const reference of ['hostbox', image, image.slice(7, 19)]) {
+    const refused = await daemon.request('DELETE', `/images/${reference}`);
+    expect(refused.status).toBe(409);
+    expect(refused.json.message).toContain(`container ${id.slice(0, 12)}`);
+  }
+  expect((await daemon.post('/images/prune?filters={"dangling":["false"]}')).json.ImagesDeleted).toEqual([]);
+  await remove(id);
   const { json } = await daemon.request('DELETE', '/images/hostbox');
   expect(json).toEqual([{ Untagged: 'hostbox:latest' }, { Deleted: image }]);
   expect((await daemon.get('/images/json')).json).toEqual([]);
   await remove(await create({ Cmd: ['true'] }));
   expect((await daemon.get('/images/hostbox/json')).json.Id).toBe(image);
+});
+
+test('images are named, chosen by filters, and pruned', async () => {
+  const listed = async (filters: object) =>
+    (await daemon.get(`/images/json?filters=${encodeURIComponent(JSON.stringify(filters))}`)).json.flatMap(
+      (each: { RepoTags: string[] }) => each.RepoTags,
+    );
+  expect((await daemon.post('/images/hostbox/tag?repo=example.com/me/app&tag=1')).status).toBe(201);
+  const both = ['example.com/me/app:1', 'hostbox:latest'];
+  for (const filters of [
+    {},
+    { reference: ['hostbox'] },
+    { reference: ['host*:l?test'] },
+    { reference: ['example.com/*/app'] },
+    { reference: ['nothing', 'example.com/me/[a-c]pp:1'] },
+    { dangling: ['false'] },
+    { until: [String(Math.floor(Date.now() / 1000))] },
+  ])
+    expect(await listed(filters), JSON.stringify(filters)).toEqual(both);
+  for (const filters of [
+    { reference: ['*'], label: ['none'] },
+    { reference: ['example.com/*'] },
+    { dangling: ['true'] },
+    { before: ['hostbox'] },
+    { since: ['hostbox'] },
+    { until: ['1000000h'] },
+  ])
+    expect(await listed(filters), JSON.stringify(filters)).toEqual([]);
+  const [image] = (await daemon.get('/images/json?shared-size=1')).json;
+  const { Images, LayersSize } = (await daemon.get('/system/df')).json;
+  expect(LayersSize).toBe(image.Size);
+  expect(Images).toEqual([image]);
+  expect((await daemon.post('/images/prune')).json).toMatchObject({ SpaceReclaimed: 0 });
+  const pruned = (await daemon.post('/images/prune?filters={"dangling":["false"]}')).json;
+  expect(pruned.SpaceReclaimed).toBe(image.Size);
+  expect(pruned.ImagesDeleted).toEqual([...both.map((name) => ({ Untagged: name })), { Deleted: image.Id }]);
+  expect((await daemon.get('/system/df')).json).toMatchObject({ LayersSize: 0, Images: [] });
+  await remove(await create({ Cmd: ['true'] }));
+});
+
+test('a volume is made, found, in use, and pruned', async () => {
+  const made = await daemon.post('/volumes/create', { Name: 'mine', Labels: { a: 'b' } });
+  expect(made.json).toMatchObject({ Name: 'mine', Driver: 'local', Labels: { a: 'b' } });
+  expect((await daemon.get('/volumes/mine')).json).toEqual(made.json);
+  const anonymous = (await daemon.post('/volumes/create', {})).json.Name;
+  const id = await create({ Cmd: ['sh', '-c', 'echo 12345 > /v/file'], HostConfig: { Binds: ['mine:/v'] } });
+  await daemon.post(`/containers/${id}/start`);
+  await daemon.post(`/containers/${id}/wait`);
+  const busy = await daemon.request('DELETE', '/volumes/mine');
+  expect([busy.status, busy.json.message]).toEqual([409, `remove mine: volume is in use - [${id}]`]);
+  const { Volumes } = (await daemon.get('/system/df?type=volume')).json;
+  expect(Volumes.find((volume: { Name: string }) => volume.Name === 'mine').UsageData).toEqual({
+    RefCount: 1,
+    Size: 6,
+  });
+  const dangling = await daemon.get(`/volumes?filters=${encodeURIComponent('{"dangling":["true"]}')}`);
+  expect(dangling.json.Volumes.map((volume: { Name: string }) => volume.Name)).toContain(anonymous);
+  await remove(id);
+  expect((await daemon.post('/volumes/prune')).json.VolumesDeleted).toContain(anonymous);
+  const all = await daemon.post(`/volumes/prune?filters=${encodeURIComponent('{"all":["true"],"label":["a=b"]}')}`);
+  expect(all.json).toEqual({ VolumesDeleted: ['mine'], SpaceReclaimed: 6 });
+  expect((await daemon.get('/volumes/mine')).status).toBe(404);
 });

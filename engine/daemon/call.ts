@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PassThrough, type Readable } from 'node:stream';
 import type * as z from 'zod';
 import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
@@ -67,6 +68,17 @@ export class Call {
   /** The body as a JSON object of this form. @throws ApiError */
   async body<T extends z.ZodType>(schema: T): Promise<z.infer<T>> {
     return validate(schema, await this.json());
+  }
+
+  /** The body as it comes in. Whoever destroys it can still answer: what the client goes on to send is passed over. */
+  bodyStream(): Readable {
+    const { request } = this.#parts;
+    const body = new PassThrough({ highWaterMark: 1024 * 1024 });
+    request.once('error', (error) => body.destroy(error));
+    request.once('close', () => {
+      if (!request.complete) body.destroy(new ApiError(400, 'the body of the request was cut off'));
+    });
+    return request.pipe(body);
   }
 
   send(status: number, document: unknown): void {

@@ -1,6 +1,8 @@
 import type { Container } from '../container/container.ts';
 import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
+import { timeOf } from './image-filters.ts';
+import { hasLabel } from './labels.ts';
 
 export const CONTAINER_FILTERS = [
   'ancestor',
@@ -57,6 +59,12 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
     case 'label':
       // Of labels all have to fit, unlike the values of other filters.
       return ({ record }) => values.every((value) => hasLabel(record.config.Labels, value));
+    case 'label!':
+      return ({ record }) => !values.some((value) => hasLabel(record.config.Labels, value));
+    case 'until': {
+      const until = timeOf(values);
+      return ({ record }) => Date.parse(record.created) <= until;
+    }
     case 'network':
       return ({ record }) => values.includes(record.hostConfig.NetworkMode);
     case 'volume':
@@ -85,9 +93,4 @@ function matchesName(name: string, pattern: string): boolean {
   const [, start, text = '', end] = plain;
   if (start && end) return name === text;
   return start ? name.startsWith(text) : end ? name.endsWith(text) : name.includes(text);
-}
-
-function hasLabel(labels: Record<string, string>, wanted: string): boolean {
-  const [key = '', ...rest] = wanted.split('=');
-  return key in labels && (rest.length === 0 || labels[key] === rest.join('='));
 }

@@ -16,6 +16,14 @@ export class Query {
     return value;
   }
 
+  /** All values of a parameter that may be given many times. */
+  texts(name: string): string[] {
+    const values = this.#parameters.getAll(name);
+    if (values.some((value) => value.includes('\0')))
+      throw new ApiError(400, `invalid parameter ${name}: it has a NUL character`);
+    return values;
+  }
+
   /** Anything counts as true but nothing, `0`, `no`, `false` and `none`. */
   flag(name: string): boolean {
     return !['', '0', 'no', 'false', 'none'].includes(this.text(name).trim().toLowerCase());

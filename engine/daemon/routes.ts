@@ -1,5 +1,6 @@
 import findMyWay, { type HTTPMethod } from 'find-my-way';
 import type { Call } from './call.ts';
+import { loadImages, saveImages } from './routes/archives.ts';
 import { attach, attachWebSocket } from './routes/attach.ts';
 import {
   createContainerRoute,
@@ -15,12 +16,20 @@ import {
   stopContainerRoute,
   topContainer,
 } from './routes/containers.ts';
+import { diskUsage } from './routes/disk-usage.ts';
 import { events } from './routes/events.ts';
 import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './routes/exec.ts';
-import { createImage, getImage, listImages, removeImage } from './routes/images.ts';
+import { createImage, getImage, listImages, postImage, pruneImages, removeImage } from './routes/images.ts';
 import { logs } from './routes/logs.ts';
 import { info, ping, version } from './routes/system.ts';
 import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
+import {
+  createVolumeRoute,
+  inspectVolume,
+  listVolumesRoute,
+  pruneVolumes,
+  removeVolumeRoute,
+} from './routes/volumes.ts';
 import { wait } from './routes/wait.ts';
 
 export type Handler = (call: Call) => Promise<void> | void;
@@ -56,8 +65,20 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
 
   ['GET', '/images/json', listImages],
   ['POST', '/images/create', createImage],
+  ['GET', '/images/get', saveImages],
+  ['POST', '/images/load', loadImages],
+  ['POST', '/images/prune', pruneImages],
   ['GET', '/images/*', getImage],
+  ['POST', '/images/*', postImage],
   ['DELETE', '/images/*', removeImage],
+
+  ['GET', '/volumes', listVolumesRoute],
+  ['POST', '/volumes/create', createVolumeRoute],
+  ['POST', '/volumes/prune', pruneVolumes],
+  ['GET', '/volumes/*', inspectVolume],
+  ['DELETE', '/volumes/*', removeVolumeRoute],
+
+  ['GET', '/system/df', diskUsage],
 ];
 
 /** The routes of the Docker Engine API, those this engine has and those it says so of. Names with slashes take a `*`. */

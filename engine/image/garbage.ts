@@ -9,6 +9,12 @@ import type { ImageConfig, LayerDescriptor } from './documents.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Store } from './store.ts';
 
+export interface Leftovers {
+  blobs?: Iterable<Digest>;
+  /** Of layers that may be unpacked. */
+  diffIds?: Iterable<Digest>;
+}
+
 /** The parts of an image. */
 export interface Parts {
   id: Digest;
@@ -45,10 +51,10 @@ export class Garbage {
     };
   }
 
-  /** The image is no more; its parts may be others' too. */
-  discard(image: Parts): void {
-    for (const blob of blobsOf(image)) this.#blobs.add(blob);
-    for (const diffId of image.config.rootfs.diff_ids) this.#diffIds.add(diffId);
+  /** Those may be nobody's any more. */
+  discard({ blobs = [], diffIds = [] }: Leftovers): void {
+    for (const blob of blobs) this.#blobs.add(blob);
+    for (const diffId of diffIds) this.#diffIds.add(diffId);
   }
 
   /** Delete what was discarded and belongs to none of `images`, which are all there are. Nobody may hold it. */
@@ -66,6 +72,7 @@ export class Garbage {
   }
 }
 
-function blobsOf({ manifest, id, layers }: Parts): Digest[] {
+/** Its manifest, its configuration and its layers. */
+export function blobsOf({ manifest, id, layers }: Parts): Digest[] {
   return [manifest, id, ...layers.map((layer) => layer.digest)];
 }

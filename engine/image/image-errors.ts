@@ -39,3 +39,9 @@ export class ImageConflict extends Error {
   readonly code = 'IMAGE_CONFLICT';
   override readonly name = 'ImageConflict';
 }
+
+/** An archive that holds no images, or not all of them. */
+export class InvalidArchive extends Error {
+  readonly code = 'ARCHIVE_INVALID';
+  override readonly name = 'InvalidArchive';
+}

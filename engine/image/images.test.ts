@@ -212,13 +212,31 @@ describe('removing', () => {
     expect((await images.remove(image.id, { force: true })).untagged.sort()).toEqual(['app:1', 'other:latest']);
   });
 
-  test('can leave the data to containers that run on it', async () => {
-    const images = await Images.open(scratchDirectory());
+  test('takes the names of an image in use when forced, and leaves it to its containers', async () => {
+    const directory = scratchDirectory();
+    const images = await Images.open(directory);
     const image = await addImage(images, 'a', 'app');
     await images.prepare(image);
-    await images.remove('app', { keepLayers: true });
+    const users = () => [{ id: 'f'.repeat(64), running: false }];
+    await expect(images.remove('app', { users })).rejects.toThrow(
+      /"app:latest" \(must force\) - container f{12} is using/,
+    );
+    await expect(images.remove(image.id, { users })).rejects.toThrow(/must be forced.* stopped container f{12}/);
+    expect(await images.remove('app', { users, force: true })).toEqual({ untagged: ['app:latest'], deleted: [] });
     expect(existsSync(image.lower[0]!)).toBe(true);
-    expect(await images.list()).toEqual([]);
+    const running = () => [{ id: 'f'.repeat(64), running: true }];
+    await expect(images.remove(image.id, { users: running, force: true })).rejects.toThrow(/cannot be forced/);
+    expect(await images.remove(image.id)).toEqual({ untagged: [], deleted: [image.id] });
+  });
+
+  test('waits for nobody but refuses what a container is being made of', async () => {
+    const images = await Images.open(scratchDirectory());
+    const image = await addImage(images, 'a', 'app');
+    const unpin = images.pin(image);
+    await expect(images.remove('app', { force: true })).rejects.toMatchObject({ code: 'IMAGE_CONFLICT' });
+    unpin();
+    const removing = images.remove('app');
+    await expect(removing.then(() => images.find(image.id))).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
   });
 
   test('what is not there is an error', async () => {

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, shortId } from './digest.ts';
 import type { Descriptor, ImageConfig, LayerDescriptor } from './documents.ts';
-import { Garbage } from './garbage.ts';
+import { blobsOf, Garbage, type Leftovers } from './garbage.ts';
 import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, readContent } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
@@ -17,6 +17,7 @@ import {
   parseReference,
   withDefaultTag,
 } from './reference.ts';
+import { decideRemoval, type ImageUser } from './removal.ts';
 import { Snapshots } from './snapshots.ts';
 import { Store } from './store.ts';
 
@@ -25,6 +26,8 @@ export interface ImageRecord {
   id: Digest;
   /** The digest of its manifest. */
   manifest: Digest;
+  /** The media type of its manifest. */
+  mediaType: string;
   /** E.g. `hostbox:latest`, sorted; empty for an image whose last name has moved on. */
   repoTags: string[];
   /** E.g. `hostbox@sha256:…`: under which digests registries know it; empty for an image made here. */
@@ -60,6 +63,8 @@ export class Images {
   /** Removing must not look for what is unused while another call is naming it. */
   #changes: Promise<unknown> = Promise.resolve();
   readonly #garbage: Garbage;
+  readonly #pins = new Map<Digest, Set<symbol>>();
+  readonly #removing = new Set<Digest>();
 
   private constructor(store: Store, snapshots: Snapshots) {
     this.store = store;
@@ -86,6 +91,14 @@ export class Images {
   async list(): Promise<ImageRecord[]> {
     await this.#hostbox?.catch(() => {});
     return this.#listNow();
+  }
+
+  /** Bytes of the layers of all images as they are stored, each layer once. */
+  async layersSize(): Promise<number> {
+    const layers = new Map(
+      (await this.#listNow()).flatMap((image) => image.layers.map(({ digest, size }) => [digest, size])),
+    );
+    return [...layers.values()].reduce((sum, size) => sum + size, 0);
   }
 
   async #listNow(): Promise<ImageRecord[]> {
@@ -164,6 +177,28 @@ export class Images {
     };
   }
 
+  /** Delete those that no image has, once nobody holds them: what a load, a pull or a build that failed has stored. */
+  discard(leftovers: Leftovers): Promise<void> {
+    return this.#change(async () => {
+      this.#garbage.discard(leftovers);
+      await this.#sweep();
+    });
+  }
+
+  /**
+   * Unpack the layers of a manifest that is in the store and that no image has yet, one after the other.
+   * @param done told of each layer that is there, by its diffID, with the bytes of its blob.
+   * @throws as `prepare` and `add`
+   */
+  async unpack(manifest: Digest, done: (diffId: Digest, size: number) => void = () => {}): Promise<void> {
+    const { config, layers } = await this.#content(manifest);
+    for (const [index, layer] of layers.entries()) {
+      const diffId = config.rootfs.diff_ids[index]!;
+      await this.#snapshots.prepare(diffId, this.store, layer.digest);
+      done(diffId, layer.size);
+    }
+  }
+
   /**
    * Make an image of a manifest whose blobs are in the store, and name it.
    * @param reference a name with a tag (`latest` if none), or a name with a digest, which becomes a `repoDigest`.
@@ -176,8 +211,12 @@ export class Images {
       const { layers } = await this.#content(digest);
       await Promise.all(layers.map((layer) => this.store.stat(layer.digest)));
       await putEntry(this.store, { descriptor: bare });
-      if (reference !== undefined) await putEntry(this.store, { descriptor: bare, reference: completeName(reference) });
-      return this.#record(digest, await this.#index.view());
+      const name = reference === undefined ? undefined : completeName(reference);
+      const before = name === undefined ? undefined : (await this.#index.view()).manifestOf.get(name);
+      if (name !== undefined) await putEntry(this.store, { descriptor: bare, reference: name });
+      const image = await this.#record(digest, await this.#index.view());
+      await this.#removeTwin(image, before);
+      return image;
     });
   }
 
@@ -196,30 +235,47 @@ export class Images {
   }
 
   /**
-   * Take a name away; with its last name, or when asked by id, the image goes too. Whether containers use it is for
-   * the caller to ask first.
-   * @param options.force also by an id that has several names.
-   * @param options.keepLayers leave the data in place, for containers that still run on it.
+   * Take a name away; with its last name, or when asked by id, the image goes too, unless it is in use.
+   * @param options.force also an image of several names or with containers that do not run.
+   * @param options.users the containers that are made of it, asked at the moment that counts.
    * @throws ImageConflict, and as `find` does.
    */
-  async remove(reference: string, options: { force?: boolean; keepLayers?: boolean } = {}): Promise<Removed> {
-    const image = await this.find(reference);
+  async remove(
+    reference: string,
+    { force = false, users = () => [] }: { force?: boolean; users?: (id: Digest) => ImageUser[] } = {},
+  ): Promise<Removed> {
+    const { manifest } = await this.find(reference);
     return this.#change(async () => {
-      const names = [...image.repoTags, ...image.repoDigests];
-      const name = names.find((each) => each === displayName(reference));
-      const stays = name !== undefined && image.repoTags.some((tag) => tag !== name);
-      if (name === undefined && image.repoTags.length > 1 && !options.force) {
-        throw new ImageConflict(
-          `conflict: unable to delete ${shortId(image.id)} (must be forced) - image has the names ${image.repoTags.join(', ')}`,
-        );
+      const image = await this.#record(manifest, await this.#index.view());
+      const shown = displayName(reference);
+      const name = [...image.repoTags, ...image.repoDigests].find((each) => each === shown);
+      if (this.#pins.has(image.id))
+        throw new ImageConflict(`conflict: unable to delete ${shortId(image.id)} - a container is being made of it`);
+      const { untag, isDeleted } = decideRemoval(image, { name, force, users: users(image.id) });
+      if (isDeleted) this.#removing.add(image.id);
+      try {
+        for (const each of untag) await removeEntry(this.store, { reference: completeName(each) });
+        if (isDeleted) await this.#delete(image);
+      } finally {
+        this.#removing.delete(image.id);
       }
-      const untagged = stays ? [name] : names;
-      for (const each of untagged) await removeEntry(this.store, { reference: completeName(each) });
-      if (stays) return { untagged, deleted: [] };
-      await removeEntry(this.store, { manifest: image.manifest });
-      if (!options.keepLayers) await this.#discard(image);
-      return { untagged, deleted: [image.id] };
+      return { untagged: untag, deleted: isDeleted ? [image.id] : [] };
     });
+  }
+
+  /**
+   * Keep an image from being removed until the function that is returned is called: for the time in which something is
+   * made of it that `users` cannot tell of yet. @throws ImageNotFound when it is being removed.
+   */
+  pin(image: ImageRecord): () => void {
+    if (this.#removing.has(image.id)) throw new ImageNotFound(image.id, []);
+    const pin = Symbol();
+    const pins = this.#pins.get(image.id) ?? new Set();
+    this.#pins.set(image.id, pins.add(pin));
+    return () => {
+      pins.delete(pin);
+      if (pins.size === 0) this.#pins.delete(image.id);
+    };
   }
 
   async #findAfterBuild(reference: string): Promise<ImageRecord | undefined> {
@@ -228,10 +284,18 @@ export class Images {
     return this.#findByName(reference);
   }
 
-  /** Delete the blobs and snapshots of an image that no other image has, once nobody holds them. */
-  async #discard(image: ImageRecord): Promise<void> {
+  /** What had the name before goes if it is the same image under another manifest (its layers are compressed otherwise). */
+  async #removeTwin(of: ImageRecord, manifest: Digest | undefined): Promise<void> {
+    if (manifest === undefined || manifest === of.manifest) return;
+    const twin = await this.#record(manifest, await this.#index.view()).catch(() => undefined);
+    if (twin?.id === of.id && twin.repoTags.length + twin.repoDigests.length === 0) await this.#delete(twin);
+  }
+
+  /** Forget the image, and delete what no other image has of it, once nobody holds that. */
+  async #delete(image: ImageRecord): Promise<void> {
+    await removeEntry(this.store, { manifest: image.manifest });
     this.#contents.delete(image.manifest);
-    this.#garbage.discard(image);
+    this.#garbage.discard({ blobs: blobsOf(image), diffIds: image.config.rootfs.diff_ids });
     await this.#sweep();
   }
 
@@ -260,11 +324,12 @@ export class Images {
   }
 
   async #record(manifest: Digest, { namesOf }: IndexView): Promise<ImageRecord> {
-    const { descriptor: _, ...content } = await this.#content(manifest);
+    const { descriptor, ...content } = await this.#content(manifest);
     const references = (namesOf.get(manifest) ?? []).map(parseReference);
     const familiar = (some: typeof references) => some.map(familiarReference).sort();
     return {
       ...content,
+      mediaType: descriptor.mediaType,
       repoTags: familiar(references.filter((reference) => !reference.digest)),
       repoDigests: familiar(references.filter((reference) => reference.digest)),
       lower: lowerdirs(content.config.rootfs.diff_ids.map((diffId) => this.#snapshots.path(diffId))),

@@ -114,9 +114,7 @@ export async function removeContainerRoute(call: Call): Promise<void> {
 /** `POST /containers/prune`: all that do not run. */
 export async function pruneContainers(call: Call): Promise<void> {
   const { engine } = call;
-  const filters = call.query.filters(['label', 'until']);
-  const until = filters.get('until');
-  if (until) throw new ApiError(501, 'This engine prunes without --filter until. Leave it out.');
+  const filters = call.query.filters(['label', 'label!', 'until']);
   const stopped = await selectContainers(engine, { all: true, filters });
   const deleted: string[] = [];
   let reclaimed = 0;

@@ -1,52 +1,105 @@
-import * as z from 'zod';
-import { ImageConflict } from '../../image/image-errors.ts';
-import type { ImageRecord } from '../../image/images.ts';
+import type { Engine } from '../../container/engine.ts';
+import { InvalidReference, parseReference } from '../../image/reference.ts';
+import type { ImageUser } from '../../image/removal.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
-import { imageHistory, imageInspect, imageSummary } from '../views/image.ts';
-
-const FILTERS = ['before', 'dangling', 'label', 'reference', 'since', 'until'] as const;
+import { flagOf, IMAGE_FILTERS, imageTests, isDangling } from '../image-filters.ts';
+import { imageHistory, imageInspect, imageSummary, sharedSizes } from '../views/image.ts';
+import { saveImage } from './archives.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
   const { engine, query } = call;
-  const filters = query.filters(FILTERS);
-  for (const name of filters.keys())
-    if (name !== 'reference' && name !== 'dangling' && name !== 'label')
-      throw new ApiError(501, `This engine does not filter images by ${name}. It has reference, dangling and label.`);
-  const images = (await engine.images.list()).filter((image) => passes(image, filters));
+  const tests = await imageTests(engine, query.filters(IMAGE_FILTERS.filter((name) => name !== 'label!')));
+  const all = await engine.images.list();
+  const shared = query.flag('shared-size') ? sharedSizes(all) : undefined;
+  const images = all.filter((image) => tests.every((test) => test(image)));
   call.send(
     200,
-    images.map((image) => imageSummary(engine, image)),
+    images.map((image) => imageSummary(engine, image, shared)),
   );
 }
 
-/** `GET /images/{name}/json` and `/history`; the name may have slashes. */
+/** `GET /images/{name}/json`, `/history` and `/get`; the name may have slashes. */
 export async function getImage(call: Call): Promise<void> {
   const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];
-  if (name !== undefined && what === 'json') return call.send(200, imageInspect(await call.engine.images.find(name)));
-  if (name !== undefined && what === 'history')
-    return call.send(200, imageHistory(await call.engine.images.find(name)));
-  if (what === 'get') throw new ApiError(501, 'This engine does not save images yet. Use them where they are.');
+  if (name === undefined) throw new ApiError(404, 'page not found');
+  if (what === 'json') return call.send(200, imageInspect(await call.engine.images.find(name)));
+  if (what === 'history') return call.send(200, imageHistory(await call.engine.images.find(name)));
+  if (what === 'get') return saveImage(call, name);
   throw new ApiError(404, 'page not found');
+}
+
+/** `POST /images/{name}/tag` and what there is not. */
+export async function postImage(call: Call): Promise<void> {
+  const { engine, query } = call;
+  const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];
+  if (name === undefined || what !== 'tag') {
+    if (what === 'push')
+      throw new ApiError(501, 'This engine does not push images. Save them, and push with another tool.');
+    throw new ApiError(404, 'page not found');
+  }
+  const image = await engine.images.find(name);
+  const reference = tagReference(query.text('repo'), query.text('tag'));
+  await engine.images.tag(image.id, reference);
+  engine.events.emit('image', 'tag', image.id, { name: reference });
+  call.sendNothing(201);
+}
+
+/** A repository and a tag as one reference. @throws InvalidReference */
+export function tagReference(repo: string, tag: string): string {
+  const parsed = parseReference(repo);
+  // `sha256:abc` would be taken for an id.
+  if (/^(?:docker\.io\/)?(?:library\/)?sha256(?::|$)/.test(repo))
+    throw new InvalidReference('refusing to create an ambiguous tag using digest algorithm as name');
+  if (tag === '') return repo;
+  if (parsed.tag !== undefined || parsed.digest !== undefined)
+    throw new InvalidReference(`invalid reference format: "${repo.slice(0, 100)}" has a tag already`);
+  return `${repo}:${tag}`;
 }
 
 /** `DELETE /images/{name}` */
 export async function removeImage(call: Call): Promise<void> {
-  const { engine } = call;
-  const reference = call.parameter('*');
-  const image = await engine.images.find(reference);
-  const user = engine.containers.all().find(({ record }) => record.image.id === image.id);
-  // With another name left the image stays, and so does what its containers are made of.
-  const last = image.repoTags.length <= 1 || image.id.startsWith(reference) || image.id.slice(7).startsWith(reference);
-  if (last && user)
-    throw new ImageConflict(
-      `conflict: unable to delete ${reference} (cannot be forced) - image is being used by container ${user.id.slice(0, 12)}: remove that first`,
-    );
-  const { untagged, deleted } = await engine.images.remove(reference);
-  for (const name of untagged) engine.events.emit('image', 'untag', image.id, { name });
-  for (const id of deleted) engine.events.emit('image', 'delete', id, { name: id });
-  call.send(200, [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((id) => ({ Deleted: id }))]);
+  const { engine, query } = call;
+  call.send(200, await removeOne(engine, call.parameter('*'), query.flag('force')));
+}
+
+/** `POST /images/prune`: those that no container is made of; without names only, unless `dangling=false`. */
+export async function pruneImages(call: Call): Promise<void> {
+  const { engine, query } = call;
+  const filters = query.filters(['dangling', 'label', 'label!', 'until']);
+  const dangling = filters.get('dangling');
+  const danglingOnly = dangling === undefined || flagOf('dangling', dangling);
+  filters.delete('dangling');
+  const tests = await imageTests(engine, filters);
+  const before = await engine.images.layersSize();
+  const deleted: ({ Untagged: string } | { Deleted: string })[] = [];
+  for (const image of await engine.images.list()) {
+    if ((danglingOnly && !isDangling(image)) || usersOf(engine, image.id).length > 0) continue;
+    if (!tests.every((test) => test(image))) continue;
+    // Name by name: what somebody has begun to use, or has named anew, stays.
+    const names = [...image.repoTags, ...image.repoDigests];
+    for (const name of names.length > 0 ? names : [image.id])
+      deleted.push(...(await removeOne(engine, name, false).catch(() => [])));
+  }
+  const reclaimed = before - (await engine.images.layersSize());
+  engine.events.emit('image', 'prune', '', { reclaimed: String(reclaimed) });
+  call.send(200, { ImagesDeleted: deleted, SpaceReclaimed: reclaimed });
+}
+
+async function removeOne(engine: Engine, reference: string, force: boolean) {
+  const { id } = await engine.images.find(reference);
+  const { untagged, deleted } = await engine.images.remove(reference, { force, users: (of) => usersOf(engine, of) });
+  for (const name of untagged) engine.events.emit('image', 'untag', id, { name });
+  for (const gone of deleted) engine.events.emit('image', 'delete', gone, { name: gone });
+  return [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((gone) => ({ Deleted: gone }))];
+}
+
+function usersOf(engine: Engine, id: string): ImageUser[] {
+  return engine.containers
+    .all()
+    .filter(({ record }) => record.image.id === id)
+    .map((container) => ({ id: container.id, running: container.running }));
 }
 
 /** `POST /images/create`: what the docker command tries when an image is missing. */
@@ -62,19 +115,4 @@ export async function createImage(call: Call): Promise<void> {
     `This engine cannot pull ${name.slice(0, 200)} from a registry yet. ` +
       `Use an image it has: ${there.length > 0 ? there.slice(0, 10).join(', ') : 'there is none yet'}.`,
   );
-}
-
-const Labels = z.record(z.string(), z.string());
-
-function passes(image: ImageRecord, filters: Map<string, string[]>): boolean {
-  const labels = Labels.catch({}).parse(image.config.config?.Labels ?? {});
-  return [...filters].every(([name, values]) => {
-    if (name === 'dangling') return values.includes('true') === (image.repoTags.length === 0);
-    if (name === 'label')
-      return values.every((value) => {
-        const [key = '', ...rest] = value.split('=');
-        return key in labels && (rest.length === 0 || labels[key] === rest.join('='));
-      });
-    return values.some((value) => image.repoTags.some((tag) => tag === value || tag.split(':')[0] === value));
-  });
 }

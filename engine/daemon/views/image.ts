@@ -1,8 +1,22 @@
 import type { Engine } from '../../container/engine.ts';
 import type { ImageRecord } from '../../image/images.ts';
 
+/** Bytes of each image, by its manifest, that are in layers which other images have too. */
+export function sharedSizes(images: ImageRecord[]): Map<string, number> {
+  const owners = new Map<string, Set<string>>();
+  for (const { id, layers } of images)
+    for (const { digest } of layers) owners.set(digest, (owners.get(digest) ?? new Set()).add(id));
+  const isShared = (digest: string) => (owners.get(digest)?.size ?? 0) > 1;
+  return new Map(
+    images.map(({ manifest, layers }) => [
+      manifest,
+      layers.reduce((sum, { digest, size }) => sum + (isShared(digest) ? size : 0), 0),
+    ]),
+  );
+}
+
 /** Docker's ImageSummary: a row of `docker images`. */
-export function imageSummary(engine: Engine, image: ImageRecord) {
+export function imageSummary(engine: Engine, image: ImageRecord, shared?: Map<string, number>) {
   return {
     Id: image.id,
     ParentId: '',
@@ -10,7 +24,7 @@ export function imageSummary(engine: Engine, image: ImageRecord) {
     RepoDigests: image.repoDigests,
     Created: Math.floor(Date.parse(image.created) / 1000),
     Size: image.size,
-    SharedSize: -1,
+    SharedSize: shared?.get(image.manifest) ?? -1,
     Labels: image.config.config?.Labels ?? {},
     Containers: engine.containers.all().filter(({ record }) => record.image.id === image.id).length,
   };
@@ -45,16 +59,17 @@ export function imageInspect(image: ImageRecord) {
   };
 }
 
-/** Docker's HistoryResponseItem, newest first. */
+/** Docker's HistoryResponseItem, newest first. The layers belong, in order, to the lines that are not said to be empty. */
 export function imageHistory(image: ImageRecord) {
   const history = image.config.history ?? [];
+  const sizes = image.layers.map((layer) => layer.size);
   return history
-    .map(({ created, created_by, comment }, index) => ({
+    .map(({ created, created_by, comment, empty_layer }, index) => ({
       Id: index === history.length - 1 ? image.id : '<missing>',
       Created: Math.floor(Date.parse(created ?? image.created) / 1000),
       CreatedBy: created_by ?? '',
       Tags: index === history.length - 1 ? image.repoTags : [],
-      Size: 0,
+      Size: empty_layer ? 0 : (sizes.shift() ?? 0),
       Comment: comment ?? '',
     }))
     .reverse();
