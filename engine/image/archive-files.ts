@@ -1,16 +1,19 @@
 /** The files of an archive with images, taken from a stream: small ones are kept in memory, large ones in the store. */
 
-import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { extract, type Header } from 'tar-stream';
+import { firstBytes } from './blob-chunks.ts';
+import { UnexpectedEnd } from './byte-reader.ts';
 import { compressionOf, decompress } from './compression.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX } from './documents.ts';
 import { peek } from './head-stream.ts';
 import { InvalidArchive } from './image-errors.ts';
-import type { Blob, Store } from './store.ts';
+import type { Images } from './images.ts';
+import type { Blob } from './store.ts';
+import type { EntryHeader } from './tar-entry.ts';
+import { BLOCK_SIZE, HostileArchive } from './tar-header.ts';
+import { TarReader } from './tar-reader.ts';
 
 /** Bytes of a file that is kept in memory, of all those together, and how many files an archive may have. */
 const SMALL = 64 * 1024;
@@ -22,40 +25,37 @@ const LINKS_MAX = 4;
 const BLOB_PATH = /^blobs\/sha256\/([0-9a-f]{64})$/;
 
 export class ArchiveFiles {
-  /** Of every blob that reading this archive has put in the store. */
+  /** Of every blob that reading this archive has put in the store, and of every layer that it has unpacked. */
   readonly stored = new Set<Digest>();
-  readonly #store: Store;
+  readonly unpacked = new Set<Digest>();
+  readonly #images: Images;
   readonly #small = new Map<string, Buffer>();
   readonly #large = new Map<string, Blob>();
   readonly #links = new Map<string, string>();
   #smallTotal = 0;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(images: Images) {
+    this.#images = images;
   }
 
   /**
-   * Read the archive to its end; it may be compressed.
-   * @throws InvalidArchive, BlobCorrupt when a blob is not what its name says, DiskFull, UnsupportedCompression
+   * Read the archive to its end; it may be compressed. Layers are unpacked on their way into the store.
+   * @throws InvalidArchive, HostileArchive, BlobCorrupt when a blob is not what its name says, DiskFull
    */
-  async read(source: Readable): Promise<void> {
+  async read(source: AsyncIterable<Uint8Array>): Promise<void> {
     const { head, whole } = await peek(source, 4);
     const plain = decompress(whole, compressionOf(head));
-    const archive = extract();
-    plain.once('error', (error) => archive.destroy(error));
-    plain.pipe(archive);
+    const archive = new TarReader(plain, { entries: FILES_MAX });
     let files = 0;
     try {
-      for await (const entry of archive) {
+      for (let header = await archive.next(); header; header = await archive.next()) {
         files += 1;
-        if (files > FILES_MAX) throw new InvalidArchive(`the archive has more than ${FILES_MAX} entries`);
-        await this.#take(entry.header, entry as AsyncIterable<Uint8Array>);
-        entry.resume();
+        await this.#take(header, archive);
       }
     } catch (error) {
-      plain.destroy();
-      source.destroy();
       throw asInvalid(error);
+    } finally {
+      plain.destroy();
     }
     if (files === 0) throw new InvalidArchive('this is no archive of images: it is empty, or no tar at all');
   }
@@ -73,7 +73,7 @@ export class ArchiveFiles {
     const blob = this.#large.get(at)!;
     if (blob.size > DOCUMENT_SIZE_MAX)
       throw new InvalidArchive(`${path} in the archive is too large: ${blob.size} bytes`);
-    return this.#store.read(blob.digest);
+    return this.#images.store.read(blob.digest);
   }
 
   /** The file as a blob of the store. @throws InvalidArchive when it is not there. */
@@ -83,41 +83,47 @@ export class ArchiveFiles {
     if (large) return large;
     const content = this.#small.get(at)!;
     const blob = { digest: digestOf(content), size: content.length };
-    if (!(await this.#store.has(blob.digest))) {
+    if (!(await this.#images.store.has(blob.digest))) {
       this.stored.add(blob.digest);
-      await this.#store.put(content, blob);
+      await this.#images.store.put(content, blob);
     }
     return blob;
   }
 
-  async #take(header: Header, entry: AsyncIterable<Uint8Array>): Promise<void> {
+  async #take(header: EntryHeader, archive: TarReader): Promise<void> {
     const { type, size, linkname } = header;
     const name = pathOf(header.name);
     if (type === 'symlink' || type === 'link') {
-      const target = type === 'symlink' ? posix.join(posix.dirname(name), linkname ?? '') : (linkname ?? '');
+      const target = type === 'symlink' ? posix.join(posix.dirname(name), linkname) : linkname;
       this.#links.set(name, pathOf(target));
       return;
     }
-    if (type !== 'file' && type !== 'contiguous-file') return;
-    const named = BLOB_PATH.exec(name)?.[1];
-    const digest = named === undefined ? undefined : `sha256:${named}`;
+    if (type !== 'file') return;
+    const named = `sha256:${BLOB_PATH.exec(name)?.[1]}`;
+    const digest = isDigest(named) ? named : undefined;
     if (size <= SMALL && this.#smallTotal + size <= SMALL_TOTAL) {
-      const content = await buffer(Readable.from(entry));
-      if (digest !== undefined && digestOf(content) !== digest)
-        throw new InvalidArchive(`${name} in the archive is damaged: its content has the digest ${digestOf(content)}`);
       this.#smallTotal += size;
-      this.#small.set(name, content);
+      this.#small.set(name, await inMemory(archive, name, digest));
       return;
     }
+    const { store } = this.#images;
     // What is there already was verified when it came.
-    if (digest !== undefined && isDigest(digest) && (await this.#store.has(digest))) {
-      this.#large.set(name, await this.#store.stat(digest));
-      return;
-    }
-    const expected = digest !== undefined && isDigest(digest) ? { digest, size } : { size };
-    const blob = await this.#store.put(Readable.from(entry, { objectMode: false }), expected);
-    this.stored.add(blob.digest);
+    const known = digest !== undefined && (await store.has(digest));
+    const blob = known ? await store.stat(digest) : await this.#store(archive, { size, ...(digest && { digest }) });
     this.#large.set(name, blob);
+  }
+
+  async #store(archive: TarReader, expected: Partial<Blob>): Promise<Blob> {
+    const { head, whole } = await peek(contentOf(archive), BLOCK_SIZE);
+    if (!isLayer(head)) {
+      const blob = await this.#images.store.put(Readable.from(copied(whole), { objectMode: false }), expected);
+      this.stored.add(blob.digest);
+      return blob;
+    }
+    const { descriptor, diffId } = await this.#images.receiveLayer(whole, expected);
+    this.stored.add(descriptor.digest);
+    this.unpacked.add(diffId);
+    return descriptor;
   }
 
   #find(path: string): string {
@@ -138,15 +144,32 @@ export class ArchiveFiles {
   }
 }
 
-/** The first bytes of a blob, which tell how it is compressed. */
-export async function compressionOfBlob(store: Store, digest: Digest): Promise<ReturnType<typeof compressionOf>> {
-  const file = await open(store.path(digest));
-  try {
-    const { buffer: bytes, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return compressionOf(bytes.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
+/** How a blob of the store is compressed. */
+export async function compressionOfBlob({ store }: Images, digest: Digest): Promise<ReturnType<typeof compressionOf>> {
+  return compressionOf(await firstBytes(store, digest));
+}
+
+async function inMemory(archive: TarReader, name: string, digest: Digest | undefined): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of contentOf(archive)) chunks.push(Buffer.from(chunk));
+  const content = Buffer.concat(chunks);
+  if (digest !== undefined && digestOf(content) !== digest)
+    throw new InvalidArchive(`${name} in the archive is damaged: its content has the digest ${digestOf(content)}`);
+  return content;
+}
+
+/** The content of the current entry, each chunk valid until the next. Images are never sparse, so its pieces follow each other. */
+async function* contentOf(archive: TarReader): AsyncGenerator<Buffer> {
+  for (let piece = await archive.read(); piece; piece = await archive.read()) yield piece.data;
+}
+
+async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
+}
+
+/** By its first block: compressed, or a tar's header. tar(5), "magic". */
+function isLayer(head: Buffer): boolean {
+  return compressionOf(head) !== 'none' || head.toString('latin1', 257, 262) === 'ustar';
 }
 
 /** A name is a key here and never a path of this machine. */
@@ -156,8 +179,10 @@ function pathOf(name: string): string {
 
 /** What tar and zlib complain of is the archive's fault. */
 function asInvalid(error: unknown): unknown {
-  const { code, message, name } = error as NodeJS.ErrnoException;
-  if (code?.startsWith('Z_') || (name === 'Error' && code === undefined))
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code?.startsWith('Z_') || error instanceof UnexpectedEnd)
+    return new InvalidArchive(`the archive is damaged or cut off: ${message}`, { cause: error });
+  if (error instanceof HostileArchive)
     return new InvalidArchive(`this is no archive of images: ${message}`, { cause: error });
   return error;
 }

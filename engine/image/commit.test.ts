@@ -10,7 +10,7 @@ const created = new Date('2024-05-06T07:08:09Z');
 
 async function storedLayer(images: Images, name: string) {
   const blob = await images.store.put(rawTar({ name, content: name }));
-  return { ...blob, mediaType: MEDIA_TYPE.layer, diffId: blob.digest };
+  return { descriptor: { ...blob, mediaType: MEDIA_TYPE.layer }, diffId: blob.digest };
 }
 
 async function base(images: Images) {
@@ -39,10 +39,7 @@ test('an image is its parent, one more layer, another configuration and a line o
     reference: 'me/app:1',
   });
   expect(image.repoTags).toEqual(['me/app:1']);
-  expect(image.layers).toEqual([
-    ...parent.layers,
-    { mediaType: layer.mediaType, digest: layer.digest, size: layer.size },
-  ]);
+  expect(image.layers).toEqual([...parent.layers, layer.descriptor]);
   expect(image.config).toEqual({
     created: created.toISOString(),
     author: 'who',

@@ -3,19 +3,9 @@
  * OCI image-spec, config.md and manifest.md.
  */
 
-import type { Digest } from './digest.ts';
 import { DOCKER_MEDIA_TYPE, type Execution, type ImageConfig, type LayerDescriptor, MEDIA_TYPE } from './documents.ts';
 import type { ImageRecord, Images } from './images.ts';
-
-/** A layer whose blob is in the store. */
-export interface StoredLayer {
-  mediaType: LayerDescriptor['mediaType'];
-  /** Of the blob as it is stored, and its bytes. */
-  digest: Digest;
-  size: number;
-  /** The digest of its uncompressed tar. */
-  diffId: Digest;
-}
+import type { StoredLayer } from './put-layer.ts';
 
 export interface Platform {
   /** GOOS, GOARCH and GOARM as Go spells them, e.g. `linux`, `arm64`, `v8`. */
@@ -28,7 +18,7 @@ export interface Commit {
   /** What it is made of; undefined for an image from scratch. */
   parent: ImageRecord | undefined;
   /** What is added on top; undefined when only the configuration changes. */
-  layer: StoredLayer | undefined;
+  layer: Pick<StoredLayer, 'descriptor' | 'diffId'> | undefined;
   /** What containers of it run with, as a whole: nothing is taken over from the parent. */
   execution: Execution;
   /** What did it, e.g. `/bin/sh -c make`, for the history. */
@@ -51,10 +41,9 @@ export interface Commit {
 export async function commitImage(images: Images, commit: Commit): Promise<ImageRecord> {
   const { parent, layer } = commit;
   const config = await images.store.put(JSON.stringify(newConfig(commit)));
-  const layers: LayerDescriptor[] = [
-    ...(parent?.layers ?? []).map(({ mediaType, digest, size }) => ({ mediaType: ociType(mediaType), digest, size })),
-    ...(layer ? [{ mediaType: ociType(layer.mediaType), digest: layer.digest, size: layer.size }] : []),
-  ];
+  const layers = [...(parent?.layers ?? []), ...(layer ? [layer.descriptor] : [])].map(
+    ({ mediaType, digest, size }): LayerDescriptor => ({ mediaType: ociType(mediaType), digest, size }),
+  );
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.manifest,

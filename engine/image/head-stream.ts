@@ -17,7 +17,8 @@ export async function peek(source: AsyncIterable<Uint8Array>, size: number): Pro
   while (length < size) {
     const { value, done } = await chunks.next();
     if (done) break;
-    seen.push(value);
+    // What is kept while more is asked for has to be a copy.
+    seen.push(Buffer.from(value));
     length += value.length;
   }
   const head = Buffer.concat(seen);

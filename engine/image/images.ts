@@ -9,6 +9,7 @@ import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, readContent } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
 import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
+import type { PutLayerOptions, StoredLayer } from './put-layer.ts';
 import {
   familiarName,
   familiarReference,
@@ -183,6 +184,14 @@ export class Images {
       this.#garbage.discard(leftovers);
       await this.#sweep();
     });
+  }
+
+  /**
+   * Store a layer and unpack it in one pass over its bytes. Hold the images from before this until it belongs to one.
+   * @throws as `Snapshots.receive`
+   */
+  receiveLayer(source: AsyncIterable<Uint8Array>, expected: PutLayerOptions['expected'] = {}): Promise<StoredLayer> {
+    return this.#snapshots.receive(this.store, source, { expected });
   }
 
   /**

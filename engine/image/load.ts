@@ -1,6 +1,5 @@
 /** Images out of an archive: Docker's, old and new, and OCI's, as docker, podman, buildah, skopeo and others write them. */
 
-import type { Readable } from 'node:stream';
 import { CONTAINERD_NAME, DockerManifest, Index, type IndexDescriptor, isIndex } from './archive-documents.ts';
 import { ArchiveFiles, compressionOfBlob } from './archive-files.ts';
 import { hostPlatform } from './commit.ts';
@@ -38,18 +37,17 @@ interface Found {
  */
 export async function loadArchive(
   images: Images,
-  source: Readable,
+  source: AsyncIterable<Uint8Array>,
   layerDone: (diffId: Digest, size: number) => void = () => {},
 ): Promise<Loaded[]> {
   const release = images.hold();
-  const files = new ArchiveFiles(images.store);
-  const diffIds = new Set<Digest>();
+  const files = new ArchiveFiles(images);
   try {
     await files.read(source);
     const found = await imagesIn(files, images);
     for (const { descriptor } of found)
       await images.unpack(descriptor.digest, (diffId, size) => {
-        diffIds.add(diffId);
+        files.unpacked.add(diffId);
         layerDone(diffId, size);
       });
     const loaded: Loaded[] = [];
@@ -61,7 +59,7 @@ export async function loadArchive(
     return loaded;
   } finally {
     release();
-    await images.discard({ blobs: files.stored, diffIds });
+    await images.discard({ blobs: files.stored, diffIds: files.unpacked });
   }
 }
 
@@ -114,7 +112,7 @@ async function newManifest(
   const layers: LayerDescriptor[] = [];
   for (const path of paths) {
     const blob = await files.blob(path);
-    layers.push({ mediaType: LAYER_TYPE[await compressionOfBlob(images.store, blob.digest)], ...blob });
+    layers.push({ mediaType: LAYER_TYPE[await compressionOfBlob(images, blob.digest)], ...blob });
   }
   const manifest = {
     schemaVersion: 2,

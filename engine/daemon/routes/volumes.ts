@@ -21,7 +21,7 @@ export function listVolumesRoute(call: Call): void {
   const { engine, query } = call;
   const tests = volumeTests(engine, query.filters(['dangling', 'driver', 'label', 'label!', 'name']));
   const volumes = listVolumes(engine).filter((volume) => tests.every((test) => test(volume)));
-  call.send(200, { Volumes: volumes.map(volumeView), Warnings: null });
+  call.send(200, { Volumes: volumes.map(volumeView), Warnings: [] });
 }
 
 const map = z

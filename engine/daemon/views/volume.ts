@@ -7,7 +7,7 @@ export function volumeView({ name, createdAt, mountpoint, labels }: Volume) {
   return {
     CreatedAt: createdAt.replace(/\.\d+Z$/, 'Z'),
     Driver: 'local',
-    Labels: Object.keys(labels).length > 0 ? labels : null,
+    Labels: labels,
     Mountpoint: mountpoint,
     Name: name,
     Options: {},
