@@ -1,6 +1,6 @@
 /** Files with holes: which pieces of them an archive holds. GNU tar manual, "Sparse Formats". */
 
-import type { ByteReader } from './byte-reader.ts';
+import type { ByteReader } from '#contract/byte-reader';
 import type { ParsedPax, PaxRecords } from './pax.ts';
 import { BLOCK_SIZE, HostileArchive, parseNumber, type RawHeader } from './tar-header.ts';
 

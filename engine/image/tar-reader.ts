@@ -6,7 +6,7 @@
  * An archive is hostile: everything it can make us keep in memory has a limit.
  */
 
-import { ByteReader, UnexpectedEnd } from './byte-reader.ts';
+import { ByteReader, UnexpectedEnd } from '#contract/byte-reader';
 import { type ParsedPax, type PaxRecords, parsePax } from './pax.ts';
 import { isFormatOne, readFormatOne, readOldGnu, type SparseMap, sparseFromPax } from './sparse.ts';
 import { contentSize, describeEntry, type EntryHeader, type LongNames } from './tar-entry.ts';

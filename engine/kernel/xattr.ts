@@ -9,18 +9,19 @@ const lgetxattrCall = libcFunction('long lgetxattr(const char *, const char *, _
 const llistxattrCall = systemCall('long llistxattr(const char *, _Out_ uint8_t *, size_t)');
 
 const ENODATA = 61;
+const ENOTSUP = 95;
 const XATTR_SIZE_MAX = 65536;
 
 export function setXattr(path: string, name: string, value: Uint8Array): void {
   lsetxattrCall(`${name} of ${path}`, path, name, Buffer.from(value), value.length, 0);
 }
 
-/** @returns null when the entry has no such attribute. */
+/** @returns null when the entry has no such attribute, be it because its file system has none. */
 export function getXattr(path: string, name: string): Buffer | null {
   const value = Buffer.alloc(XATTR_SIZE_MAX);
   const length = lgetxattrCall(path, name, value, value.length);
   if (length >= 0) return Buffer.from(value.subarray(0, length));
-  if (errno() === ENODATA) return null;
+  if (errno() === ENODATA || errno() === ENOTSUP) return null;
   throw new KernelError('lgetxattr', errno(), `${name} of ${path}`);
 }
 

@@ -4,7 +4,7 @@
  * so can neither lend it the host's evidence nor borrow the judge's rights. No program of the container is ever run.
  */
 
-import { readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { type BigIntStats, fstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import * as fds from '../../engine/kernel/descriptors.ts';
 
 const SECRET_LIMIT = 1 << 20;
@@ -17,6 +17,8 @@ export interface Inside {
   list(path: string): string[];
   /** Follows links, inside. */
   stat(path: string): Stats;
+  /** What stands at the name itself, be it a link. Times and numbers to the last digit. */
+  lstat(path: string): BigIntStats;
   readlink(path: string): string;
   exists(path: string): boolean;
 }
@@ -50,6 +52,7 @@ export function inside(pid: number): Inside {
       use(path, fds.O_WRONLY | fds.O_CREAT | fds.O_NONBLOCK | fds.O_NOCTTY, (fd) => fds.write(fd, text)),
     list: (path) => use(path, fds.O_PATH | fds.O_DIRECTORY, (fd) => readdirSync(`${named(fd)}/.`)),
     stat: (path) => use(path, fds.O_PATH, (fd) => statSync(named(fd))),
+    lstat: (path) => use(path, fds.O_PATH | fds.O_NOFOLLOW, (fd) => fstatSync(fd, { bigint: true })),
     readlink: (path) => {
       const slash = path.lastIndexOf('/');
       return use(path.slice(0, slash) || '/', fds.O_PATH | fds.O_DIRECTORY, (fd) =>

@@ -1,0 +1,17 @@
+/**
+ * Unpack an archive with your plank:
+ *
+ *     npx tsx labs/08-layer/unpack.ts ARCHIVE DIRECTORY
+ */
+
+import { createReadStream } from 'node:fs';
+import { applyLayer } from './layer.ts';
+
+const [archive = '', directory = ''] = process.argv.slice(2);
+applyLayer(createReadStream(archive), directory, { whiteouts: 'remove' }).then(
+  ({ entries, size }) => console.log(`${entries} entries, ${size} bytes`),
+  (error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);
