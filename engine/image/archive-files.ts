@@ -2,8 +2,8 @@
 
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
+import { UnexpectedEnd } from '#contract/byte-reader';
 import { firstBytes } from './blob-chunks.ts';
-import { UnexpectedEnd } from './byte-reader.ts';
 import { compressionOf, decompress } from './compression.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX } from './documents.ts';
