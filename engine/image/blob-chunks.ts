@@ -24,6 +24,20 @@ export async function blobChunks(
   return read(store.path(digest), options.reuse);
 }
 
+/** A file from front to back without a pause; a chunk is valid until the next one is asked for. */
+export function* chunksOfFile(path: string): Generator<Buffer> {
+  const fd = openSync(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+    for (let length = 1; length > 0; ) {
+      length = readSync(fd, buffer, 0, CHUNK_SIZE, null);
+      if (length > 0) yield buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function* read(path: string, reuse: boolean): AsyncGenerator<Buffer> {
   const fd = openSync(path, 'r');
   try {

@@ -13,13 +13,14 @@ import type { Figure, Result } from './figure.ts';
 import { dockerCli } from './figures/docker-cli.ts';
 import { exec } from './figures/exec.ts';
 import { lifecycle } from './figures/lifecycle.ts';
+import { load } from './figures/load.ts';
 import { memory } from './figures/memory.ts';
 import { watch } from './figures/watch.ts';
 import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [lifecycle, exec, dockerCli, memory, watch];
+const FIGURES: Figure[] = [lifecycle, exec, dockerCli, load, memory, watch];
 
 interface Options {
   only?: string[];

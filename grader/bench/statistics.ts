@@ -16,6 +16,8 @@ export interface Contestant {
   /** Takes part in every so many rounds, from the first one on. */
   every: number;
   action: (round: number) => Promise<void>;
+  /** What has to be so before each action, and takes none of its time. */
+  before?: () => Promise<void>;
 }
 
 /**
@@ -29,8 +31,9 @@ export async function takeTurns(
 ): Promise<Map<string, number[]>> {
   const times = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
   for (let round = -warmup; round < rounds; round++) {
-    for (const { name, every, action } of contestants) {
+    for (const { name, every, action, before } of contestants) {
       if (round > 0 && round % every !== 0) continue;
+      await before?.();
       const started = performance.now();
       await action(round + warmup);
       if (round >= 0) times.get(name)!.push(performance.now() - started);

@@ -1,6 +1,10 @@
 /** The few calls of the Docker Engine API that are measured, on one kept-open unix socket connection. */
 
-import { Agent, request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 
 export interface ContainerRequest {
   Image: string;
@@ -57,6 +61,27 @@ export class EngineApi {
   /** Make an image of one layer from the bytes of a tar archive, as `docker import` does. */
   async importImage(name: string, tar: Buffer): Promise<void> {
     await this.call('POST', `/images/create?fromSrc=-&repo=${name}&tag=latest`, tar);
+  }
+
+  /** `docker load` of an archive that comes as a stream. @throws Error with the engine's own words. */
+  async loadImage(archive: Readable): Promise<void> {
+    const headers = { 'Content-Type': 'application/x-tar' };
+    const path = '/images/load?quiet=1';
+    const call = request({ socketPath: this.socket, agent: this.agent, method: 'POST', path, headers });
+    const answer = once(call, 'response') as Promise<[IncomingMessage]>;
+    // An engine may answer, and hang up, before it has read everything; its words matter more than that.
+    const sent = pipeline(archive, call).catch((error: Error) => error);
+    const [response] = await answer;
+    const body = await text(response);
+    const failure = await sent;
+    if (response.statusCode !== 200 || /"error"/.test(body))
+      throw new Error(`POST ${path}: ${response.statusCode} ${body.trim()}`);
+    if (failure instanceof Error) throw failure;
+  }
+
+  /** Remove an image, which need not be there. */
+  async removeImage(name: string): Promise<void> {
+    await this.ask('DELETE', `/images/${name}?force=true`);
   }
 
   /** Network none; the id. */
