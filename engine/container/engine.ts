@@ -1,4 +1,7 @@
+import path from 'node:path';
+import { BuildCache } from '../image/build/cache.ts';
 import type { Images } from '../image/images.ts';
+import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
 import type { Exec } from './exec.ts';
@@ -16,6 +19,9 @@ export interface Engine {
   trash: Trash;
   containers: ContainerTable;
   execs: Map<string, Exec>;
+  /** Commands of builds that run, by the id of their container: who is told of their end. */
+  hidden: Map<string, (exited: Exited) => void>;
+  buildCache: BuildCache;
   /** Told of what went wrong where nobody waits for an answer. */
   warn(message: string): void;
 }
@@ -27,6 +33,8 @@ export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'warn
     trash: new Trash(parts.root.removed, parts.warn),
     containers: new ContainerTable(),
     execs: new Map(),
+    hidden: new Map(),
+    buildCache: new BuildCache(path.join(parts.root.images, 'build-cache'), parts.images),
   };
 }
 

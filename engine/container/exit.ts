@@ -12,6 +12,11 @@ export function handleExit(engine: Engine, exited: Exited): void {
     finishExec(engine, exec, exited);
     return;
   }
+  const hidden = engine.hidden.get(id);
+  if (hidden) {
+    hidden(exited);
+    return;
+  }
   const container = engine.containers.get(id);
   if (!container) {
     void forget(engine, id);

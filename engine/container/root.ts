@@ -25,6 +25,10 @@ export interface StateRoot {
   images: string;
   containers: string;
   volumes: string;
+  /** Of builds that run, each in a directory of its own. */
+  builds: string;
+  /** What `RUN --mount=type=cache` keeps from one build to the next. */
+  cacheMounts: string;
   /** What is removed but not deleted yet. */
   removed: string;
   run: string;
@@ -60,6 +64,8 @@ export function openRoot(directory: string): StateRoot {
     images: path.join(dir, 'images'),
     containers: path.join(dir, 'containers'),
     volumes: path.join(dir, 'volumes'),
+    builds: path.join(dir, 'builds'),
+    cacheMounts: path.join(dir, 'build-mounts'),
     removed: path.join(dir, 'removed'),
     run: path.join(dir, 'run'),
     merged: path.join(dir, 'merged'),
@@ -69,7 +75,7 @@ export function openRoot(directory: string): StateRoot {
     cgroups: `/skiff/${key}`,
   };
   fs.mkdirSync(root.run, { recursive: true, mode: 0o711 });
-  for (const each of [root.images, root.containers, root.volumes, root.merged])
+  for (const each of [root.images, root.containers, root.volumes, root.builds, root.cacheMounts, root.merged])
     fs.mkdirSync(each, { recursive: true, mode: 0o700 });
   return root;
 }

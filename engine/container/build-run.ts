@@ -1,0 +1,148 @@
+/** RUN of a Dockerfile: a container that no list shows and that leaves nothing but what it changed. */
+
+import path from 'node:path';
+import type { Socket } from 'node:net';
+import type { Run, RunMount, RunRequest } from '../image/build/options.ts';
+import type { Exited } from '../runtime/shim/protocol.ts';
+import { ContainerConfig, HostConfig } from './config.ts';
+import type { Engine } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { writeEtcFiles } from './etc-files.ts';
+import { newId } from './identity.ts';
+import type { ContainerMount } from './mounts.ts';
+import type { ContainerRecord } from './record.ts';
+import type { ContainerPaths } from './root.ts';
+import { buildSpec } from './spec.ts';
+import { startFailure } from './start-failure.ts';
+import { NEVER, now } from './time.ts';
+
+/** Limits of every command of a build, as the fields of HostConfig are called. */
+export type RunLimits = Partial<
+  Pick<HostConfig, 'Memory' | 'MemorySwap' | 'CpuShares' | 'CpuPeriod' | 'CpuQuota' | 'CpusetCpus' | 'CpusetMems' | 'NanoCpus' | 'ShmSize' | 'ExtraHosts' | 'Ulimits'>
+>;
+
+/** The way to run commands, for the room below. @throws ContainerError `invalid` for limits that cannot be */
+export function commandRunner(engine: Engine, limits: RunLimits): Run {
+  return async (request) => {
+    request.signal.throwIfAborted();
+    const record = recordOf(request, limits);
+    const paths = pathsOf(request);
+    writeEtcFiles(record, paths);
+    const spec = buildSpec(record, { root: engine.root, paths, lower: request.lower });
+    const key = { container: record.id };
+    const ended = untilEnd(engine, record.id);
+    const kill = () => void engine.shim.request('signal', { key, signal: 9, all: true }).catch(() => {});
+    try {
+      await engine.shim.request('open', { key, stdio: { terminal: false, stdin: false, stdinOnce: false } });
+      const streams = await engine.shim.attach({ role: 'attach', key, stdin: false, stdout: true, stderr: true });
+      const printed = readOutput(streams, request.onOutput);
+      await engine.shim.request('start', { container: record.id, spec }).catch((error) => {
+        streams.destroy();
+        throw startFailure(error, request.args[0] ?? '').error;
+      });
+      request.signal.addEventListener('abort', kill);
+      if (request.signal.aborted) kill();
+      const { status } = await ended.exit;
+      await printed;
+      request.signal.throwIfAborted();
+      return status.exitCode;
+    } finally {
+      request.signal.removeEventListener('abort', kill);
+      ended.stop();
+      await engine.shim.request('forget', { key }).catch(() => {});
+    }
+  };
+}
+
+function untilEnd(engine: Engine, id: string): { exit: Promise<Exited>; stop(): void } {
+  let onLost = () => {};
+  const exit = new Promise<Exited>((resolve, reject) => {
+    engine.hidden.set(id, resolve);
+    onLost = () => reject(new ContainerError('failed', 'the shim has gone, and the command with it'));
+    engine.shim.on('lost', onLost);
+  });
+  exit.catch(() => {});
+  return {
+    exit,
+    stop: () => {
+      engine.hidden.delete(id);
+      engine.shim.off('lost', onLost);
+    },
+  };
+}
+
+function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits: RunLimits): ContainerRecord {
+  const id = newId();
+  const config = ContainerConfig.parse({ Hostname: id.slice(0, 12), User: user, Env: env, WorkingDir: cwd });
+  // There is no network yet but the host's, and a command gets that only when it is asked for.
+  const NetworkMode = network === 'host' ? 'host' : 'none';
+  return {
+    version: 1,
+    id,
+    name: '',
+    created: now(),
+    image: { id: '', reference: '' },
+    config,
+    hostConfig: HostConfig.parse({ ...limits, NetworkMode }),
+    args,
+    mounts: mounts.map(mountOf),
+    status: 'created',
+    pid: 0,
+    startTime: '',
+    startedAt: NEVER,
+    finishedAt: NEVER,
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+  };
+}
+
+function mountOf({ destination, source, readonly, options }: RunMount): ContainerMount {
+  return {
+    type: source === undefined ? 'tmpfs' : 'bind',
+    name: '',
+    source: source ?? '',
+    destination,
+    readonly,
+    recursive: true,
+    mode: '',
+    anonymous: false,
+    makeSource: false,
+    options: source === undefined ? ['nosuid', 'nodev', ...options] : options,
+  };
+}
+
+function pathsOf({ scratch, upper, work }: RunRequest): ContainerPaths {
+  return {
+    dir: scratch,
+    record: path.join(scratch, 'container.json'),
+    log: path.join(scratch, 'log.json'),
+    hostname: path.join(scratch, 'hostname'),
+    hosts: path.join(scratch, 'hosts'),
+    resolvConf: path.join(scratch, 'resolv.conf'),
+    upper,
+    work,
+  };
+}
+
+const HEADER = 8;
+
+/** Hand the text of both streams on. Docker Engine API, ContainerAttach, "Stream format". */
+async function readOutput(streams: Socket, onOutput: (text: string) => void): Promise<void> {
+  const decoders = [new TextDecoder(), new TextDecoder(), new TextDecoder()];
+  let rest = Buffer.alloc(0);
+  try {
+    for await (const chunk of streams) {
+      rest = Buffer.concat([rest, chunk as Buffer]);
+      while (rest.length >= HEADER) {
+        const end = HEADER + rest.readUInt32BE(4);
+        if (rest.length < end) break;
+        const text = decoders[rest[0] ?? 0]?.decode(rest.subarray(HEADER, end), { stream: true });
+        if (text) onOutput(text);
+        rest = rest.subarray(end);
+      }
+    }
+  } catch {
+    // The connection broke: how the command ended is told on another.
+  }
+}

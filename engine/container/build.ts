@@ -1,0 +1,58 @@
+/** Builds, as the API asks for them: an archive becomes an image, and nothing else is left. */
+
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { buildImage } from '../image/build/build-image.ts';
+import { applyIgnore, unpackContext } from '../image/build/context.ts';
+import type { BuildOptions } from '../image/build/options.ts';
+import type { ImageRecord } from '../image/images.ts';
+import { commandRunner, type RunLimits } from './build-run.ts';
+import type { Engine } from './engine.ts';
+import { findImage } from './find-image.ts';
+
+export interface BuildRequest {
+  /** A tar, gzip or zstd or none; undefined for a context that has only a Dockerfile, in `options.dockerfileText`. */
+  context: AsyncIterable<Uint8Array> | undefined;
+  options: BuildOptions;
+  limits: RunLimits;
+  onOutput(text: string): void;
+  /** Ends the build, which leaves nothing. */
+  signal: AbortSignal;
+}
+
+/** @throws BuildError, HostileArchive, UnexpectedEnd, InvalidReference, DiskFull, or the reason of the abort */
+export async function build(engine: Engine, { context, options, limits, onOutput, signal }: BuildRequest): Promise<ImageRecord> {
+  const scratch = path.join(engine.root.builds, randomUUID());
+  mkdirSync(scratch, { mode: 0o700 });
+  const release = engine.images.hold();
+  try {
+    const directory = path.join(scratch, 'context');
+    const unpacked = await unpackContext(context ?? nothing(), directory);
+    signal.throwIfAborted();
+    applyIgnore(unpacked, directory, options.dockerfile);
+    const image = await buildImage(
+      {
+        images: engine.images,
+        cache: engine.buildCache,
+        cacheMounts: engine.root.cacheMounts,
+        scratch,
+        context: unpacked,
+        run: commandRunner(engine, limits),
+        findImage: (reference) => findImage(engine, reference),
+        onOutput,
+        signal,
+      },
+      options,
+    );
+    engine.events.emit('image', 'build', image.id, { name: image.repoTags[0] ?? image.id });
+    return image;
+  } finally {
+    release();
+    engine.trash.discard(scratch);
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield Buffer.alloc(1024);
+}

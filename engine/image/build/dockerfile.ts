@@ -1,0 +1,190 @@
+/**
+ * A Dockerfile as a list of instructions. Dockerfile reference, "Format", "Parser directives", "Here-documents".
+ *
+ * Read by hand, as Docker's own parser does it: the libraries there are take `<<` in a quoted string for a
+ * here-document, and with it the rest of the file. Where both can read a file, a test holds one against the other.
+ */
+
+import { InvalidBuild } from './build-error.ts';
+import { splitWords } from './words.ts';
+
+export interface Heredoc {
+  name: string;
+  /** With a line end after each line; the tabs in front are gone when it was asked with `<<-`. */
+  content: string;
+  /** Whether variables in it are expanded: its name was not quoted. */
+  expand: boolean;
+}
+
+export interface Instruction {
+  /** The first line of it, from 1. */
+  line: number;
+  /** In capitals. */
+  keyword: string;
+  /** `--name=value` in front of the arguments; without `=` the value is undefined. */
+  flags: [name: string, value: string | undefined][];
+  /** What follows the flags, continued lines joined; here-documents are not in it. */
+  text: string;
+  heredocs: Heredoc[];
+  /** As it was written, joined to one line. */
+  statement: string;
+}
+
+export interface Dockerfile {
+  /** As in messages, e.g. `Dockerfile`. */
+  name: string;
+  /** The character that continues lines and takes the meaning from others. */
+  escape: string;
+  instructions: Instruction[];
+}
+
+/** Bytes. */
+const SIZE_MAX = 1024 * 1024;
+const INSTRUCTIONS_MAX = 2000;
+
+const KEYWORDS = new Set(
+  'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(
+    ' ',
+  ),
+);
+const WITH_HEREDOCS = new Set(['ADD', 'COPY', 'RUN', 'ONBUILD']);
+
+/** @throws InvalidBuild that names the line */
+export function parseDockerfile(text: string, name: string): Dockerfile {
+  if (text.length > SIZE_MAX) throw new InvalidBuild(`${name} has more than ${SIZE_MAX} bytes; is it a Dockerfile?`);
+  const lines = new Lines(text.replace(/^\uFEFF/, ''), name);
+  const escape = readDirectives(lines);
+  const instructions: Instruction[] = [];
+  for (;;) {
+    const instruction = readInstruction(lines, escape);
+    if (!instruction) break;
+    if (instructions.push(instruction) > INSTRUCTIONS_MAX)
+      throw new InvalidBuild(`${name} has more than ${INSTRUCTIONS_MAX} instructions; split it`);
+  }
+  if (instructions.length === 0)
+    throw new InvalidBuild(`file with no instructions: ${name} is empty; begin it with FROM`);
+  return { name, escape, instructions };
+}
+
+/** One instruction that stands alone, as an ONBUILD trigger or a `--change` does. */
+export function parseInstruction(text: string, name: string, escape = '\\'): Instruction {
+  const instruction = readInstruction(new Lines(text, name), escape);
+  if (!instruction) throw new InvalidBuild(`${name}: there is no instruction in ${JSON.stringify(text)}`);
+  return instruction;
+}
+
+class Lines {
+  readonly #lines: string[];
+  readonly name: string;
+  /** Of the line that `next` gives, from 0. */
+  at = 0;
+
+  constructor(text: string, name: string) {
+    this.#lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
+    // What follows the last line end is no line.
+    if (this.#lines.at(-1) === '') this.#lines.pop();
+    this.name = name;
+  }
+
+  peek(): string | undefined {
+    return this.#lines[this.at];
+  }
+
+  next(): string | undefined {
+    return this.#lines[this.at++];
+  }
+}
+
+/** `# name=value` before anything else. @returns the escape character */
+function readDirectives(lines: Lines): string {
+  const seen = new Set<string>();
+  let escape = '\\';
+  for (let line = lines.peek(); line !== undefined; line = lines.peek()) {
+    const [, rawName = '', value = ''] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
+    const name = rawName.toLowerCase();
+    if (!['escape', 'syntax', 'check'].includes(name)) break;
+    if (seen.has(name)) throw new InvalidBuild(`${lines.name}:${lines.at + 1}: only one ${name} parser directive can be used`);
+    seen.add(name);
+    if (name === 'escape') {
+      if (value !== '\\' && value !== '`')
+        throw new InvalidBuild(`${lines.name}:${lines.at + 1}: invalid ESCAPE '${value}'. Must be ` + '` or \\');
+      escape = value;
+    }
+    lines.next();
+  }
+  return escape;
+}
+
+function readInstruction(lines: Lines, escape: string): Instruction | undefined {
+  for (let line = lines.peek(); line !== undefined && isEmpty(line); line = lines.peek()) lines.next();
+  if (lines.peek() === undefined) return undefined;
+  const line = lines.at + 1;
+  const statement = readLogicalLine(lines, escape);
+  const where = `${lines.name}:${line}`;
+  const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(statement) ?? [];
+  const keyword = word.toUpperCase();
+  if (!KEYWORDS.has(keyword))
+    throw new InvalidBuild(
+      `${where}: unknown instruction: ${word.slice(0, 60)}. A line is continued with "${escape}" at the end of the one before.`,
+    );
+  const { flags, text } = takeFlags(rest, escape);
+  const heredocs = WITH_HEREDOCS.has(keyword) ? heredocsIn(text, escape) : [];
+  return { line, keyword, flags, text, statement, heredocs: heredocs.map((each) => readHeredoc(lines, each, where)) };
+}
+
+function isEmpty(line: string): boolean {
+  return /^\s*(#|$)/.test(line);
+}
+
+/** Comments and empty lines between continued lines are not part of it. */
+function readLogicalLine(lines: Lines, escape: string): string {
+  const escaped = escape === '\\' ? '\\\\' : escape;
+  const continued = new RegExp(`(^|[^${escaped}])${escaped}[ \\t]*$`);
+  let joined = (lines.next() ?? '').trimStart();
+  while (continued.test(joined)) {
+    joined = joined.replace(continued, '$1');
+    for (let line = lines.peek(); line !== undefined && isEmpty(line); line = lines.peek()) lines.next();
+    const more = lines.next();
+    if (more === undefined) break;
+    joined += more;
+  }
+  return joined.trim();
+}
+
+function takeFlags(rest: string, escape: string): Pick<Instruction, 'flags' | 'text'> {
+  const flags: Instruction['flags'] = [];
+  let text = rest;
+  for (;;) {
+    const word = splitWords(text, escape)[0] ?? '';
+    if (!word.startsWith('--')) return { flags, text };
+    text = text.slice(text.indexOf(word) + word.length).trimStart();
+    if (word === '--') return { flags, text };
+    const [, name = '', value] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    flags.push([name, value]);
+  }
+}
+
+interface HeredocStart {
+  name: string;
+  expand: boolean;
+  chomp: boolean;
+}
+
+function heredocsIn(text: string, escape: string): HeredocStart[] {
+  return splitWords(text, escape).flatMap((word) => {
+    const [, chomp = '', name = ''] = /^\d*<<(-?)([^<]+)$/.exec(word) ?? [];
+    const [, quote, quoted] = /^(['"])(.+)\1$/.exec(name) ?? [];
+    if (name === '') return [];
+    return [{ name: quoted ?? name, expand: quote === undefined, chomp: chomp !== '' }];
+  });
+}
+
+function readHeredoc(lines: Lines, { name, expand, chomp }: HeredocStart, where: string): Heredoc {
+  const content: string[] = [];
+  for (let line = lines.next(); line !== undefined; line = lines.next()) {
+    const chomped = chomp ? line.replace(/^\t+/, '') : line;
+    if (chomped === name) return { name, expand, content: content.map((each) => `${each}\n`).join('') };
+    content.push(chomped);
+  }
+  throw new InvalidBuild(`${where}: unterminated heredoc: there is no line "${name}" to end it`);
+}
