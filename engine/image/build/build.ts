@@ -34,8 +34,7 @@ export function indexOf(
   numbers: boolean,
 ): number | undefined {
   const wanted = reference.toLowerCase();
-  for (let index = before - 1; index >= 0; index--)
-    if (stages[index]!.name?.toLowerCase() === wanted) return index;
+  for (let index = before - 1; index >= 0; index--) if (stages[index]!.name?.toLowerCase() === wanted) return index;
   if (!numbers || !/^\d{1,4}$/.test(reference)) return undefined;
   return Number(reference) < before ? Number(reference) : undefined;
 }
@@ -93,7 +92,9 @@ export function cacheKey(parent: string, instruction: string, files: SourceFile[
   const content = [...files]
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ path, type, mode, digest, target }) => [path, type, mode, digest ?? target ?? '']);
-  return `sha256:${createHash('sha256').update(JSON.stringify([parent, instruction, content])).digest('hex')}`;
+  return `sha256:${createHash('sha256')
+    .update(JSON.stringify([parent, instruction, content]))
+    .digest('hex')}`;
 }
 
 export function findSources(tree: Tree, pattern: string): { name: string; path: string }[] {
@@ -161,7 +162,11 @@ function matcher(glob: string): RegExp {
       const inside = glob.slice(at + (negated ? 2 : 1), end).replace(/[\\\]^[]/g, '\\$&');
       source += `[${negated ? '^' : ''}${inside}]`;
       at = end;
-    } else source += (character === '\\' && at + 1 < glob.length ? glob[++at]! : character).replace(/[\\^$.|+(){}?*[\]]/, '\\$&');
+    } else
+      source += (character === '\\' && at + 1 < glob.length ? glob[++at]! : character).replace(
+        /[\\^$.|+(){}?*[\]]/,
+        '\\$&',
+      );
   }
   return new RegExp(`^${source}$`, 'su');
 }

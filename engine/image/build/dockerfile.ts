@@ -34,7 +34,7 @@ export interface Dockerfile {
   /** As in messages, e.g. `Dockerfile`. */
   name: string;
   /** The character that continues lines and takes the meaning from others. */
-  escape: string;
+  escapeToken: string;
   instructions: Instruction[];
 }
 
@@ -53,22 +53,22 @@ const WITH_HEREDOCS = new Set(['ADD', 'COPY', 'RUN', 'ONBUILD']);
 export function parseDockerfile(text: string, name: string): Dockerfile {
   if (text.length > SIZE_MAX) throw new InvalidBuild(`${name} has more than ${SIZE_MAX} bytes; is it a Dockerfile?`);
   const lines = new Lines(text.replace(/^\uFEFF/, ''), name);
-  const escape = readDirectives(lines);
+  const escapeToken = readDirectives(lines);
   const instructions: Instruction[] = [];
   for (;;) {
-    const instruction = readInstruction(lines, escape);
+    const instruction = readInstruction(lines, escapeToken);
     if (!instruction) break;
     if (instructions.push(instruction) > INSTRUCTIONS_MAX)
       throw new InvalidBuild(`${name} has more than ${INSTRUCTIONS_MAX} instructions; split it`);
   }
   if (instructions.length === 0)
     throw new InvalidBuild(`file with no instructions: ${name} is empty; begin it with FROM`);
-  return { name, escape, instructions };
+  return { name, escapeToken, instructions };
 }
 
 /** One instruction that stands alone, as an ONBUILD trigger or a `--change` does. */
-export function parseInstruction(text: string, name: string, escape = '\\'): Instruction {
-  const instruction = readInstruction(new Lines(text, name), escape);
+export function parseInstruction(text: string, name: string, escapeToken = '\\'): Instruction {
+  const instruction = readInstruction(new Lines(text, name), escapeToken);
   if (!instruction) throw new InvalidBuild(`${name}: there is no instruction in ${JSON.stringify(text)}`);
   return instruction;
 }
@@ -95,40 +95,41 @@ class Lines {
   }
 }
 
-/** `# name=value` before anything else. @returns the escape character */
+/** `# name=value` before anything else. @returns the escapeToken character */
 function readDirectives(lines: Lines): string {
   const seen = new Set<string>();
-  let escape = '\\';
+  let escapeToken = '\\';
   for (let line = lines.peek(); line !== undefined; line = lines.peek()) {
     const [, rawName = '', value = ''] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
     const name = rawName.toLowerCase();
     if (!['escape', 'syntax', 'check'].includes(name)) break;
-    if (seen.has(name)) throw new InvalidBuild(`${lines.name}:${lines.at + 1}: only one ${name} parser directive can be used`);
+    if (seen.has(name))
+      throw new InvalidBuild(`${lines.name}:${lines.at + 1}: only one ${name} parser directive can be used`);
     seen.add(name);
     if (name === 'escape') {
       if (value !== '\\' && value !== '`')
         throw new InvalidBuild(`${lines.name}:${lines.at + 1}: invalid ESCAPE '${value}'. Must be ` + '` or \\');
-      escape = value;
+      escapeToken = value;
     }
     lines.next();
   }
-  return escape;
+  return escapeToken;
 }
 
-function readInstruction(lines: Lines, escape: string): Instruction | undefined {
+function readInstruction(lines: Lines, escapeToken: string): Instruction | undefined {
   for (let line = lines.peek(); line !== undefined && isEmpty(line); line = lines.peek()) lines.next();
   if (lines.peek() === undefined) return undefined;
   const line = lines.at + 1;
-  const statement = readLogicalLine(lines, escape);
+  const statement = readLogicalLine(lines, escapeToken);
   const where = `${lines.name}:${line}`;
   const [, word = '', rest = ''] = /^(\S+)\s*([\s\S]*)$/.exec(statement) ?? [];
   const keyword = word.toUpperCase();
   if (!KEYWORDS.has(keyword))
     throw new InvalidBuild(
-      `${where}: unknown instruction: ${word.slice(0, 60)}. A line is continued with "${escape}" at the end of the one before.`,
+      `${where}: unknown instruction: ${word.slice(0, 60)}. A line is continued with "${escapeToken}" at the end of the one before.`,
     );
-  const { flags, text } = takeFlags(rest, escape);
-  const heredocs = WITH_HEREDOCS.has(keyword) ? heredocsIn(text, escape) : [];
+  const { flags, text } = takeFlags(rest, escapeToken);
+  const heredocs = WITH_HEREDOCS.has(keyword) ? heredocsIn(text, escapeToken) : [];
   return { line, keyword, flags, text, statement, heredocs: heredocs.map((each) => readHeredoc(lines, each, where)) };
 }
 
@@ -137,8 +138,8 @@ function isEmpty(line: string): boolean {
 }
 
 /** Comments and empty lines between continued lines are not part of it. */
-function readLogicalLine(lines: Lines, escape: string): string {
-  const escaped = escape === '\\' ? '\\\\' : escape;
+function readLogicalLine(lines: Lines, escapeToken: string): string {
+  const escaped = escapeToken === '\\' ? '\\\\' : escapeToken;
   const continued = new RegExp(`(^|[^${escaped}])${escaped}[ \\t]*$`);
   let joined = (lines.next() ?? '').trimStart();
   while (continued.test(joined)) {
@@ -151,11 +152,11 @@ function readLogicalLine(lines: Lines, escape: string): string {
   return joined.trim();
 }
 
-function takeFlags(rest: string, escape: string): Pick<Instruction, 'flags' | 'text'> {
+function takeFlags(rest: string, escapeToken: string): Pick<Instruction, 'flags' | 'text'> {
   const flags: Instruction['flags'] = [];
   let text = rest;
   for (;;) {
-    const word = splitWords(text, escape)[0] ?? '';
+    const word = splitWords(text, escapeToken)[0] ?? '';
     if (!word.startsWith('--')) return { flags, text };
     text = text.slice(text.indexOf(word) + word.length).trimStart();
     if (word === '--') return { flags, text };
@@ -170,8 +171,8 @@ interface HeredocStart {
   chomp: boolean;
 }
 
-function heredocsIn(text: string, escape: string): HeredocStart[] {
-  return splitWords(text, escape).flatMap((word) => {
+function heredocsIn(text: string, escapeToken: string): HeredocStart[] {
+  return splitWords(text, escapeToken).flatMap((word) => {
     const [, chomp = '', name = ''] = /^\d*<<(-?)([^<]+)$/.exec(word) ?? [];
     const [, quote, quoted] = /^(['"])(.+)\1$/.exec(name) ?? [];
     if (name === '') return [];

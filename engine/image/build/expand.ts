@@ -10,8 +10,8 @@ const DEPTH_MAX = 20;
 /** Characters. A word may double itself with every variable. */
 const LENGTH_MAX = 1024 * 1024;
 
-export function expand(word: string, variables: Record<string, string>, escape = '\\'): string {
-  const reader = new Reader(word, new Map(Object.entries(variables)), escape);
+export function expand(word: string, variables: Record<string, string>, escapeToken = '\\'): string {
+  const reader = new Reader(word, new Map(Object.entries(variables)), escapeToken);
   return reader.until('', 0);
 }
 
@@ -21,10 +21,10 @@ class Reader {
   readonly #escape: string;
   #at = 0;
 
-  constructor(text: string, variables: Map<string, string>, escape: string) {
+  constructor(text: string, variables: Map<string, string>, escapeToken: string) {
     this.#text = text;
     this.#variables = variables;
-    this.#escape = escape;
+    this.#escape = escapeToken;
   }
 
   /** Read to the character `end`, which is consumed; to the end of the text if it is empty. */
@@ -40,7 +40,8 @@ class Reader {
       result += this.#next(character, depth);
       if (result.length > LENGTH_MAX) throw new BadSubstitution(`a word becomes longer than ${LENGTH_MAX} characters`);
     }
-    if (end !== '') throw new BadSubstitution(`syntax error: missing '${end}' in ${JSON.stringify(this.#text.slice(0, 100))}`);
+    if (end !== '')
+      throw new BadSubstitution(`syntax error: missing '${end}' in ${JSON.stringify(this.#text.slice(0, 100))}`);
     return result;
   }
 
@@ -50,7 +51,7 @@ class Reader {
     if (character === '$') return this.#variable(depth);
     this.#at += 1;
     if (character !== this.#escape) return character;
-    // The last character of all has nothing to escape.
+    // The last character of all has nothing to escapeToken.
     return this.#at < this.#text.length ? this.#text[this.#at++]! : character;
   }
 
@@ -90,7 +91,10 @@ class Reader {
     }
     this.#at += 1;
     const name = this.#name();
-    if (name === '') throw new BadSubstitution(`bad substitution: \${ is not followed by a name in ${JSON.stringify(this.#text.slice(0, 100))}`);
+    if (name === '')
+      throw new BadSubstitution(
+        `bad substitution: \${ is not followed by a name in ${JSON.stringify(this.#text.slice(0, 100))}`,
+      );
     const value = this.#variables.get(name);
     const [modifier] = /^(?::[-+?]|[-+?]|##?|%%?|\/\/?|\})/.exec(this.#text.slice(this.#at, this.#at + 2)) ?? [];
     if (modifier === undefined)
@@ -149,5 +153,8 @@ function replace(value: string, glob: string, word: string, all: boolean): strin
 }
 
 function globPattern(glob: string): string {
-  return glob.replace(/[.+^${}()|[\]\\/]/g, '\\$&').replace(/\*+/g, '.*').replace(/\?/g, '.');
+  return glob
+    .replace(/[.+^${}()|[\]\\/]/g, '\\$&')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.');
 }

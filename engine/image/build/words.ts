@@ -1,13 +1,13 @@
 /** How instructions are cut into words, and lists in JSON told from the shell's form. Dockerfile reference, "Format". */
 
-/** Blank-separated words; quotes and escapes keep blanks together and stay in the word. @param escape `\` or a backtick */
-export function splitWords(text: string, escape: string): string[] {
+/** Blank-separated words; quotes and escapes keep blanks together and stay in the word. @param escapeToken `\` or a backtick */
+export function splitWords(text: string, escapeToken: string): string[] {
   const words: string[] = [];
   let word = '';
   let quote = '';
   for (let at = 0; at < text.length; at++) {
     const character = text[at]!;
-    if (character === escape && quote !== "'" && at + 1 < text.length) {
+    if (character === escapeToken && quote !== "'" && at + 1 < text.length) {
       word += character + text[++at]!;
     } else if (quote !== '') {
       word += character;
@@ -40,8 +40,8 @@ export function jsonWords(text: string): string[] | undefined {
  * `NAME=value NAME="other value"`, or the old form `NAME the whole rest`.
  * @throws Error in Docker's words.
  */
-export function pairsOf(keyword: string, text: string, escape: string): [name: string, value: string][] {
-  const words = splitWords(text, escape);
+export function pairsOf(keyword: string, text: string, escapeToken: string): [name: string, value: string][] {
+  const words = splitWords(text, escapeToken);
   if (words.length === 0) throw new Error(`${keyword} requires at least one argument`);
   if (!words[0]!.includes('=')) {
     const [, name = '', value = ''] = /^(\S+)\s+([\s\S]*)$/.exec(text.trim()) ?? [];

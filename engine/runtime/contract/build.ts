@@ -63,10 +63,10 @@ export interface BuildPlank {
    * `word` with its variables replaced and its quotes and escapes taken away. `$NAME`, `${NAME}`, `${NAME:-word}`,
    * `${NAME-word}`, `${NAME:+word}`, `${NAME+word}`; with the colon an empty value counts as none. `word` is expanded
    * too. What is not set is empty. Between single quotes everything is itself; between double quotes, and outside,
-   * `escape` makes `$`, `"` and itself plain. Outside of quotes it makes any character plain.
+   * `escapeToken` makes `$`, `"` and itself plain. Outside of quotes it makes any character plain.
    * @throws Error for `${` without its end, and for another modifier.
    */
-  expand(word: string, variables: Record<string, string>, escape?: string): string;
+  expand(word: string, variables: Record<string, string>, escapeToken?: string): string;
 
   /**
    * Which stages have to be built for `target`, and an order in which each comes after all that it needs. A stage

@@ -1,0 +1,62 @@
+/** What ADD does to a local archive: it is unpacked. Dockerfile reference, "ADD", "Adding local tar archives". */
+
+import { closeSync, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
+import { compressionOf, decompress } from '../compression.ts';
+import { applyLayer } from '../layer.ts';
+import { resolveInTree } from './build.ts';
+import { InvalidBuild } from './build-error.ts';
+import type { Source } from './sources.ts';
+import { StackTree } from './stack-tree.ts';
+
+const BLOCK = 512;
+const MAGIC = 257;
+
+/**
+ * Unpack the source into `directory`, which is made, if it is a tar, gzip or zstd or none.
+ * @returns its content as a source that keeps its owners; undefined when it is a file like others
+ * @throws HostileArchive, InvalidBuild for a compression that is not read
+ */
+export async function unpackArchive({ tree, path, name }: Source, directory: string): Promise<Source | undefined> {
+  const entry = tree.entry(path);
+  if (entry?.type !== 'file' || !(await isTar(entry.host, name))) return undefined;
+  mkdirSync(directory, { mode: 0o755 });
+  await applyLayer(open(entry.host), directory, { whiteouts: 'remove' });
+  const unpacked = new StackTree([directory]);
+  return { tree: unpacked, path: resolveInTree(unpacked, '') ?? '', name, keepOwners: true };
+}
+
+async function isTar(host: string, name: string): Promise<boolean> {
+  const head = firstBytes(host, 6);
+  const isPacked = compressionOf(head) !== 'none';
+  if (!isPacked && (head.toString('latin1').startsWith('BZh') || head.toString('latin1', 1, 5) === '7zXZ')) {
+    if (/\.(tar\.(bz2|xz)|tbz2?|txz)$/.test(name))
+      throw new InvalidBuild(
+        `ADD unpacks tar, gzip and zstd, and ${name} is neither; compress it with gzip, or copy it with COPY`,
+      );
+    return false;
+  }
+  try {
+    for await (const block of open(host)) {
+      const bytes = block as Buffer;
+      return bytes.length >= BLOCK && bytes.toString('latin1', MAGIC, MAGIC + 5) === 'ustar';
+    }
+  } catch {
+    // Not what its first bytes promise: a file like others.
+  }
+  return false;
+}
+
+function open(host: string) {
+  const file = createReadStream(host, { highWaterMark: 256 * 1024 });
+  return decompress(file, compressionOf(firstBytes(host, 4)));
+}
+
+function firstBytes(host: string, count: number): Buffer {
+  const fd = openSync(host, 'r');
+  try {
+    const bytes = Buffer.alloc(count);
+    return bytes.subarray(0, readSync(fd, bytes, 0, count, 0));
+  } finally {
+    closeSync(fd);
+  }
+}

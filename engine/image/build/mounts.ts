@@ -1,0 +1,88 @@
+/** What RUN --mount=… mounts, made ready on the host. */
+
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { resolveInTree } from './build.ts';
+import { InvalidBuild } from './build-error.ts';
+import type { RunMount } from './options.ts';
+import type { Mount } from './run-step.ts';
+import { walk } from './sources.ts';
+import type { StackTree } from './stack-tree.ts';
+
+export interface MountPlaces {
+  /** The caches that outlive builds. */
+  caches: string;
+  /** For copies, gone after the command. */
+  scratch: string;
+  secrets: Record<string, Buffer>;
+}
+
+/** @param tree what a bind is of; undefined for the other kinds. @returns undefined for a secret that nobody gave and nobody needs */
+export function prepareMount(mount: Mount, tree: StackTree | undefined, places: MountPlaces): RunMount | undefined {
+  const { target: destination, readonly } = mount;
+  switch (mount.type) {
+    case 'tmpfs':
+      return { destination, readonly: false, options: mount.size === undefined ? [] : [`size=${mount.size}`] };
+    case 'cache':
+      return { destination, readonly, options: [], source: cacheDirectory(mount, places.caches) };
+    case 'secret':
+      return secretFile(mount, places);
+    case 'bind': {
+      if (!tree) throw new Error(`the bind of ${destination} has no tree`);
+      return { destination, readonly, options: [], source: boundCopy(mount, tree, places.scratch) };
+    }
+  }
+}
+
+/** Named by a digest: an id may be any text. */
+function cacheDirectory({ id, mode, uid, gid }: Mount, caches: string): string {
+  const directory = join(caches, createHash('sha256').update(id).digest('hex'));
+  if (existsSync(directory)) return directory;
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, mode ?? 0o755);
+  chownSync(directory, uid, gid);
+  return directory;
+}
+
+function secretFile(
+  { id, required, target, mode, uid, gid }: Mount,
+  { scratch, secrets }: MountPlaces,
+): RunMount | undefined {
+  const secret = Object.hasOwn(secrets, id) ? secrets[id] : undefined;
+  if (!secret) {
+    if (required)
+      throw new InvalidBuild(`secret ${id}: not found; give it with skiff build --secret id=${id},src=FILE`);
+    return undefined;
+  }
+  const source = join(scratch, `secret-${createHash('sha256').update(target).digest('hex')}`);
+  writeFileSync(source, secret, { mode: 0o600 });
+  chmodSync(source, mode ?? 0o400);
+  chownSync(source, uid, gid);
+  return { destination: target, source, readonly: true, options: [] };
+}
+
+/** A copy: what the command writes there is not kept, and the tree may be of many layers. */
+function boundCopy({ source, target }: Mount, tree: StackTree, scratch: string): string {
+  const path = resolveInTree(tree, source);
+  if (path === undefined) throw new InvalidBuild(`RUN --mount: "${source}" is not there to be mounted at ${target}`);
+  const copy = join(scratch, `bind-${createHash('sha256').update(target).digest('hex')}`);
+  for (const { below, entry } of walk({ tree, path })) {
+    const to = below === '' ? copy : join(copy, below);
+    if (entry.type === 'directory') mkdirSync(to);
+    else if (entry.type === 'symlink') symlinkSync(entry.target ?? '', to);
+    else copyFileSync(entry.host, to);
+    lchownSync(to, entry.uid, entry.gid);
+    if (entry.type !== 'symlink') chmodSync(to, entry.mode);
+  }
+  return copy;
+}

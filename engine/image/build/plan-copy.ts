@@ -1,0 +1,62 @@
+/** COPY and ADD: from patterns to a layer. */
+
+import { randomUUID } from 'node:crypto';
+import { join, posix } from 'node:path';
+import { ownerOf } from './accounts.ts';
+import { unpackArchive } from './add-archive.ts';
+import { type Copy, copyOf } from './copy-step.ts';
+import { copyEntries } from './destination.ts';
+import type { Instruction } from './dockerfile.ts';
+import type { Plan, Planning } from './plan.ts';
+import { describeSources, type Source, sourcesFor } from './sources.ts';
+import { StackTree } from './stack-tree.ts';
+import { expandText } from './variables.ts';
+
+export async function planCopy(instruction: Instruction, { context, state, expand }: Planning): Promise<Plan> {
+  const { escapeToken } = context.dockerfile;
+  const variables = context.args.variables(state.execution.Env ?? []);
+  const copy = copyOf(instruction, escapeToken, expand, (text) => expandText(text, variables, escapeToken));
+  const sources = await sourcesOf(copy, context);
+  const destination = absolute(state.execution.WorkingDir ?? '/', copy.destination);
+  const { inline, chown, mode } = copy;
+  return {
+    identity: JSON.stringify([instruction.keyword, inline, destination, chown, mode ?? '', sources.length]),
+    createdBy: instruction.statement,
+    files: await describeSources(sources),
+    execution: state.execution,
+    layer: async (time) => {
+      const image = new StackTree(await context.builder.images.prepareLayers(state.layers));
+      const owner = chown === '' ? { uid: 0, gid: 0 } : ownerOf(image, chown);
+      return { entries: copyEntries(image, { sources, inline, destination, owner, mode, time }) };
+    },
+  };
+}
+
+async function sourcesOf(
+  { from, patterns, unpack }: Copy,
+  { builder, treeOf }: Planning['context'],
+): Promise<Source[]> {
+  if (from !== undefined)
+    return sourcesFor(
+      await treeOf(from),
+      patterns,
+      `"${from}"`,
+      'COPY --from looks in the finished stage or image, from its root.',
+    );
+  const sources = sourcesFor(
+    builder.context.tree,
+    patterns,
+    'the build context',
+    'Paths are relative to the directory that is sent; what .dockerignore names is not in it.',
+  );
+  if (!unpack) return sources;
+  return await Promise.all(
+    sources.map(async (source) => (await unpackArchive(source, join(builder.scratch, randomUUID()))) ?? source),
+  );
+}
+
+/** A destination that ends with a slash is a directory, and stays one that does. */
+function absolute(workingDirectory: string, destination: string): string {
+  const path = posix.resolve('/', workingDirectory, destination);
+  return /(^|\/)\.?$/.test(destination) && path !== '/' ? `${path}/` : path;
+}

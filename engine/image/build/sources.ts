@@ -1,0 +1,78 @@
+/** What an instruction copies: found, and described for the cache. */
+
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync } from 'node:fs';
+import { findSources } from '#build';
+import type { SourceFile } from '#contract/build';
+import { InvalidBuild } from './build-error.ts';
+import type { StackEntry, StackTree } from './stack-tree.ts';
+
+/** One thing to copy: a file, or a directory whose content is meant. */
+export interface Source {
+  tree: StackTree;
+  /** The name it gets in a directory. */
+  name: string;
+  /** In `tree`, without a link on the way. */
+  path: string;
+  /** Whether its owners are kept, as those of an unpacked archive are. */
+  keepOwners?: boolean;
+}
+
+/** Entries that one instruction copies. */
+const ENTRIES_MAX = 1_000_000;
+/** Bytes that are read at once; larger files are read in pieces. */
+const SMALL = 1024 * 1024;
+
+/**
+ * All that `patterns` name.
+ * @param where in the error, e.g. `the build context`
+ * @throws InvalidBuild when one of them names nothing
+ */
+export function sourcesFor(tree: StackTree, patterns: string[], where: string, hint: string): Source[] {
+  return patterns.flatMap((pattern) => {
+    const found = findSources(tree, pattern);
+    if (found.length === 0) throw new InvalidBuild(`"${pattern}" is not in ${where}. ${hint}`);
+    return found.map(({ name, path }) => ({ tree, name: name.slice(name.lastIndexOf('/') + 1), path }));
+  });
+}
+
+/** What a source consists of, itself first, each directory before what is in it. Sockets and devices are passed over. */
+export function* walk({ tree, path }: Pick<Source, 'tree' | 'path'>): Generator<{ below: string; entry: StackEntry }> {
+  const stack = [''];
+  let count = 0;
+  for (let below = stack.pop(); below !== undefined; below = stack.pop()) {
+    if (++count > ENTRIES_MAX) throw new InvalidBuild(`more than ${ENTRIES_MAX} files are copied at once; copy fewer`);
+    const here = [path, below].filter((part) => part !== '').join('/');
+    const entry = tree.entry(here);
+    if (!entry || entry.type === 'other') continue;
+    yield { below, entry };
+    if (entry.type !== 'directory') continue;
+    const names = tree.names(here).sort().reverse();
+    stack.push(...names.map((name) => (below === '' ? name : `${below}/${name}`)));
+  }
+}
+
+/** What `cacheKey` is told of the sources. */
+export async function describeSources(sources: Source[]): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  for (const [index, source] of sources.entries())
+    for (const { below, entry } of walk(source)) {
+      const owner = source.keepOwners ? ` ${entry.uid}:${entry.gid}` : '';
+      files.push({
+        path: `${index}/${source.name}${owner}/${below}`,
+        type: entry.type as SourceFile['type'],
+        mode: entry.mode,
+        mtime: Math.floor(entry.mtime.getTime() / 1000),
+        ...(entry.type === 'file' && { digest: await digestOfFile(entry) }),
+        ...(entry.target !== undefined && { target: entry.target }),
+      });
+    }
+  return files;
+}
+
+async function digestOfFile({ host, size }: StackEntry): Promise<string> {
+  const hash = createHash('sha256');
+  if (size <= SMALL) hash.update(readFileSync(host));
+  else for await (const chunk of createReadStream(host, { highWaterMark: SMALL })) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}

@@ -1,0 +1,117 @@
+/**
+ * What a container of a stack of layers would see, without mounting anything: the layers as overlayfs merges them.
+ * A context is a stack of one. Kernel documentation, filesystems/overlayfs, "whiteouts and opaque directories".
+ */
+
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import type { Tree } from '#contract/build';
+import { getXattr } from '#kernel/xattr';
+
+export interface StackEntry {
+  type: 'file' | 'directory' | 'symlink' | 'other';
+  /** Of a link. */
+  target?: string;
+  /** Permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes, of a file. */
+  size: number;
+  mtime: Date;
+  /** Where it is on the host. */
+  host: string;
+}
+
+const TYPE = 0o170000;
+const TYPES: Record<number, StackEntry['type']> = { 16807: 'file', 9604: 'directory', 21609: 'symlink' };
+
+/**
+ * No other process may be writing to the layers. Paths are relative and without `.` and `..`; a link on the way to the last part is never followed:
+ * nothing is there then. So a path leads nowhere else, whoever made it up.
+ */
+export class StackTree implements Tree {
+  readonly #layers: string[];
+  /** The directories on the host that a directory of the tree is merged from, topmost first. */
+  readonly #merged = new Map<string, string[]>();
+
+  /** @param layers directories, topmost first, in the form of overlay lowerdirs */
+  constructor(layers: string[]) {
+    this.#layers = layers;
+  }
+
+  entry(path: string): StackEntry | undefined {
+    if (path === '')
+      return this.#layers[0] === undefined ? EMPTY_ROOT : entryOf(this.#layers[0], lstatSync(this.#layers[0]));
+    const { parent, name } = split(path);
+    if (name === '' || name === '.' || name === '..' || name.includes('\0')) return undefined;
+    for (const directory of this.#directories(parent)) {
+      const host = join(directory, name);
+      const info = lstatSync(host, { throwIfNoEntry: false });
+      if (info) return isWhiteout(info) ? undefined : entryOf(host, info);
+    }
+    return undefined;
+  }
+
+  names(path: string): string[] {
+    const names = new Map<string, boolean>();
+    for (const directory of this.#directories(path))
+      for (const name of readdirSync(directory))
+        if (!names.has(name)) {
+          const info = lstatSync(join(directory, name), { throwIfNoEntry: false });
+          names.set(name, info !== undefined && !isWhiteout(info));
+        }
+    return [...names].filter(([, isThere]) => isThere).map(([name]) => name);
+  }
+
+  #directories(path: string): string[] {
+    if (path === '') return this.#layers;
+    const known = this.#merged.get(path);
+    if (known) return known;
+    const { parent, name } = split(path);
+    const found: string[] = [];
+    for (const above of name === '.' || name === '..' ? [] : this.#directories(parent)) {
+      const directory = join(above, name);
+      const info = lstatSync(directory, { throwIfNoEntry: false });
+      if (!info) continue;
+      if (!info.isDirectory()) break;
+      found.push(directory);
+      if (`${getXattr(directory, 'trusted.overlay.opaque')}` === 'y') break;
+    }
+    this.#merged.set(path, found);
+    return found;
+  }
+}
+
+/** Of an image from scratch. */
+const EMPTY_ROOT: StackEntry = {
+  type: 'directory',
+  mode: 0o755,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: new Date(0),
+  host: '',
+};
+
+function entryOf(host: string, info: Stats): StackEntry {
+  return {
+    type: TYPES[info.mode & TYPE] ?? 'other',
+    ...(info.isSymbolicLink() && { target: readlinkSync(host) }),
+    mode: info.mode & 0o7777,
+    uid: info.uid,
+    gid: info.gid,
+    size: info.size,
+    mtime: info.mtime,
+    host,
+  };
+}
+
+function isWhiteout(info: Stats): boolean {
+  return info.isCharacterDevice() && info.rdev === 0;
+}
+
+function split(path: string): { parent: string; name: string } {
+  const slash = path.lastIndexOf('/');
+  return { parent: slash === -1 ? '' : path.slice(0, slash), name: path.slice(slash + 1) };
+}
