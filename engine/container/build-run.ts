@@ -1,7 +1,7 @@
 /** RUN of a Dockerfile: a container that no list shows and that leaves nothing but what it changed. */
 
-import path from 'node:path';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import type { Run, RunMount, RunRequest } from '../image/build/options.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import { ContainerConfig, HostConfig } from './config.ts';
@@ -18,7 +18,20 @@ import { NEVER, now } from './time.ts';
 
 /** Limits of every command of a build, as the fields of HostConfig are called. */
 export type RunLimits = Partial<
-  Pick<HostConfig, 'Memory' | 'MemorySwap' | 'CpuShares' | 'CpuPeriod' | 'CpuQuota' | 'CpusetCpus' | 'CpusetMems' | 'NanoCpus' | 'ShmSize' | 'ExtraHosts' | 'Ulimits'>
+  Pick<
+    HostConfig,
+    | 'Memory'
+    | 'MemorySwap'
+    | 'CpuShares'
+    | 'CpuPeriod'
+    | 'CpuQuota'
+    | 'CpusetCpus'
+    | 'CpusetMems'
+    | 'NanoCpus'
+    | 'ShmSize'
+    | 'ExtraHosts'
+    | 'Ulimits'
+  >
 >;
 
 /** The way to run commands, for the room below. @throws ContainerError `invalid` for limits that cannot be */

@@ -22,7 +22,10 @@ export interface BuildRequest {
 }
 
 /** @throws BuildError, HostileArchive, UnexpectedEnd, InvalidReference, DiskFull, or the reason of the abort */
-export async function build(engine: Engine, { context, options, limits, onOutput, signal }: BuildRequest): Promise<ImageRecord> {
+export async function build(
+  engine: Engine,
+  { context, options, limits, onOutput, signal }: BuildRequest,
+): Promise<ImageRecord> {
   const scratch = path.join(engine.root.builds, randomUUID());
   mkdirSync(scratch, { mode: 0o700 });
   const release = engine.images.hold();
@@ -30,6 +33,8 @@ export async function build(engine: Engine, { context, options, limits, onOutput
     const directory = path.join(scratch, 'context');
     const unpacked = await unpackContext(context ?? nothing(), directory);
     signal.throwIfAborted();
+    // Read first, for it may name itself among what is ignored.
+    const dockerfileText = options.dockerfileText ?? unpacked.text(options.dockerfile);
     applyIgnore(unpacked, directory, options.dockerfile);
     const image = await buildImage(
       {
@@ -43,7 +48,7 @@ export async function build(engine: Engine, { context, options, limits, onOutput
         onOutput,
         signal,
       },
-      options,
+      { ...options, ...(dockerfileText !== undefined && { dockerfileText }) },
     );
     engine.events.emit('image', 'build', image.id, { name: image.repoTags[0] ?? image.id });
     return image;

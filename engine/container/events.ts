@@ -2,7 +2,7 @@ import { nowNanoseconds } from './time.ts';
 
 /** One thing that happened, in the form of Docker's EventMessage. */
 export interface EngineEvent {
-  Type: 'container' | 'image' | 'volume' | 'network' | 'daemon';
+  Type: 'builder' | 'container' | 'image' | 'volume' | 'network' | 'daemon';
   Action: string;
   Actor: { ID: string; Attributes: Record<string, string> };
   scope: 'local';

@@ -1,4 +1,5 @@
 import { ContainerError, type FailureKind } from '../container/errors.ts';
+import { InvalidBuild } from '../image/build/build-error.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from '../image/image-errors.ts';
 import { InvalidReference } from '../image/reference.ts';
 
@@ -29,6 +30,7 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ImageNotFound) return new ApiError(404, error.message);
   if (error instanceof InvalidReference || error instanceof AmbiguousImage) return new ApiError(400, error.message);
   if (error instanceof ImageConflict) return new ApiError(409, error.message);
+  if (error instanceof InvalidBuild) return new ApiError(400, error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new ApiError(

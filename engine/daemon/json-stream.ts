@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { BuildError } from '../image/build/build-error.ts';
 import { toApiError } from './api-error.ts';
 
 /** A line of Docker's progress streams: JSONMessage. */
@@ -41,7 +42,9 @@ export class JsonStream {
     } catch (error) {
       if (!this.#response.headersSent) throw error;
       const { message } = toApiError(error);
-      this.#response.write(`${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`);
+      const code = error instanceof BuildError ? error.exitCode : undefined;
+      const errorDetail = { ...(code !== undefined && { code }), message };
+      this.#response.write(`${JSON.stringify({ errorDetail, error: message })}\r\n`);
     }
     this.end();
   }

@@ -2,6 +2,7 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 import type { Call } from './call.ts';
 import { loadImages, saveImages } from './routes/archives.ts';
 import { attach, attachWebSocket } from './routes/attach.ts';
+import { buildRoute, pruneBuilds } from './routes/build.ts';
 import {
   createContainerRoute,
   inspectContainer,
@@ -62,6 +63,9 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/exec/:id/start', startExecRoute],
   ['POST', '/exec/:id/resize', resizeExec],
   ['GET', '/exec/:id/json', inspectExec],
+
+  ['POST', '/build', buildRoute],
+  ['POST', '/build/prune', pruneBuilds],
 
   ['GET', '/images/json', listImages],
   ['POST', '/images/create', createImage],

@@ -57,14 +57,6 @@ export class Garbage {
     for (const diffId of diffIds) this.#diffIds.add(diffId);
   }
 
-  /** Layers of no image in particular. */
-  discardLayers(layers: { descriptor: LayerDescriptor; diffId: Digest }[]): void {
-    for (const { descriptor, diffId } of layers) {
-      this.#blobs.add(descriptor.digest);
-      this.#diffIds.add(diffId);
-    }
-  }
-
   /** Delete what was discarded and belongs to none of `images`, which are all there are. Nobody may hold it. */
   async sweep(images: Parts[]): Promise<void> {
     const used = new Set(images.flatMap(blobsOf));

@@ -158,18 +158,6 @@ export class Images {
     );
   }
 
-  /** Delete layers that no image has. @returns the bytes of those that went */
-  discardLayers(layers: { descriptor: LayerDescriptor; diffId: Digest }[]): Promise<number> {
-    return this.#change(async () => {
-      const used = new Set((await this.#listNow()).flatMap((image) => image.layers.map(({ digest }) => digest)));
-      const unused = new Map(layers.map((layer) => [layer.descriptor.digest, layer] as const));
-      for (const digest of used) unused.delete(digest);
-      this.#garbage.discardLayers([...unused.values()]);
-      await this.#sweep();
-      return [...unused.values()].reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-    });
-  }
-
   /** The image `hostbox:latest`: as it is, or built now. Callers at the same time share one build. */
   ensureHostbox(options: HostboxOptions = {}): Promise<ImageRecord> {
     this.#hostbox ??= this.#findByName(HOSTBOX)

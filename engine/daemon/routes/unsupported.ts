@@ -5,8 +5,6 @@ import type { Call } from '../call.ts';
 /** The rest of the Docker Engine API, and what to do without it. */
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
   ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
-  ['POST', '/build', 'Use the images that are there.'],
-  ['POST', '/build/prune', 'There is no build cache to prune.'],
   ['POST', '/commit', 'Use the images that are there.'],
   ['GET', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
   ['HEAD', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],

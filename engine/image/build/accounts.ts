@@ -10,24 +10,24 @@ import type { StackTree } from './stack-tree.ts';
 const LARGEST_FILE = 4 << 20;
 const ID_MAX = 2 ** 32 - 2;
 
-/** @param chown `user[:group]`, each a name or a number; without a group it is the user's number. @throws InvalidBuild */
+/** @param chown `user[:group]`, each a name or a number; without a group it is that of the user's name, or the user's number. @throws InvalidBuild */
 export function ownerOf(image: StackTree, chown: string): Owner {
-  const [user = '', group = user] = chown.split(':', 2);
-  return { uid: idOf(image, 'user', user, 'etc/passwd'), gid: idOf(image, 'group', group, 'etc/group') };
+  const [user = '', group] = chown.split(':', 2);
+  const uid = idIn(image, user, 'etc/passwd') ?? refuse('user', user, 'etc/passwd');
+  if (group === undefined) return { uid, gid: idIn(image, user, 'etc/group') ?? uid };
+  return { uid, gid: idIn(image, group, 'etc/group') ?? refuse('group', group, 'etc/group') };
 }
 
-function idOf(image: StackTree, kind: string, name: string, file: string): number {
-  if (/^\d{1,10}$/.test(name)) {
-    if (Number(name) <= ID_MAX) return Number(name);
-  } else {
-    const line = read(image, file)
-      .split('\n')
-      .find((each) => each.startsWith(`${name}:`));
-    const id = line?.split(':')[2] ?? '';
-    if (name !== '' && /^\d{1,10}$/.test(id)) return Number(id);
-  }
+function idIn(image: StackTree, name: string, file: string): number | undefined {
+  if (/^\d{1,10}$/.test(name)) return Number(name) <= ID_MAX ? Number(name) : undefined;
+  const lines = read(image, file).split('\n');
+  const id = (name !== '' && lines.find((each) => each.startsWith(`${name}:`))?.split(':')[2]) || '';
+  return /^\d{1,10}$/.test(id) && Number(id) <= ID_MAX ? Number(id) : undefined;
+}
+
+function refuse(kind: string, name: string, file: string): never {
   throw new InvalidBuild(
-    `unable to convert uid/gid chown string to host mapping: can't find ${kind} ${name}: no such ${kind} in the image's /${file}; use a number`,
+    `unable to convert uid/gid chown string to host mapping: can't find ${kind} ${name}: the image's /${file} has none; use a number`,
   );
 }
 

@@ -13,7 +13,7 @@ import type { StageContext } from './plan.ts';
 import { StackTree } from './stack-tree.ts';
 import { StageBuild } from './stage-build.ts';
 import { type Stage, stagesOf } from './stages.ts';
-import { type State, stateOf, writeImage } from './state.ts';
+import { idOf, type State, stateOf, writeImage } from './state.ts';
 import { Arguments, platformArguments } from './variables.ts';
 
 const SOURCE_DATE = 'SOURCE_DATE_EPOCH';
@@ -140,7 +140,7 @@ class Build {
     const earlier = indexOf(this.#parts.stages, stage.index, stage.base, false);
     if (earlier !== undefined) {
       const state = await this.stage(earlier);
-      return { state: { ...state, ownCommand: false }, said: ` ---> ${short(state.key)}\n`, isStage: true };
+      return { state: { ...state, ownCommand: false }, said: ` ---> ${short(idOf(state))}\n`, isStage: true };
     }
     if (stage.base === SCRATCH)
       return { state: this.#dated(stateOf(undefined, platform)), said: ' --->\n', isStage: false };

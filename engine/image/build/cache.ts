@@ -64,7 +64,12 @@ export class BuildCache {
       rmSync(join(this.#directory, name), { force: true });
       deleted.push(name);
     }
-    return { deleted, reclaimed: await this.#images.discardLayers(layers) };
+    const before = await this.#images.layersSize();
+    await this.#images.discard({
+      blobs: layers.map(({ descriptor }) => descriptor.digest),
+      diffIds: layers.map(({ diffId }) => diffId),
+    });
+    return { deleted, reclaimed: before - (await this.#images.layersSize()) };
   }
 
   #read(path: string): StepResult | undefined {

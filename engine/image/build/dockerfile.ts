@@ -108,7 +108,7 @@ function readDirectives(lines: Lines): string {
     seen.add(name);
     if (name === 'escape') {
       if (value !== '\\' && value !== '`')
-        throw new InvalidBuild(`${lines.name}:${lines.at + 1}: invalid ESCAPE '${value}'. Must be ` + '` or \\');
+        throw new InvalidBuild(`${lines.name}:${lines.at + 1}: invalid ESCAPE '${value}'. Must be \` or \\`);
       escapeToken = value;
     }
     lines.next();

@@ -23,9 +23,6 @@ export interface StackEntry {
   host: string;
 }
 
-const TYPE = 0o170000;
-const TYPES: Record<number, StackEntry['type']> = { 16807: 'file', 9604: 'directory', 21609: 'symlink' };
-
 /**
  * No other process may be writing to the layers. Paths are relative and without `.` and `..`; a link on the way to the last part is never followed:
  * nothing is there then. So a path leads nowhere else, whoever made it up.
@@ -96,7 +93,7 @@ const EMPTY_ROOT: StackEntry = {
 
 function entryOf(host: string, info: Stats): StackEntry {
   return {
-    type: TYPES[info.mode & TYPE] ?? 'other',
+    type: typeOf(info),
     ...(info.isSymbolicLink() && { target: readlinkSync(host) }),
     mode: info.mode & 0o7777,
     uid: info.uid,
@@ -105,6 +102,12 @@ function entryOf(host: string, info: Stats): StackEntry {
     mtime: info.mtime,
     host,
   };
+}
+
+function typeOf(info: Stats): StackEntry['type'] {
+  if (info.isFile()) return 'file';
+  if (info.isDirectory()) return 'directory';
+  return info.isSymbolicLink() ? 'symlink' : 'other';
 }
 
 function isWhiteout(info: Stats): boolean {

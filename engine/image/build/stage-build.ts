@@ -2,10 +2,9 @@
 
 import { cacheKey, configure, expand } from '#build';
 import type { Settings } from '#contract/build';
-import { packEntries } from '../archive.ts';
+import { packArchive } from '../archive.ts';
 import { shortId } from '../digest.ts';
 import type { History } from '../documents.ts';
-import { putLayer } from '../put-layer.ts';
 import { atLine, InvalidBuild } from './build-error.ts';
 import type { StepResult } from './cache.ts';
 import { changeOf, healthcheckOf } from './config-step.ts';
@@ -87,7 +86,7 @@ export class StageBuild {
     const { sourceDate, builder } = this.#context;
     const made = await layer?.(time);
     try {
-      const stored = made && (await putLayer(builder.images.store, packEntries(made.entries)));
+      const stored = made && (await builder.images.receiveLayer(packArchive(made.entries)));
       const created = new Date(sourceDate ?? Date.now()).toISOString();
       return { created, ...(stored && { layer: stored }) };
     } finally {

@@ -1,0 +1,139 @@
+import * as z from 'zod';
+import { build } from '../../container/build.ts';
+import type { RunLimits } from '../../container/build-run.ts';
+import { parsePlatform } from '../../image/build/build-image.ts';
+import type { BuildOptions, Network } from '../../image/build/options.ts';
+import { parseReference } from '../../image/reference.ts';
+import { ApiError } from '../api-error.ts';
+import type { Call } from '../call.ts';
+import { JsonStream } from '../json-stream.ts';
+import type { Query } from '../query.ts';
+
+/** Beyond Docker's API, whose classic builder has no secrets: a JSON map of ids to base64, itself in base64. */
+const SECRETS_HEADER = 'x-skiff-build-secrets';
+const FOREVER = { min: -1, max: Number.MAX_SAFE_INTEGER };
+
+/** `POST /build`: the classic builder. It ends, and leaves nothing, when the client hangs up. */
+export async function buildRoute(call: Call): Promise<void> {
+  const { engine, query, response, signal } = call;
+  const options = optionsOf(call);
+  const limits = limitsOf(query);
+  const progress = new JsonStream(response);
+  const quiet = query.flag('q');
+  await progress.during(async () => {
+    const image = await build(engine, {
+      context: call.bodyStream(),
+      options,
+      limits,
+      onOutput: (text) => {
+        if (!quiet) progress.write({ stream: text });
+      },
+      signal,
+    });
+    if (quiet) progress.write({ stream: `${image.id}\n` });
+    else progress.write({ aux: { ID: image.id } });
+  });
+}
+
+/** `POST /build/prune`: all of the cache; what images have of it stays theirs. */
+export async function pruneBuilds(call: Call): Promise<void> {
+  const { engine, query } = call;
+  if (query.filters(['until', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private']).size > 0)
+    throw new ApiError(501, 'This engine prunes all of the build cache at once. Leave --filter out.');
+  const { deleted, reclaimed } = await engine.buildCache.prune();
+  engine.events.emit('builder', 'prune', '', { reclaimed: String(reclaimed) });
+  call.send(200, { CachesDeleted: deleted, SpaceReclaimed: reclaimed });
+}
+
+function optionsOf({ query, request }: Call): BuildOptions {
+  refuseUnsupported(query);
+  const tags = query.texts('t').filter(Boolean);
+  for (const tag of tags)
+    if (parseReference(tag).digest) throw new ApiError(400, `refusing to create a tag with a digest reference: ${tag}`);
+  const platform = query.text('platform');
+  const target = query.text('target');
+  return {
+    dockerfile: query.text('dockerfile') || 'Dockerfile',
+    buildArgs: strings(query, 'buildargs'),
+    labels: strings(query, 'labels'),
+    tags,
+    noCache: query.flag('nocache'),
+    ...(platform !== '' && { platform: parsePlatform(platform) }),
+    ...(target !== '' && { target }),
+    network: networkOf(query.text('networkmode')),
+    secrets: secretsOf(request.headers[SECRETS_HEADER]),
+  };
+}
+
+function refuseUnsupported(query: Query): void {
+  const remote = query.text('remote');
+  if (remote !== '' && remote !== 'client-session')
+    throw new ApiError(
+      501,
+      `This engine does not fetch a build context (${remote.slice(0, 100)}): it has no network. Fetch it, and build the directory.`,
+    );
+  if (query.text('version') === '2')
+    throw new ApiError(501, 'This engine has the classic builder only. Set DOCKER_BUILDKIT=0, or use skiff build.');
+  for (const [name, flag] of [
+    ['squash', '--squash'],
+    ['outputs', '--output'],
+    ['securityopt', '--security-opt'],
+    ['cgroupparent', '--cgroup-parent'],
+  ] as const)
+    if (!['', '0', 'false', 'null', '[]'].includes(query.text(name)))
+      throw new ApiError(501, `This engine does not build with ${flag}. Leave it out.`);
+}
+
+function networkOf(mode: string): Network {
+  if (mode === '' || mode === 'default') return 'default';
+  if (mode === 'none' || mode === 'host') return mode;
+  throw new ApiError(501, `This engine does not build with --network ${mode.slice(0, 60)}. Use none or host.`);
+}
+
+function limitsOf(query: Query): RunLimits {
+  const number = (name: string) => query.integer(name, FOREVER) ?? 0;
+  const limits = {
+    Memory: number('memory'),
+    MemorySwap: number('memswap'),
+    CpuShares: number('cpushares'),
+    CpuPeriod: number('cpuperiod'),
+    CpuQuota: number('cpuquota'),
+    CpusetCpus: query.text('cpusetcpus'),
+    CpusetMems: query.text('cpusetmems'),
+    ShmSize: number('shmsize'),
+    ExtraHosts: query.text('extrahosts').split(',').filter(Boolean),
+    Ulimits: json(query, 'ulimits', Ulimits) ?? [],
+  };
+  return limits;
+}
+
+const Ulimits = z.array(z.object({ Name: z.string(), Soft: z.int(), Hard: z.int() })).nullable();
+/** `--build-arg NAME` of a variable that the client does not have comes as null. */
+const Strings = z.record(z.string().max(1024), z.string().max(65_536).nullable()).nullable();
+
+function strings(query: Query, name: string): Record<string, string> {
+  const entries = Object.entries(json(query, name, Strings) ?? {});
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+}
+
+function json<T extends z.ZodType>(query: Query, name: string, schema: T): z.infer<T> | undefined {
+  const text = query.text(name);
+  if (text === '') return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw new ApiError(400, `invalid parameter ${name}: it is not the JSON that the API describes`);
+  }
+}
+
+const Secrets = z.record(z.string().max(256), z.base64());
+
+function secretsOf(header: string | string[] | undefined): Record<string, Buffer> {
+  if (typeof header !== 'string') return {};
+  try {
+    const secrets = Secrets.parse(JSON.parse(Buffer.from(header, 'base64').toString()));
+    return Object.fromEntries(Object.entries(secrets).map(([id, text]) => [id, Buffer.from(text, 'base64')]));
+  } catch {
+    throw new ApiError(400, `the header ${SECRETS_HEADER} is not what skiff build sends`);
+  }
+}
