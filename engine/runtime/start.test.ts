@@ -161,17 +161,17 @@ describe.skipIf(process.getuid?.() !== 0)('starting a container', () => {
     expect(status.exitCode).toBe(8);
   });
 
-  test('a stack of 60 layers with long names is mounted', async () => {
+  test.each([60, 200])('a stack of %s layers with long names is mounted', async (count) => {
     const spec = specFor(shim, ['sh', '-c', 'cat /layers/* | wc -l']);
-    const lower = Array.from({ length: 60 }, (_, index) => {
-      const directory = join(shim.directory, 'layers', `${index}`.padStart(64, 'a').padEnd(96, ','), 'fs');
+    const lower = Array.from({ length: count }, (_, index) => {
+      const directory = join(shim.directory, `layers-${count}`, `${index}`.padStart(64, 'a').padEnd(96, ','), 'fs');
       mkdirSync(join(directory, 'layers'), { recursive: true });
       writeFileSync(join(directory, 'layers', String(index)), `${index}\n`);
       return directory;
     });
     const overlay = { ...spec.root.overlay!, lower: [...lower, ...spec.root.overlay!.lower] };
     const { stdout } = await shim.run({ ...spec, root: { ...spec.root, overlay } });
-    expect(stdout).toBe('60\n');
+    expect(stdout).toBe(`${count}\n`);
   });
 });
 

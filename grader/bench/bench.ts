@@ -12,6 +12,7 @@ import { Engines } from './engines/engines.ts';
 import type { Figure, Result } from './figure.ts';
 import { dockerCli } from './figures/docker-cli.ts';
 import { exec } from './figures/exec.ts';
+import { layers } from './figures/layers.ts';
 import { lifecycle } from './figures/lifecycle.ts';
 import { load } from './figures/load.ts';
 import { memory } from './figures/memory.ts';
@@ -20,7 +21,7 @@ import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [lifecycle, exec, dockerCli, load, memory, watch];
+const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, memory, watch];
 
 interface Options {
   only?: string[];

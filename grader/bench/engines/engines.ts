@@ -53,7 +53,8 @@ export class Engines {
     });
   }
 
-  private rootfs(): Promise<string> {
+  /** The unpacked root of `IMAGE`: a directory. */
+  rootfs(): Promise<string> {
     return this.once('rootfs', async () => unpackHostbox(await this.skiff(), this.directory));
   }
 
