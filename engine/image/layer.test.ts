@@ -18,6 +18,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { getXattr, setXattr } from '#kernel/xattr';
+import { packEntries } from './archive.ts';
 import { HostileArchive } from './confine.ts';
 import { type ApplyOptions, applyLayer } from './layer.ts';
 import { describeTree, isRoot, type RawEntry, rawTar, run, scratchDirectory } from './test-support.ts';
@@ -128,6 +129,8 @@ describe('a hostile archive is refused, and nothing outside is touched', () => {
     ['forges an overlay whiteout as a device', () => [{ name: 'a', type: '3', device: [0, 0] }]],
     ['has an entry of an unknown kind', () => [{ name: 'a', type: 'S', content: 'x' }]],
     ['has a symbolic link without a target', () => [{ name: 'a', type: '2' }]],
+    ['has an entry below a whiteout', () => [{ name: '.wh.a/b', content: 'x' }]],
+    ['has a hard link to a whiteout', () => [{ name: '.wh.a' }, { name: 'b', type: '1', linkname: 'a' }]],
     ['has a name that is not UTF-8', () => [{ name: 'a', content: 'x' }]],
   ];
 
@@ -151,6 +154,23 @@ describe('a hostile archive is refused, and nothing outside is touched', () => {
       await expect(apply(tar, directory, { whiteouts })).rejects.toBeInstanceOf(HostileArchive);
     }
     expect(describeTree(outside)).toEqual(before);
+  });
+
+  test.each([
+    ['a name of more than 255 bytes', 'n'.repeat(256)],
+    ['more than 1,024 directories in each other', 'd/'.repeat(1025)],
+  ])('%s is refused', async (_, path) => {
+    const { directory } = target();
+    const entry = { type: 'directory' as const, path: path.replace(/\/$/, ''), mode: 0o755, mtime: new Date(0) };
+    await expect(apply(Buffer.concat([...packEntries([entry])]), directory)).rejects.toThrow(HostileArchive);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test('a device node is refused where only root could make one', async () => {
+    const { directory } = target();
+    const tar = rawTar({ name: 'dev/null', type: '3', device: [1, 3] });
+    const applying = apply(tar, directory, { whiteouts: 'overlay', ownership: false });
+    await expect(applying).rejects.toThrow(/"dev\/null" is a device node, which only root can make/);
   });
 
   test('a file is never written through a link that stands at its own name', async () => {
@@ -345,6 +365,20 @@ describe.skipIf(!isRoot)('whiteouts of a single layer, in overlayfs’s form (ne
     expect(readdirSync(join(directory, 'd'))).toEqual(['x']);
   });
 
+  test('a directory that is only named by what is in it hides the lower one, too, after its whiteout', async () => {
+    const { directory } = target();
+    await apply(rawTar({ name: '.wh.d' }, { name: 'd/x', content: 'x' }), directory, overlay);
+    expect(`${getXattr(join(directory, 'd'), 'trusted.overlay.opaque')}`).toBe('y');
+  });
+
+  test('without privileges the marks are those of userxattr', async () => {
+    const { directory } = target();
+    const tar = rawTar({ name: 'd/.wh..wh..opq' }, { name: '.wh.gone' });
+    await apply(tar, directory, { whiteouts: 'overlay', ownership: false });
+    expect(`${getXattr(join(directory, 'd'), 'user.overlay.opaque')}`).toBe('y');
+    expect(isWhiteout(join(directory, 'gone'))).toBe(true);
+  });
+
   test('the opaque marker becomes an attribute of its directory', async () => {
     const { directory } = target();
     await apply(rawTar({ name: 'd/.wh..wh..opq' }), directory, overlay);
@@ -412,6 +446,21 @@ closed directory 0 0:0 0
 closed/x regular file 0 0:0 0
 `,
     );
+  });
+
+  test('times are kept to the nanosecond, also before 1970', async () => {
+    const { directory } = target();
+    const tree = join(directory, '..', 'tree');
+    mkdirSync(tree);
+    const times = { now: '@1700000000.123456789', before: '@-2.000000001' };
+    for (const [name, time] of Object.entries(times)) run('touch', ['-d', time, join(tree, name)]);
+    const tar = join(directory, '..', 'x.tar');
+    run('tar', ['--format=pax', '-C', tree, '-cf', tar, '.']);
+    await apply(readFileSync(tar), directory);
+    for (const name of Object.keys(times)) {
+      const [ours, theirs] = [directory, tree].map((root) => lstatSync(join(root, name), { bigint: true }).mtimeNs);
+      expect(ours).toBe(theirs);
+    }
   });
 
   test.each(['gnu', 'pax', 'ustar'])(
