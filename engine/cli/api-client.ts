@@ -3,8 +3,8 @@ import type { Duplex, Readable } from 'node:stream';
 import { ApiError, ConnectionError, errorCode, errorText } from './errors.ts';
 import { socketAddress } from './socket-address.ts';
 
-/** Values of a query string. What is undefined is left out. */
-export type Query = Record<string, string | number | boolean | undefined>;
+/** Values of a query string. What is undefined is left out; a list is a parameter for each. */
+export type Query = Record<string, string | number | boolean | string[] | undefined>;
 
 export interface RequestOptions {
   query?: Query;
@@ -178,7 +178,9 @@ export async function readAll(source: http.IncomingMessage): Promise<string> {
 /** `?a=1&b=true`; empty without values. */
 export function queryString(query: Query = {}): string {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    for (const each of Array.isArray(value) ? value : [value])
+      if (each !== undefined) search.append(name, String(each));
   const text = search.toString();
   return text === '' ? '' : `?${text}`;
 }

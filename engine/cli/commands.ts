@@ -41,6 +41,16 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/attach.ts')).attachCommand,
   },
   {
+    name: 'build',
+    summary: 'Build an image from a Dockerfile',
+    load: async () => (await import('./commands/build.ts')).buildCommand,
+  },
+  {
+    name: 'builder prune',
+    summary: 'Remove the build cache',
+    load: async () => (await import('./commands/builder-prune.ts')).builderPruneCommand,
+  },
+  {
     name: 'create',
     summary: 'Create a new container',
     load: async () => (await import('./commands/create.ts')).createCommand,
@@ -135,6 +145,7 @@ export const GROUPS: Record<string, Record<string, string>> = {
     list: 'ps',
     remove: 'rm',
   },
-  image: { ls: 'images', list: 'images', rm: 'rmi', remove: 'rmi', inspect: 'inspect' },
+  builder: { build: 'build', prune: 'builder prune' },
+  image: { build: 'build', ls: 'images', list: 'images', rm: 'rmi', remove: 'rmi', inspect: 'inspect' },
   system: { info: 'info', events: 'events' },
 };

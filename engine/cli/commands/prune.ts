@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline';
 import { PrunedSchema } from '../api-types.ts';
 import { SkiffCommand } from '../command.ts';
+import { confirmed } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { humanSize } from '../format/size.ts';
@@ -22,18 +22,12 @@ export function pruneCommand({ client }: Context): SkiffCommand {
     .option('--json', 'Print one JSON document')
     .examples('skiff container prune -f')
     .run(async (_operands, { force, filter, json }: PruneOptions) => {
-      if (!force && !(await confirmed())) throw new CliError('container prune has been cancelled');
+      if (!force && !(await confirmed('This will remove all stopped containers.')))
+        throw new CliError('container prune has been cancelled');
       const query = { filters: filters(filter) };
       const pruned = await client.json('POST', '/containers/prune', PrunedSchema, { query });
       if (json) return say(JSON.stringify(pruned));
       if (pruned.ContainersDeleted?.length) say(`Deleted Containers:\n${pruned.ContainersDeleted.join('\n')}\n`);
       say(`Total reclaimed space: ${humanSize(pruned.SpaceReclaimed)}`);
     });
-}
-
-async function confirmed(): Promise<boolean> {
-  process.stdout.write('WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ');
-  const lines = createInterface({ input: process.stdin, terminal: false });
-  for await (const line of lines) return /^y(es)?$/i.test(line.trim());
-  return false;
 }
