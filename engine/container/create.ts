@@ -26,20 +26,12 @@ export interface CreateRequest {
   platform: string;
 }
 
-function checkPrivileges(uid = process.geteuid?.()): void {
-  if (uid === 0) return;
-  throw new ContainerError(
-    'unsupported',
-    `This engine needs root to run containers, and its daemon runs as user ${uid}. Run the command with sudo.`,
-  );
-}
-
 /**
  * Make a container of an image this root has. It does not run yet; all that can be known to be wrong with it is said now.
  * @throws ContainerError · ImageNotFound · the file system's error, with nothing left behind
  */
 export async function createContainer(engine: Engine, request: CreateRequest): Promise<Container> {
-  checkPrivileges();
+  if (engine.refusal !== undefined) throw new ContainerError('unsupported', engine.refusal);
   const image = await findImage(engine, request.config.Image);
   const unpin = engine.images.pin(image);
   try {

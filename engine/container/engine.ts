@@ -22,11 +22,13 @@ export interface Engine {
   /** Commands of builds that run, by the id of their container: who is told of their end. */
   hidden: Map<string, (exited: Exited) => void>;
   buildCache: BuildCache;
+  /** Why containers cannot be run here, in a sentence that says the way out. */
+  refusal?: string;
   /** Told of what went wrong where nobody waits for an answer. */
   warn(message: string): void;
 }
 
-export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'warn'>): Engine {
+export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'refusal' | 'warn'>): Engine {
   return {
     ...parts,
     events: new EventBus(),

@@ -12,6 +12,8 @@ export interface EngineOptions {
   directory: string;
   /** The shim's bundle: beside the running program unless told otherwise. */
   shim?: string;
+  /** Why this process can run no containers, if so. */
+  refusal?: string;
   warn(message: string): void;
 }
 
@@ -25,7 +27,7 @@ export interface OpenEngine {
  * Take hold of a state root and of all that is in it.
  * @throws ContainerError `conflict` while another daemon has it
  */
-export async function openEngine({ directory, shim, warn }: EngineOptions): Promise<OpenEngine> {
+export async function openEngine({ directory, shim, refusal, warn }: EngineOptions): Promise<OpenEngine> {
   const root = openRoot(directory);
   const lock = acquireLock(root.lock);
   const client = new ShimClient({
@@ -34,7 +36,7 @@ export async function openEngine({ directory, shim, warn }: EngineOptions): Prom
     runDirectory: root.run,
   });
   try {
-    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, warn });
+    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, refusal, warn });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('lost', () => {
       warn('the shim has gone, and all containers with it');

@@ -1,4 +1,6 @@
 import fs from 'node:fs';
+import { hasId, inUserNamespace } from '#kernel/user-namespace';
+import { whyNoCgroups } from '../runtime/cgroups/host.ts';
 import type { Mount, Namespace, Process, Spec } from '../runtime/spec.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
 import { mergeEnvironment } from './command.ts';
@@ -14,6 +16,7 @@ import type { ContainerPaths, StateRoot } from './root.ts';
 import { securityOptions } from './security-options.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const TTY_GROUP = 5;
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 
 export interface SpecContext {
@@ -31,6 +34,8 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
   const { config, hostConfig } = record;
   const privileged = hostConfig.Privileged;
   const seccomp = privileged ? 'unconfined' : securityOptions(hostConfig.SecurityOpt).seccomp;
+  const resources = containerResources(hostConfig);
+  refuseWithoutCgroups(record, Object.keys(resources));
   return {
     ociVersion: '1.2.0',
     ...(hostConfig.UTSMode !== 'host' && {
@@ -55,9 +60,9 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
     linux: {
       namespaces: namespaces(record),
       ...(seccomp !== 'unconfined' && { seccomp }),
-      resources: { ...containerResources(hostConfig), ...(privileged && { devices: [{ allow: true }] }) },
+      resources: { ...resources, ...(privileged && { devices: [{ allow: true }] }) },
       ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
-      cgroupsPath: `${root.cgroups}/${record.id}`,
+      ...(whyNoCgroups() === null && { cgroupsPath: `${root.cgroups}/${record.id}` }),
       devices: [
         ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
         ...hostConfig.Devices.map((device) =>
@@ -104,11 +109,25 @@ export function buildProcess({ config, hostConfig }: ContainerRecord, request: P
     args: request.args,
     user: { uid: 0, gid: 0, additionalGids: hostConfig.GroupAdd.map(Number) },
     userSpec: request.user || '0',
-    rlimits: containerLimits(hostConfig.Ulimits, hostCapabilities().includes('CAP_SYS_RESOURCE')),
+    rlimits: containerLimits(hostConfig.Ulimits, canRaiseLimits()),
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     noNewPrivileges: securityOptions(hostConfig.SecurityOpt).noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj,
   };
+}
+
+/** A limit that would not hold is not taken; and what nothing holds together cannot be ended as a whole. */
+function refuseWithoutCgroups({ hostConfig }: ContainerRecord, limits: string[]): void {
+  const why = whyNoCgroups();
+  if (why === null) return;
+  if (limits.length > 0) throw new ContainerError('unsupported', why);
+  if (hostConfig.PidMode === 'host')
+    throw new ContainerError('unsupported', `Without a control group there is no --pid host. ${why}`);
+}
+
+/** The kernel asks for the machine's own CAP_SYS_RESOURCE, whatever a user namespace has. setrlimit(2). */
+function canRaiseLimits(): boolean {
+  return !inUserNamespace() && hostCapabilities().includes('CAP_SYS_RESOURCE');
 }
 
 function namespaces({ hostConfig }: ContainerRecord): Namespace[] {
@@ -126,7 +145,7 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
   const access = hostConfig.Privileged ? 'rw' : 'ro';
   const shm = `size=${hostConfig.ShmSize || DEFAULT_SHM_SIZE}`;
   const list: Mount[] = [
-    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    kernelView('/proc', 'proc', hostConfig.PidMode, []),
     {
       destination: '/dev',
       type: 'tmpfs',
@@ -137,18 +156,18 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      options: [
+        'nosuid',
+        'noexec',
+        'newinstance',
+        'ptmxmode=0666',
+        'mode=0620',
+        ...(hasId('gid', TTY_GROUP) ? [`gid=${TTY_GROUP}`] : []),
+      ],
     },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
+    kernelView('/sys', 'sysfs', hostConfig.NetworkMode, [access]),
     ...(fs.existsSync('/sys/fs/cgroup/cgroup.controllers')
-      ? [
-          {
-            destination: '/sys/fs/cgroup',
-            type: 'cgroup2',
-            source: 'cgroup',
-            options: ['nosuid', 'noexec', 'nodev', access],
-          },
-        ]
+      ? [kernelView('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, [access])]
       : []),
     ...(hostConfig.IpcMode === 'host'
       ? ['/dev/mqueue', '/dev/shm'].map((path) => ({
@@ -168,4 +187,15 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
         ]),
   ];
   return list.filter(({ destination }) => !mounts.some((mount) => mount.destination === destination));
+}
+
+/**
+ * A file system that shows a namespace. Root of a user namespace may mount it for a namespace of its own only; what the
+ * container shares with the host is shown as the host has it.
+ */
+function kernelView(destination: string, type: string, mode: string, options: string[]): Mount {
+  const safe = ['nosuid', 'noexec', 'nodev', ...options];
+  return mode === 'host' && inUserNamespace()
+    ? { destination, type: 'bind', source: destination, options: ['rbind', ...safe] }
+    : { destination, type, source: type === 'cgroup2' ? 'cgroup' : type, options: safe };
 }

@@ -2,9 +2,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../container/open-engine.ts';
-import { defaultRootDirectory } from '../container/root.ts';
+import { defaultRootDirectory, openRoot } from '../container/root.ts';
 import { watchIdleness } from './idle.ts';
-import { listenOn } from './listen.ts';
+import { listenOn, requireSafe } from './listen.ts';
+import { enterUserNamespace, hasEntered } from './rootless/enter.ts';
 import { newServer } from './server.ts';
 
 const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS]';
@@ -31,7 +32,8 @@ export async function runDaemon(argv: string[]): Promise<number> {
     return 2;
   }
   try {
-    await serve(options);
+    const entered = hasEntered();
+    await serve(options, { entered, refusal: entered ? undefined : await becomeRoot(options) });
     return 0;
   } catch (error) {
     process.stderr.write(`skiff daemon: ${(error as Error).message}\n`);
@@ -39,7 +41,25 @@ export async function runDaemon(argv: string[]): Promise<number> {
   }
 }
 
-async function serve({ root, socket, idleExit }: Options): Promise<void> {
+/** An ordinary user's daemon starts over as root of a user namespace. @returns why it cannot run containers, if so */
+async function becomeRoot({ root, socket, idleExit }: Options): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.geteuid?.() === 0) return undefined;
+  // In the namespace everybody whose id it lacks looks the same, so who owns what is asked before.
+  const { dir, run, socket: own } = openRoot(root);
+  requireSafe(path.dirname(socket ?? own));
+  const options = ['--root', dir, ...(socket === undefined ? [] : ['--socket', socket])];
+  if (idleExit !== undefined) options.push('--idle-exit', String(idleExit));
+  return await enterUserNamespace([process.argv[1]!, ...options], run);
+}
+
+interface Powers {
+  /** This is a user namespace that the daemon of an ordinary user has moved into. */
+  entered: boolean;
+  /** Why containers cannot be run. */
+  refusal: string | undefined;
+}
+
+async function serve({ root, socket, idleExit }: Options, { entered, refusal }: Powers): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
     idle = resolve;
@@ -49,11 +69,12 @@ async function serve({ root, socket, idleExit }: Options): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 
-  const { engine, close } = await openEngine({ directory: root, warn });
+  if (refusal !== undefined) warn(refusal);
+  const { engine, close } = await openEngine({ directory: root, refusal, warn });
   try {
     const server = newServer(engine);
     const path = socket ?? engine.root.socket;
-    const stopListening = await listenOn(server, path);
+    const stopListening = await listenOn(server, path, { rootless: entered });
     process.stdout.write(`skiff daemon ${process.pid} listens on unix://${path}\n`);
     if (idleExit !== undefined) watchIdleness(server, engine, idleExit, () => idle());
     prepare();

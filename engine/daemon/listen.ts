@@ -7,22 +7,29 @@ import { socketAddress } from '../container/socket-address.ts';
 
 /** For its owner and group, like Docker's. */
 const UMASK = 0o117;
+/** For its owner alone: in a user namespace a group is a range of strangers. */
+const ROOTLESS_UMASK = 0o177;
 /** Milliseconds that clients have to be served when the daemon is told to end. */
 const GRACE = 1000;
 
 /**
  * Listen on a unix socket, in the place of one that a daemon left behind.
  * @returns the way to stop listening, which leaves no socket.
+ * @param rootless who owns the directory was asked before, since it cannot be known in this user namespace.
  * @throws Error when something else is there, when somebody listens there already, or when others could put a socket of
  *   theirs in the place of ours
  */
-export async function listenOn(server: Server, socket: string): Promise<() => Promise<void>> {
+export async function listenOn(
+  server: Server,
+  socket: string,
+  { rootless = false }: { rootless?: boolean } = {},
+): Promise<() => Promise<void>> {
   const directory = path.dirname(socket);
   fs.mkdirSync(directory, { recursive: true, mode: 0o711 });
-  requireSafe(directory);
+  if (!rootless) requireSafe(directory);
   await removeStale(socket);
   const address = socketAddress(socket);
-  const umask = process.umask(UMASK);
+  const umask = process.umask(rootless ? ROOTLESS_UMASK : UMASK);
   try {
     server.listen(address.path);
   } finally {
@@ -49,7 +56,8 @@ export async function listenOn(server: Server, socket: string): Promise<() => Pr
   };
 }
 
-function requireSafe(directory: string): void {
+/** @throws Error when others could put a socket of theirs in the place of one in `directory` */
+export function requireSafe(directory: string): void {
   const { mode, uid } = fs.statSync(directory);
   const shared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
   if (shared || (uid !== 0 && uid !== process.getuid?.()))

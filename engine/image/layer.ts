@@ -20,9 +20,11 @@ import { join } from 'node:path';
 import type { Applied, ApplyOptions, TarHeader } from '#contract/layer';
 import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
 import { setTimes, setTimesOf } from '#kernel/times';
+import { inUserNamespace } from '#kernel/user-namespace';
 import { setXattr } from '#kernel/xattr';
 import { Confinement, HostileArchive, splitName } from './confine.ts';
 import { diffLayer } from './layer-diff.ts';
+import { ownerHere } from './owner.ts';
 import type { EntryHeader } from './tar-entry.ts';
 import { parseHeader as parseBlock } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
@@ -134,7 +136,8 @@ class Walk {
       if (end < header.size) ftruncateSync(fd, header.size);
       this.size += header.size;
       // chown(2) clears the set-user-ID bit and the capabilities, so these come after it.
-      if (this.#ownership) fchownSync(fd, header.uid, header.gid);
+      if (this.#ownership)
+        fchownSync(fd, ownerHere('uid', header.uid, header.name), ownerHere('gid', header.gid, header.name));
       fchmodSync(fd, header.mode);
       this.#xattrs(path, header);
       setTimesOf(fd, header.mtime);
@@ -147,10 +150,14 @@ class Walk {
   finish(): void {
     const deepestFirst = [...this.#directories].sort(([a], [b]) => b.split('/').length - a.split('/').length);
     for (const [path, header] of deepestFirst) {
-      if (this.#ownership) lchownSync(path, header.uid, header.gid);
+      if (this.#ownership) this.#own(path, header);
       chmodSync(path, header.mode);
       setTimes(path, header.mtime);
     }
+  }
+
+  #own(path: string, { uid, gid, name }: EntryHeader): void {
+    lchownSync(path, ownerHere('uid', uid, name), ownerHere('gid', gid, name));
   }
 
   #make(path: string, header: EntryHeader): OpenFile | undefined {
@@ -163,8 +170,13 @@ class Walk {
       this.#link(path, header);
       return undefined;
     }
+    if (isDevice(header)) {
+      this.#checkDevice(header);
+      // Nobody can make one in a user namespace; the container's /dev has its own.
+      if (inUserNamespace()) return undefined;
+    }
     this.#place(path, () => this.#node(path, header));
-    if (this.#ownership) lchownSync(path, header.uid, header.gid);
+    if (this.#ownership) this.#own(path, header);
     if (header.type !== 'symlink') chmodSync(path, header.mode);
     this.#xattrs(path, header);
     setTimes(path, header.mtime);
@@ -205,15 +217,19 @@ class Walk {
   #node(path: string, header: EntryHeader): void {
     if (header.type === 'symlink') symlinkSync(header.linkname, path);
     else if (header.type === 'fifo') mknod(path, S_IFIFO | 0o600);
-    else this.#device(path, header);
+    else
+      mknod(
+        path,
+        (header.type === 'block-device' ? S_IFBLK : S_IFCHR) | 0o600,
+        makedev(header.device.major, header.device.minor),
+      );
   }
 
-  #device(path: string, { name, type, device: { major, minor } }: EntryHeader): void {
+  #checkDevice({ name, type, device: { major, minor } }: EntryHeader): void {
     if (!this.#ownership)
       throw new HostileArchive(`layer refused: "${name}" is a device node, which only root can make`);
     if (type === 'character-device' && major === 0 && minor === 0)
       throw new HostileArchive(`layer refused: "${name}" is device 0:0, overlayfs's own form of a whiteout`);
-    mknod(path, (type === 'block-device' ? S_IFBLK : S_IFCHR) | 0o600, makedev(major, minor));
   }
 
   #link(path: string, header: EntryHeader): void {
@@ -257,7 +273,12 @@ class Walk {
   /** Hide all that the lower layers have in this directory. */
   #opaque(directory: string): void {
     if (!this.#overlay) for (const name of readdirSync(directory)) this.#removeLower(join(directory, name));
-    else setXattr(directory, `${this.#ownership ? 'trusted' : 'user'}.overlay.opaque`, Buffer.from('y'));
+    else
+      setXattr(
+        directory,
+        `${this.#ownership && !inUserNamespace() ? 'trusted' : 'user'}.overlay.opaque`,
+        Buffer.from('y'),
+      );
   }
 
   /** Remove `path` but for what this layer has made, which may be deep inside. */
@@ -299,4 +320,8 @@ class Walk {
         setXattr(path, name, value);
     }
   }
+}
+
+function isDevice({ type }: EntryHeader): boolean {
+  return type === 'character-device' || type === 'block-device';
 }

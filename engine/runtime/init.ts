@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { leadSession } from '#exec';
 import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
+import { inUserNamespace } from '#kernel/user-namespace';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
 import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
 import { becomeUser } from './become.ts';
@@ -35,10 +36,7 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
   step('namespaces', () => configureNamespaces(namespaces, spec));
-  prepareRoot(
-    spec.root,
-    namespaces.some(({ type }) => type === 'user'),
-  );
+  prepareRoot(spec.root, inUserNamespace() || namespaces.some(({ type }) => type === 'user'));
   mountAll(spec.root.path, spec.mounts);
   step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
   if (terminal) {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { close, O_DIRECTORY, O_RDONLY, open } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { bornIn } from '#kernel/fork';
+import { inUserNamespace } from '#kernel/user-namespace';
 import type { Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import { filterDevices } from './device-filter.ts';
@@ -33,7 +34,10 @@ function create(mountPoint: string, { path, resources, devices }: CgroupRequest)
     step('cgroup', () => makeDirectories(mountPoint, path));
     enableControllers(mountPoint, directory, controllersFor(resources));
     setLimits(directory, resources);
-    step('device filter', () => filterDevices(directory, deviceRules(resources.devices, devices)));
+    // In a user namespace no filter can be attached, and none is needed: no node can be made there, and those that
+    // exist have their owners and modes.
+    if (!inUserNamespace())
+      step('device filter', () => filterDevices(directory, deviceRules(resources.devices, devices)));
     return group;
   } catch (error) {
     group.remove();
