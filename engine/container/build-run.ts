@@ -38,6 +38,7 @@ export type RunLimits = Partial<
 export function commandRunner(engine: Engine, limits: RunLimits): Run {
   return async (request) => {
     request.signal.throwIfAborted();
+    if (engine.refusal !== undefined) throw new ContainerError('unsupported', engine.refusal);
     const record = recordOf(request, limits);
     const paths = pathsOf(request);
     writeEtcFiles(record, paths);

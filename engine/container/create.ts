@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import { inUserNamespace } from '#kernel/user-namespace';
 import type { ImageRecord } from '../image/images.ts';
 import { commandLine, mergeImageConfig } from './command.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
@@ -156,6 +157,11 @@ function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
     throw new ContainerError(
       'invalid',
       `Invalid value ${hostConfig.OomScoreAdj}, range for oom score adj is [-1000, 1000]`,
+    );
+  if (inUserNamespace() && hostConfig.OomScoreAdj < 0)
+    throw new ContainerError(
+      'unsupported',
+      'Without root nobody makes a process less likely to be killed when memory runs out. Leave --oom-score-adj out, or use sudo.',
     );
   if (hostConfig.ShmSize < 0) throw new ContainerError('invalid', 'SHM size can not be less than 0');
   const { Type: driver, Config: options } = hostConfig.LogConfig;

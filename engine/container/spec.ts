@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { hasId, inUserNamespace } from '#kernel/user-namespace';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
-import type { Mount, Namespace, Process, Spec } from '../runtime/spec.ts';
+import type { Device, Mount, Namespace, Process, Spec } from '../runtime/spec.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
 import { mergeEnvironment } from './command.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './default-paths.ts';
@@ -56,7 +56,12 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       privileged,
       consoleSize: hostConfig.ConsoleSize,
     }),
-    mounts: [...defaultMounts(record), ...etcMounts(record, paths), ...specMounts(record.mounts)],
+    mounts: [
+      ...defaultMounts(record),
+      ...etcMounts(record, paths),
+      ...specMounts(record.mounts),
+      ...(inUserNamespace() ? deviceMounts(record) : []),
+    ],
     linux: {
       namespaces: namespaces(record),
       ...(seccomp !== 'unconfined' && { seccomp }),
@@ -65,9 +70,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       ...(whyNoCgroups() === null && { cgroupsPath: `${root.cgroups}/${record.id}` }),
       devices: [
         ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
-        ...hostConfig.Devices.map((device) =>
-          hostDevice(device.PathOnHost, device.PathInContainer || device.PathOnHost),
-        ),
+        ...(inUserNamespace() ? [] : requestedDevices(record)),
       ],
       maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : MASKED_PATHS),
       readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : READONLY_PATHS),
@@ -114,6 +117,22 @@ export function buildProcess({ config, hostConfig }: ContainerRecord, request: P
     noNewPrivileges: securityOptions(hostConfig.SecurityOpt).noNewPrivileges,
     oomScoreAdj: hostConfig.OomScoreAdj,
   };
+}
+
+function requestedDevices({ hostConfig }: ContainerRecord): Device[] {
+  return hostConfig.Devices.map(({ PathOnHost, PathInContainer }) =>
+    hostDevice(PathOnHost, PathInContainer || PathOnHost),
+  );
+}
+
+/** Nobody makes a node in a user namespace, but the host's can be shown, with the host's owner and mode. */
+function deviceMounts(record: ContainerRecord): Mount[] {
+  return requestedDevices(record).map(({ path }, index) => ({
+    destination: path,
+    type: 'bind',
+    source: record.hostConfig.Devices[index]!.PathOnHost,
+    options: ['bind', 'nosuid', 'noexec'],
+  }));
 }
 
 /** A limit that would not hold is not taken; and what nothing holds together cannot be ended as a whole. */
@@ -170,12 +189,14 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
       ? [kernelView('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, [access])]
       : []),
     ...(hostConfig.IpcMode === 'host'
-      ? ['/dev/mqueue', '/dev/shm'].map((path) => ({
-          destination: path,
-          type: 'bind',
-          source: path,
-          options: ['bind', 'nosuid', 'noexec', 'nodev'],
-        }))
+      ? ['/dev/mqueue', '/dev/shm']
+          .filter((path) => fs.existsSync(path))
+          .map((path) => ({
+            destination: path,
+            type: 'bind',
+            source: path,
+            options: ['bind', 'nosuid', 'noexec', 'nodev'],
+          }))
       : [
           { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
           {

@@ -8,6 +8,7 @@ import { close, pipe, pollIn, read, write } from './descriptors.ts';
 import { KernelError } from './errors.ts';
 import { exitNow } from './execve.ts';
 import { libcFunction, rawSystemCall } from './libc.ts';
+import { CLONE_NEWPID, setns } from './namespaces.ts';
 import { blockAllSignals, kill, setSignalMask } from './signals.ts';
 import { waitpid } from './wait.ts';
 
@@ -18,7 +19,9 @@ const MADV_DOFORK = 11;
 const USER_SPACE_END = process.arch === 'arm64' ? 0xfffffffff000n : 0x7ffffffff000n;
 const SIGCHLD = 17n;
 const SIGKILL = 9;
+const EAGAIN = 11;
 const CLONE_CLEAR_SIGHAND = 0x100000000n;
+const CLONE_PARENT = 0x8000n;
 const CLONE_INTO_CGROUP = 0x200000000n;
 const CLONE_ARGS_BYTES = 88; // struct clone_args, linux/sched.h
 /** A child of a healthy fork says its first word within a few milliseconds, also on a loaded machine. */
@@ -48,7 +51,7 @@ export function fork(child: () => never, options: ForkOptions = {}): number {
     const mask = blockAllSignals();
     let pid: number;
     try {
-      pid = clone3(options);
+      pid = pidNamespace === undefined ? clone3(options) : cloneThere(pidNamespace, options);
     } catch (error) {
       setSignalMask(mask);
       close(alive.read);
@@ -94,10 +97,67 @@ export function bornIn<T>(cgroup: number, run: () => T): T {
   }
 }
 
+let pidNamespace: number | undefined;
+
+/**
+ * Children that are forked while `run` runs are born in the PID namespace that `namespace` is open at, and are the
+ * caller's all the same. For who may not come back: setns(2) to a PID namespace takes power over it, which root of a user
+ * namespace does not have over the one it came from. So a child goes there in the caller's place, and its own child is made
+ * its sibling. clone(2), CLONE_PARENT.
+ */
+export function bornInPidNamespace<T>(namespace: number, run: () => T): T {
+  pidNamespace = namespace;
+  try {
+    return run();
+  } finally {
+    pidNamespace = undefined;
+  }
+}
+
+/** @returns as clone3: 0 in the new process. @throws KernelError of what the go-between could not do. */
+function cloneThere(namespace: number, options: ForkOptions): number {
+  const said = pipe();
+  let between: number;
+  try {
+    between = clone3({});
+  } catch (error) {
+    close(said.read);
+    close(said.write);
+    throw error;
+  }
+  if (between === 0 && goBetween(namespace, options, said.write) === 0) {
+    close(said.read);
+    close(said.write);
+    return 0;
+  }
+  close(said.write);
+  const answer = read(said.read)?.toString() ?? JSON.stringify({ syscall: 'clone3', errno: EAGAIN });
+  close(said.read);
+  reap(between);
+  const { pid, syscall, errno, subject } = JSON.parse(answer);
+  if (pid === undefined) throw new KernelError(syscall, errno, subject);
+  return pid;
+}
+
+/** Returns in the new process only. */
+function goBetween(namespace: number, options: ForkOptions, said: number): 0 {
+  try {
+    setns(namespace, CLONE_NEWPID);
+    const pid = clone3({ ...options, flags: (options.flags ?? 0n) | CLONE_PARENT });
+    if (pid === 0) return 0;
+    write(said, JSON.stringify({ pid }));
+  } catch (error) {
+    const { syscall, errno, subject } = error as KernelError;
+    write(said, JSON.stringify({ syscall, errno, subject }));
+  }
+  return exitNow(0);
+}
+
 function clone3({ flags = 0n, cgroup = birthplace }: ForkOptions): number {
   const args = Buffer.alloc(CLONE_ARGS_BYTES);
   args.writeBigUInt64LE(flags | CLONE_CLEAR_SIGHAND | (cgroup === undefined ? 0n : CLONE_INTO_CGROUP), 0);
-  args.writeBigUInt64LE(SIGCHLD, 32); // exit_signal
+  // A sibling's signal is that of its maker.
+  if ((flags & CLONE_PARENT) === 0n) args.writeBigUInt64LE(SIGCHLD, 32); // exit_signal
   if (cgroup !== undefined) args.writeBigUInt64LE(BigInt(cgroup), 80);
   // EINVAL at the kernel's own vvar mapping is expected: everything below it has been marked by then.
   madvise(0x1000n, USER_SPACE_END - 0x1000n, MADV_DOFORK);

@@ -14,8 +14,10 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from '#kernel/descriptors';
 import { setsid } from '#kernel/execve';
+import { bornInPidNamespace } from '#kernel/fork';
 import { CLONE_NEWPID, setns } from '#kernel/namespaces';
 import { openPeer, setControllingTerminal, setWindowSize, unlockTerminal } from '#kernel/terminal';
+import { inUserNamespace } from '#kernel/user-namespace';
 import { membershipOf, separatedBy } from '#membership';
 import { enterNamespaces } from '#namespaces';
 import type { ConsoleSize, Namespace, NamespaceType } from './spec.ts';
@@ -58,6 +60,7 @@ function withChildrenIn<T>(path: string, fork: () => T): T {
   try {
     const target = open(path, O_RDONLY);
     try {
+      if (inUserNamespace()) return bornInPidNamespace(target, fork);
       setns(target, CLONE_NEWPID);
     } finally {
       close(target);

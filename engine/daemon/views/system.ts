@@ -1,9 +1,12 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import { inUserNamespace } from '#kernel/user-namespace';
 import type { Engine } from '../../container/engine.ts';
 import { now } from '../../container/time.ts';
 import { cgroupVersion, mountedHierarchies } from '../../runtime/cgroups/detect.ts';
+import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
 import { API_VERSION, ENGINE_VERSION, MIN_API_VERSION } from '../version.ts';
+import { warnings } from './warnings.ts';
 
 /** Go's names, which clients compare images by. */
 const GO_ARCHITECTURE: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
@@ -48,7 +51,7 @@ export function versionView() {
 export async function infoView(engine: Engine) {
   const containers = engine.containers.all();
   const running = containers.filter((container) => container.running).length;
-  const cgroups = cgroupVersion(mountedHierarchies());
+  const cgroups = whyNoCgroups() === null ? cgroupVersion(mountedHierarchies()) : null;
   return {
     ID: engine.root.key,
     Containers: containers.length,
@@ -111,8 +114,8 @@ export async function infoView(engine: Engine) {
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
-    SecurityOptions: ['name=seccomp,profile=builtin'],
-    Warnings: [],
+    SecurityOptions: ['name=seccomp,profile=builtin', ...(inUserNamespace() ? ['name=rootless'] : [])],
+    Warnings: warnings(engine),
   };
 }
 

@@ -6,7 +6,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Tree } from '#contract/build';
-import { getXattr } from '#kernel/xattr';
+import { overlayMarks } from '../tree-entries.ts';
 
 export interface StackEntry {
   type: 'file' | 'directory' | 'symlink' | 'other';
@@ -73,7 +73,7 @@ export class StackTree implements Tree {
       if (!info) continue;
       if (!info.isDirectory()) break;
       found.push(directory);
-      if (`${getXattr(directory, 'trusted.overlay.opaque')}` === 'y') break;
+      if (`${overlayMarks(directory).get('opaque')}` === 'y') break;
     }
     this.#merged.set(path, found);
     return found;
