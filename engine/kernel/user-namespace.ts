@@ -12,27 +12,22 @@ export type IdKind = 'uid' | 'gid';
 /** A map from 0 to 0 over all ids but the one that means "none": that of the first user namespace. */
 const ALL_IDS = 4_294_967_295;
 
-const known = new Map<IdKind, IdRange[]>();
+/** Read when the program starts: a forked child may be where there is no /proc any more. */
+const own: Record<IdKind, IdRange[]> = { uid: readIdMap('/proc/self/uid_map'), gid: readIdMap('/proc/self/gid_map') };
 
-/** The ids that this process's user namespace has, as it calls them itself. Nothing changes them while it lives. */
-export function ownIds(kind: IdKind): IdRange[] {
-  const ranges = known.get(kind) ?? readIdMap(`/proc/self/${kind}_map`);
-  known.set(kind, ranges);
-  return ranges;
-}
-
+/** Whether this process's user namespace has the id. Nothing changes that while it lives. */
 export function hasId(kind: IdKind, id: number): boolean {
-  return ownIds(kind).some(({ first, size }) => first <= id && id < first + size);
+  return own[kind].some(({ first, size }) => first <= id && id < first + size);
 }
 
 /** Whether there are more ids outside: root of such a namespace is not the machine's root. */
 export function inUserNamespace(): boolean {
-  return ownIds('uid').reduce((sum, { size }) => sum + size, 0) < ALL_IDS;
+  return own.uid.reduce((sum, { size }) => sum + size, 0) < ALL_IDS;
 }
 
 /** Whether all that this process has is one user, so that nothing can belong to anybody else. */
 export function hasOneId(): boolean {
-  return ownIds('uid').length === 1 && ownIds('uid')[0]!.size === 1;
+  return own.uid.length === 1 && own.uid[0]!.size === 1;
 }
 
 /** Where there is no Linux there are no namespaces, and every id is one's own. */
