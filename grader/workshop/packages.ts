@@ -25,6 +25,8 @@ export const packages: readonly DebianPackage[] = [
   { name: 'uidmap', program: 'newuidmap', reason: 'maps more than one user id without root', use: 'workshop' },
   { name: 'tmux', program: 'tmux', reason: 'the tests drive real terminals with it', use: 'tests' },
   { name: 'runc', program: 'runc', reason: 'the benchmark measures against it', use: 'tests' },
+  { name: 'umoci', program: 'umoci', reason: 'unpacks the same layers, and the tests compare the trees', use: 'tests' },
+  { name: 'zstd', program: 'zstd', reason: 'compresses layers for the tests', use: 'tests' },
   ...vmPackages
     .filter(({ name }) => name.startsWith('qemu'))
     .map(({ name, reason }) => ({ name, program: 'qemu-system-x86_64', reason, use: 'tests' as const })),
