@@ -7,7 +7,6 @@ import { pollIn } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { umask } from '#kernel/execve';
 import { makedev } from '#kernel/nodes';
-import { hasId } from '#kernel/user-namespace';
 import { dropBoundingSet, setCapabilitySets } from './capabilities.ts';
 import type { Holds } from './holds.ts';
 import { setRlimits } from './limits.ts';
@@ -83,21 +82,23 @@ function completeEnvironment(program: Program, { home }: Identity): void {
 }
 
 function switchUser({ uid, gid, groups }: Identity): void {
-  requireIds({ uid, gid });
   credentials.prctl(credentials.PR_SET_KEEPCAPS, 1);
   setGroups(groups);
-  credentials.setGid(gid);
-  credentials.setUid(uid);
+  explained('gid', gid, credentials.setGid);
+  explained('uid', uid, credentials.setUid);
   credentials.prctl(credentials.PR_SET_KEEPCAPS, 0);
 }
 
-/** The container's own namespace, if it has one, was mapped by somebody who may know better; the engine's is known here. */
-function requireIds(ids: { uid: number; gid: number }): void {
-  for (const kind of ['uid', 'gid'] as const)
-    if (!hasId(kind, ids[kind]))
-      throw new Error(
-        `There is no ${kind} ${ids[kind]} among those this user was given. Give the user a larger range in /etc/sub${kind}.`,
-      );
+/** The kernel says EINVAL of an id that the user namespace does not have. */
+function explained(kind: 'uid' | 'gid', id: number, change: (id: number) => void): void {
+  try {
+    change(id);
+  } catch (error) {
+    if (!(error instanceof KernelError && error.code === 'EINVAL')) throw error;
+    throw new Error(
+      `There is no ${kind} ${id} here: the user namespace has none. Without root, give the user who runs the engine a larger range in /etc/sub${kind}.`,
+    );
+  }
 }
 
 /** A user namespace made without CAP_SETGID has setgroups(2) denied for good; there is nothing to drop in it then. */

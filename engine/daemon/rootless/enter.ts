@@ -156,8 +156,16 @@ function openNamespaces(pid: number): number[] {
 
 function programPath(name: string): string | null {
   const directories = [...(process.env.PATH ?? '').split(':').filter(Boolean), '/usr/bin', '/bin'];
-  const found = directories.find((directory) => fs.existsSync(path.join(directory, name)));
-  return found === undefined ? null : path.join(found, name);
+  return directories.map((directory) => path.join(directory, name)).find(isExecutable) ?? null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function lacks(program: string, debianPackage: string): string {

@@ -1,0 +1,136 @@
+/**
+ * A user who is not root, for tests that root runs. The machine is told of nobody: the files that say who there is are
+ * private copies, mounted in a mount namespace that ends with the test. The clone and Node are mounted below the
+ * user's directory too, since the folders they lie in may be closed to others.
+ */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type Ran, type RunOptions, run } from './ran.ts';
+import { has } from './tools.ts';
+
+const clone = path.resolve(import.meta.dirname, '../../..');
+
+export const UID = 4242;
+export const FIRST_SUBORDINATE = 500_000;
+const NAME = 'skiff-test-user';
+
+export interface OrdinaryUserOptions {
+  /** Whether the user has subordinate ids; they do unless told otherwise. */
+  subordinate?: boolean;
+  /** Programs of the machine that this user cannot run. */
+  without?: string[];
+}
+
+/** Why no such user can be had here; undefined when one can. */
+export function noOrdinaryUser(): string | undefined {
+  if (process.getuid?.() !== 0) return 'only root can be somebody else';
+  const missing = ['unshare', 'nsenter', 'setpriv', 'newuidmap', 'newgidmap'].find((program) => !has(program));
+  return missing === undefined ? undefined : `there is no ${missing} here`;
+}
+
+export class OrdinaryUser {
+  /** The home directory, with the engine's state below it. */
+  readonly home: string;
+  readonly root: string;
+  readonly socket: string;
+  readonly #directory: string;
+  readonly #holder: ChildProcess;
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(directory: string, holder: ChildProcess) {
+    this.#directory = directory;
+    this.#holder = holder;
+    this.home = path.join(directory, 'home');
+    this.root = path.join(this.home, '.local/share/skiff');
+    this.socket = path.join(this.root, 'run/skiff.sock');
+    this.#env = { PATH: process.env.PATH, HOME: this.home, DOCKER_CONFIG: path.join(this.home, 'docker') };
+  }
+
+  static async start({ subordinate = true, without = [] }: OrdinaryUserOptions = {}): Promise<OrdinaryUser> {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-user-'));
+    fs.chmodSync(directory, 0o711);
+    for (const name of ['home', 'clone']) fs.mkdirSync(path.join(directory, name));
+    fs.chownSync(path.join(directory, 'home'), UID, UID);
+    const file = (name: string, text: string): string => {
+      fs.writeFileSync(path.join(directory, name), text, { mode: 0o644 });
+      return path.join(directory, name);
+    };
+    const etc = (name: string) => fs.readFileSync(path.join('/etc', name), 'utf8');
+    const range = subordinate ? `${NAME}:${FIRST_SUBORDINATE}:65536\n` : '';
+    execFileSync('mknod', ['-m', '666', path.join(directory, 'tun'), 'c', '10', '200']);
+    const binds: [source: string, target: string][] = [
+      [clone, path.join(directory, 'clone')],
+      [process.execPath, file('node', '')],
+      [file('passwd', `${etc('passwd')}${NAME}:x:${UID}:${UID}::${directory}/home:/bin/sh\n`), '/etc/passwd'],
+      [file('group', `${etc('group')}${NAME}:x:${UID}:\n`), '/etc/group'],
+      [file('subuid', range), '/etc/subuid'],
+      [file('subgid', range), '/etc/subgid'],
+      ...(fs.existsSync('/dev/net/tun') ? [[path.join(directory, 'tun'), '/dev/net/tun'] as [string, string]] : []),
+      ...without.map((program) => [file(`no-${path.basename(program)}`, ''), program] as [string, string]),
+    ];
+    const script = [...binds.map(([source, target]) => `mount --bind '${source}' '${target}'`), 'echo .', 'exec cat'];
+    const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-ec', script.join('\n')], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const user = new OrdinaryUser(directory, holder);
+    const gone = once(holder, 'exit').then(() => {
+      throw new Error('the mounts of an ordinary user could not be made');
+    });
+    gone.catch(() => {});
+    await Promise.race([once(holder.stdout!, 'data'), gone]);
+    return user;
+  }
+
+  /** Run a program as this user, who has no powers over anything. */
+  run(file: string, args: string[], options: RunOptions = {}): Promise<Ran> {
+    const become = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--inh-caps=-all', '--'];
+    return run('nsenter', [`--mount=/proc/${this.#holder.pid}/ns/mnt`, 'setpriv', ...become, file, ...args], {
+      cwd: '/',
+      ...options,
+      env: { ...this.#env, ...options.env },
+    });
+  }
+
+  skiff(...args: string[]): Promise<Ran> {
+    return this.skiffWith({}, ...args);
+  }
+
+  skiffWith(options: RunOptions, ...args: string[]): Promise<Ran> {
+    const bundle = path.join(this.#directory, 'clone/.build/default/skiff.cjs');
+    return this.run(path.join(this.#directory, 'node'), ['--', bundle, ...args], options);
+  }
+
+  docker(...args: string[]): Promise<Ran> {
+    return this.run('docker', ['-H', `unix://${this.socket}`, ...args]);
+  }
+
+  /** Of the daemon, in this process's PID namespace. */
+  daemonPid(): number {
+    return Number(fs.readFileSync(path.join(this.root, 'lock'), 'utf8'));
+  }
+
+  shimPid(): number {
+    return Number(fs.readFileSync(path.join(this.root, 'run/shim.pid'), 'utf8'));
+  }
+
+  /** End everything of this user's. @returns what was left behind, which is nothing if all is well */
+  async destroy(): Promise<string[]> {
+    const { stdout } = await this.skiff('ps', '-aq');
+    const names = stdout.split('\n').filter(Boolean);
+    if (names.length > 0) await this.skiff('rm', '-f', '-v', ...names);
+    await this.skiff('daemon', 'stop');
+    const left = ['containers', 'removed'].flatMap((name) => {
+      const directory = path.join(this.root, name);
+      return fs.existsSync(directory) ? fs.readdirSync(directory).map((entry) => `${name}/${entry}`) : [];
+    });
+    const ended = once(this.#holder, 'exit');
+    this.#holder.stdin!.end();
+    await ended;
+    fs.rmSync(this.#directory, { recursive: true, force: true });
+    return left;
+  }
+}
