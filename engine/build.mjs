@@ -6,7 +6,7 @@
  *
  * Does nothing when no source is newer than the last build. Each bundle appears by rename, so whoever starts one gets
  * a whole one. Exit 1, and one message that names file and line, when a source does not compile; with
- * `--need skiff|workshop|grade` only when that command needs it.
+ * `--need skiff|runtime|workshop|grade` only when that command needs it.
  */
 
 import fs from 'node:fs';
@@ -18,7 +18,12 @@ import { oneAtATime } from './one-at-a-time.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-const ENGINE = { skiff: 'engine/cli/main.ts', daemon: 'engine/daemon/main.ts', shim: 'engine/runtime/shim/main.ts' };
+const ENGINE = {
+  skiff: 'engine/cli/main.ts',
+  daemon: 'engine/daemon/main.ts',
+  shim: 'engine/runtime/shim/main.ts',
+  runtime: 'engine/runtime/oci/main.ts',
+};
 const GRADER = {
   workshop: 'grader/workshop/main.ts',
   grade: 'grader/main.ts',
@@ -28,6 +33,7 @@ const GRADER = {
 /** What a command cannot do without, beside its own bundle. */
 const PARTS = {
   skiff: ['skiff', 'daemon', 'shim'],
+  runtime: ['runtime'],
   workshop: ['workshop', 'grade', 'subject'],
   grade: ['grade', 'subject'],
 };

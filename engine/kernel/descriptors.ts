@@ -131,16 +131,25 @@ export function write(fd: number, data: string | Uint8Array): void {
 
 /** poll(2) for POLLIN. @param timeout milliseconds, −1 for ever. @returns whether there is something to read, end-of-file included. */
 export function pollIn(fd: number, timeout: number): boolean {
+  return poll(fd, POLLIN, timeout);
+}
+
+function poll(fd: number, events: number, timeout: number): boolean {
   const pollfd = Buffer.alloc(8);
   const deadline = Date.now() + timeout;
   for (;;) {
     pollfd.writeInt32LE(fd, 0);
-    pollfd.writeInt16LE(POLLIN, 4);
+    pollfd.writeInt16LE(events, 4);
     const count = pollCall(pollfd, 1, timeout < 0 ? -1 : Math.max(0, deadline - Date.now()));
     if (count > 0) return true;
     if (count === 0) return false;
     if (errno() !== EINTR) throw new KernelError('poll', errno(), String(fd));
   }
+}
+
+/** poll(2) for POLLHUP alone. @param timeout milliseconds, −1 for ever. @returns whether nobody has the other end open any more. */
+export function pollHangup(fd: number, timeout: number): boolean {
+  return poll(fd, 0, timeout);
 }
 
 export const RESOLVE_NO_MAGICLINKS = 0x02n;

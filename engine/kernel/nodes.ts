@@ -5,6 +5,7 @@ import { systemCall } from './libc.ts';
 const mknodCall = systemCall('int mknod(const char *, uint32_t, uint64_t)');
 
 // linux/stat.h
+export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
 export const S_IFBLK = 0o060000;

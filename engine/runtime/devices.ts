@@ -1,4 +1,4 @@
-import type { Device } from './spec.ts';
+import type { Device, Mount } from './spec.ts';
 
 /** What every container finds in /dev. config-linux.md, "Default Devices". */
 const defaultDevices: Device[] = [
@@ -13,4 +13,11 @@ const defaultDevices: Device[] = [
 /** A device that is listed takes the place of a default one with the same path. */
 export function withDefaultDevices(devices: Device[]): Device[] {
   return [...defaultDevices.filter(({ path }) => !devices.some((device) => device.path === path)), ...devices];
+}
+
+/** Whether /dev is a directory of the host's, in which nothing is to be made. */
+export function bringsDevices(mounts: Mount[]): boolean {
+  return mounts.some(
+    ({ destination, options }) => /^\/dev\/*$/.test(destination) && options?.some((option) => /^r?bind$/.test(option)),
+  );
 }

@@ -5,14 +5,16 @@ import { leadSession } from '#exec';
 import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
-import { createDevices, isolateMounts, mountAll, pivotRoot, protectPaths } from '#rootfs';
+import { createDevices, pivotRoot, protectPaths } from '#rootfs';
 import { becomeUser } from './become.ts';
-import { withDefaultDevices } from './devices.ts';
+import { mountWithCgroups } from './cgroup-mount.ts';
+import { bringsDevices, withDefaultDevices } from './devices.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
 import { mountOverlay } from './overlay.ts';
 import { withPathInRoot } from './path-in-root.ts';
-import type { Root, Spec } from './spec.ts';
+import { isolateMountsAs, setRootPropagation } from './propagation.ts';
+import type { Spec } from './spec.ts';
 import { step } from './step.ts';
 import { setKernelParameters } from './sysctl.ts';
 import { bindConsole, takeTerminal } from './terminal.ts';
@@ -36,15 +38,17 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
   step('namespaces', () => configureNamespaces(namespaces, spec));
-  prepareRoot(spec.root, inUserNamespace() || namespaces.some(({ type }) => type === 'user'));
-  mountAll(spec.root.path, spec.mounts);
-  step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
+  prepareRoot(spec);
+  mountWithCgroups(spec.root.path, spec.mounts, spec.linux.cgroupsPath);
+  if (!bringsDevices(spec.mounts))
+    step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
   if (terminal) {
     takeTerminal(spec.root.path, terminal);
     bindConsole(spec.root.path, terminal);
   } else leadSession(null);
   holds?.beforePivot?.();
   step('pivot root', () => pivotRoot(spec.root.path));
+  step('root propagation', () => setRootPropagation(spec.linux.rootfsPropagation));
   setKernelParameters(spec.linux.sysctl ?? {});
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
   makeWorkingDirectory(spec.process.cwd);
@@ -52,8 +56,9 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   becomeUser({ process: spec.process, program, parent, seccomp, holds });
 }
 
-function prepareRoot({ path, overlay }: Root, unprivileged: boolean): void {
-  step('isolate mounts', () => isolateMounts(path));
+function prepareRoot({ root: { path, overlay }, linux: { namespaces, rootfsPropagation } }: Spec): void {
+  const unprivileged = inUserNamespace() || namespaces.some(({ type }) => type === 'user');
+  step('isolate mounts', () => isolateMountsAs(path, rootfsPropagation));
   if (overlay) step('mount overlay', () => mountOverlay(path, overlay, unprivileged));
 }
 

@@ -9,6 +9,10 @@ export interface ParsedOptions {
   attributes: bigint;
   /** MS_PRIVATE, MS_SLAVE, … with or without MS_REC, each a call of its own. */
   propagation: number[];
+  /** MOUNT_ATTR_… flags for this mount and all below it. */
+  recursive: bigint;
+  /** A new tmpfs begins as a copy of what it covers (`tmpcopyup`). */
+  copyUp: boolean;
   /** What the file system itself is told, comma-separated. */
   data: string;
 }
@@ -68,16 +72,32 @@ const bindAttributes: [flag: number, attribute: bigint][] = [
   [kernel.MS_NOEXEC, kernel.MOUNT_ATTR_NOEXEC],
 ];
 
+const recursives: Record<string, bigint> = {
+  rro: kernel.MOUNT_ATTR_RDONLY,
+  rnosuid: kernel.MOUNT_ATTR_NOSUID,
+  rnodev: kernel.MOUNT_ATTR_NODEV,
+  rnoexec: kernel.MOUNT_ATTR_NOEXEC,
+};
+
+/** Every option that is not left to the file system itself. */
+export const mountOptionNames = [
+  ...[set, clear, propagations, recursives].flatMap((table) => Object.keys(table)),
+  'tmpcopyup',
+].sort();
+
 export function parseMountOptions(options: string[] = []): ParsedOptions {
   let flags = 0;
+  let recursive = 0n;
   const propagation: number[] = [];
   const data: string[] = [];
   for (const option of options) {
     if (Object.hasOwn(set, option)) flags |= set[option]!;
     else if (Object.hasOwn(clear, option)) flags &= ~clear[option]!;
     else if (Object.hasOwn(propagations, option)) propagation.push(propagations[option]!);
-    else data.push(option);
+    else if (Object.hasOwn(recursives, option)) recursive |= recursives[option]!;
+    else if (option !== 'tmpcopyup') data.push(option);
   }
   const attributes = bindAttributes.reduce((mask, [flag, attribute]) => (flags & flag ? mask | attribute : mask), 0n);
-  return { flags, attributes, propagation, data: data.join(',') };
+  const copyUp = options.includes('tmpcopyup');
+  return { flags, attributes, propagation, recursive, copyUp, data: data.join(',') };
 }

@@ -1,11 +1,12 @@
 /** The file tree a container sees. Everything here runs in the child, in a mount namespace of its own. mount_namespaces(7). */
 
-import { chmodSync, lchownSync, lstatSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, fstatSync, lchownSync, lstatSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { KernelError } from '#kernel/errors';
 import { chdir } from '#kernel/execve';
 import * as kernel from '#kernel/mounts';
-import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
+import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from '#kernel/nodes';
+import { copyTree } from './copy-tree.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { descriptorPath, makePathInRoot, withPathInRoot } from './path-in-root.ts';
 import type { Device, Mount } from './spec.ts';
@@ -27,15 +28,27 @@ export function mountAll(rootfs: string, mounts: Mount[]): void {
 }
 
 function mountOne(rootfs: string, { destination, type, source = 'none', options }: Mount): void {
-  const { flags, attributes, propagation, data } = parseMountOptions(options);
+  const { flags, attributes, propagation, recursive, copyUp, data } = parseMountOptions(options);
   const bind = (flags & kernel.MS_BIND) !== 0;
   makePathInRoot(rootfs, destination, bind && !statSync(source).isDirectory() ? 'file' : 'directory');
+  if (bind && data !== '') throw new Error(`A bind has no use for ${data}; leave it out of the options.`);
   withPathInRoot(rootfs, destination, (fd) => {
-    kernel.mount({ source, target: descriptorPath(fd), type: bind ? undefined : type, flags, data: data || undefined });
+    // What is to be written to first is made read-only afterwards.
+    const first = copyUp ? flags & ~kernel.MS_RDONLY : flags;
+    kernel.mount({
+      source,
+      target: descriptorPath(fd),
+      type: bind ? undefined : type,
+      flags: first,
+      data: data || undefined,
+    });
+    if (copyUp) withPathInRoot(rootfs, destination, (mounted) => copyTree(descriptorPath(fd), descriptorPath(mounted)));
   });
   // Opened anew: the first descriptor is the place under the mount, this one is the mount.
   withPathInRoot(rootfs, destination, (fd) => {
     if (bind && attributes !== 0n) kernel.setMountAttributes(fd, attributes, (flags & kernel.MS_REC) !== 0);
+    if (copyUp && attributes !== 0n) kernel.setMountAttributes(fd, attributes);
+    if (recursive !== 0n) kernel.setMountAttributes(fd, recursive, true);
     for (const kind of propagation) kernel.mount({ target: descriptorPath(fd), flags: kind });
   });
 }
@@ -69,12 +82,22 @@ function createDevice(rootfs: string, device: Device): void {
       chmodSync(node, device.fileMode ?? 0o666);
     });
   } catch (error) {
-    if (!(error instanceof KernelError && error.syscall === 'mknod' && error.code === 'EPERM')) throw error;
+    if (!(error instanceof KernelError && error.syscall === 'mknod')) throw error;
+    if (error.code === 'EEXIST' && isSameDevice(rootfs, device)) return;
+    if (error.code !== 'EPERM') throw error;
     makePathInRoot(rootfs, device.path, 'file');
     withPathInRoot(rootfs, device.path, (fd) => {
       kernel.mount({ source: device.path, target: descriptorPath(fd), flags: kernel.MS_BIND });
     });
   }
+}
+
+/** A root without a /dev of its own may have its nodes in the image. */
+function isSameDevice(rootfs: string, { path, type, major, minor }: Device): boolean {
+  return withPathInRoot(rootfs, path, (fd) => {
+    const { rdev, mode } = fstatSync(fd);
+    return (mode & S_IFMT) === deviceTypes[type] && (type === 'p' || BigInt(rdev) === makedev(major, minor));
+  });
 }
 
 function linkUnlessThere(target: string, path: string): void {

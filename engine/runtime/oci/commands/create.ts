@@ -1,0 +1,11 @@
+import { argumentsOf, parseLine } from '../command-line.ts';
+import type { Command } from '../commands.ts';
+import { createContainer } from '../create-container.ts';
+import { launchOptions, readLaunchOptions } from '../launch-options.ts';
+
+export const command: Command = async (words, { root }) => {
+  const line = parseLine(launchOptions, words);
+  const [id] = argumentsOf(line, 'create', 1);
+  await createContainer({ ...readLaunchOptions(line), id, root, stays: false });
+  return 0;
+};

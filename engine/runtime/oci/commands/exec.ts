@@ -1,0 +1,35 @@
+import { resolve } from 'node:path';
+import { numberOf, parseLine, textOf } from '../command-line.ts';
+import type { Command } from '../commands.ts';
+import { execInRecorded } from '../exec-container.ts';
+import { execProcess, processOptions } from '../exec-process.ts';
+import { stayWith } from '../foreground.ts';
+import { readRecord } from '../record.ts';
+
+export const command: Command = async (words, { root }) => {
+  const line = parseLine(
+    {
+      ...processOptions,
+      detach: { value: false, short: 'd' },
+      'pid-file': { value: true },
+      'console-socket': { value: true },
+      'preserve-fds': { value: true },
+    },
+    words,
+  );
+  const record = readRecord(root, line.rest[0] ?? '');
+  const path = (name: string) => {
+    const value = textOf(line, name);
+    return value ? resolve(value) : undefined;
+  };
+  const stays = !line.flags.has('detach');
+  const started = await execInRecorded(record, {
+    root,
+    process: execProcess(line, record.config.process),
+    pidFile: path('pid-file'),
+    consoleSocket: path('console-socket'),
+    preserveFds: numberOf(line, 'preserve-fds') ?? 0,
+    stays,
+  });
+  return stays ? stayWith(started) : 0;
+};

@@ -1,0 +1,19 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { argumentsOf, parseLine, textOf } from '../command-line.ts';
+import type { Command } from '../commands.ts';
+import { RuntimeError } from '../error.ts';
+import { exampleConfig } from '../example-config.ts';
+
+export const command: Command = (words) => {
+  const line = parseLine({ bundle: { value: true, short: 'b' } }, words);
+  argumentsOf(line, 'spec', 0);
+  const path = join(textOf(line, 'bundle') ?? process.cwd(), 'config.json');
+  try {
+    writeFileSync(path, `${JSON.stringify(exampleConfig, null, 2)}\n`, { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new RuntimeError(`File ${path} exists. Remove it first`);
+  }
+  return 0;
+};

@@ -1,0 +1,83 @@
+/** Programs that the bundle wants to be run at certain moments of a container's life. config.md, "POSIX-platform Hooks". */
+
+import { close, O_RDWR, open, pollIn, readAll } from '#kernel/descriptors';
+import { memoryFile, rewind } from '#kernel/memory-file';
+import { pidfdOpen } from '#kernel/pidfd';
+import { kill } from '#kernel/signals';
+import { spawn, wait } from '#process';
+import { parseReport } from '../start-error.ts';
+import type { Hook, Hooks } from './config-document.ts';
+import { RuntimeError } from './error.ts';
+import type { State } from './state.ts';
+
+export type HookKind = keyof Hooks;
+
+const SIGKILL = 9;
+const MOST_WORDS = 64 * 1024;
+
+/**
+ * Run the hooks of a kind one after the other, each with the state on its standard input. Synchronous, so that a forked
+ * child can call it.
+ * @param cwd where they run.
+ * @throws RuntimeError at the first one that fails, or is not over within its timeout.
+ */
+export function runHooks(kind: HookKind, hooks: Hooks | undefined, state: State, cwd: string): void {
+  for (const [index, hook] of (hooks?.[kind] ?? []).entries()) runHook(hook, `${kind} hook #${index}`, state, cwd);
+}
+
+function runHook({ path, args, env, timeout }: Hook, name: string, state: State, cwd: string): void {
+  const nowhere = open('/dev/null', O_RDWR);
+  const input = memoryFile('state', JSON.stringify(state));
+  const words = memoryFile('words');
+  try {
+    const program = {
+      args: args?.length ? args : [path],
+      env: env ?? [],
+      cwd,
+      stdio: [input, nowhere, words] as [number, number, number],
+    };
+    // The program is the path; what it is called is another matter, which only a shell's exec -a could tell it.
+    const { pid, report } = spawn({ ...program, args: [path, ...program.args.slice(1)] });
+    const failure = parseReport(readReport(report));
+    const inTime = failure !== null || endsWithin(pid, timeout);
+    if (!inTime) kill(pid, SIGKILL);
+    const { exitCode, signal } = wait(pid);
+    if (failure) throw new RuntimeError(`error running ${name} ${path}: ${failure.message}`);
+    if (!inTime)
+      throw new RuntimeError(`error running ${name} ${path}: it was not over within ${timeout} s and was killed`);
+    if (exitCode !== 0)
+      throw new RuntimeError(
+        `error running ${name} ${path}: ${signal ?? `exit status ${exitCode}`}, stderr: ${lastWords(words)}`,
+      );
+  } finally {
+    for (const fd of [nowhere, input, words]) close(fd);
+  }
+}
+
+/** The pipe ends when the program runs, at once for a healthy one. */
+function readReport(report: number): string {
+  try {
+    return readAll(report, MOST_WORDS);
+  } finally {
+    close(report);
+  }
+}
+
+/** @param timeout seconds; absent for ever. */
+function endsWithin(pid: number, timeout: number | undefined): boolean {
+  const pidfd = pidfdOpen(pid);
+  try {
+    return pollIn(pidfd, timeout === undefined ? -1 : timeout * 1000);
+  } finally {
+    close(pidfd);
+  }
+}
+
+function lastWords(fd: number): string {
+  rewind(fd);
+  try {
+    return readAll(fd, MOST_WORDS).trim().slice(-1000);
+  } catch {
+    return '(more than 64 KiB)';
+  }
+}

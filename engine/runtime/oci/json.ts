@@ -1,0 +1,45 @@
+/** Documents from outside: a config.json, a process for exec, new limits. */
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { RuntimeError } from './error.ts';
+
+/** Podman's own come to 30 KiB, nearly all of it the system-call policy. */
+const LARGEST_DOCUMENT = 16 << 20;
+
+/**
+ * Read a JSON document from a file. Numbers beyond 2⁵³, which would lose digits, come as strings of digits; null is as
+ * absent, as Go's encoders mean it.
+ * @throws RuntimeError for what is no regular file, larger than 16 MiB, or no JSON.
+ */
+export function readDocument(path: string): unknown {
+  return parseDocument(readBounded(path), path);
+}
+
+/** @param name what the document is called in errors. */
+export function parseDocument(text: string, name: string): unknown {
+  const exact = text.replace(/"(?:[^"\\]|\\.)*"|\d{16,}/g, (match) => (match[0] === '"' ? match : `"${match}"`));
+  try {
+    return JSON.parse(exact, (_, value: unknown) => (value === null ? undefined : value));
+  } catch (error) {
+    throw new RuntimeError(`${name} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function readBounded(path: string): string {
+  let fd: number;
+  try {
+    // Not to wait for whoever might write to a FIFO of that name.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    throw new RuntimeError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new RuntimeError(`${path} is no regular file.`);
+    if (stat.size > LARGEST_DOCUMENT)
+      throw new RuntimeError(`${path} has ${stat.size} bytes; at most ${LARGEST_DOCUMENT} are read.`);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}

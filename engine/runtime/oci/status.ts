@@ -1,0 +1,60 @@
+/** What a container is up to, asked of the kernel each time. runtime.md, "State". */
+
+import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountedHierarchies } from '../cgroups/detect.ts';
+import { type ContainerRecord, directoryOf, type ProcessName } from './record.ts';
+
+/** `paused` is beyond the specification's four, as the specification allows; runc and crun have it too. */
+export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+
+/** The FIFO by which `start` lets a created container go. */
+export const START_FIFO = 'exec.fifo';
+/** Its name while the container is being made. */
+export const UNREADY_FIFO = 'exec.fifo.new';
+
+export function statusOf(root: string, { id, creator, init, cgroupsPath }: ContainerRecord): Status {
+  if (init === undefined) return isAlive(creator) ? 'creating' : 'stopped';
+  if (!isAlive(init)) return 'stopped';
+  if (existsSync(join(directoryOf(root, id), UNREADY_FIFO))) return 'creating';
+  if (isWaiting(join(directoryOf(root, id), START_FIFO))) return 'created';
+  return isFrozen(cgroupsPath) ? 'paused' : 'running';
+}
+
+/** Neither gone nor a zombie, and not another one with the same pid. proc_pid_stat(5). */
+export function isAlive({ pid, startTime }: ProcessName): boolean {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[19] === startTime && !/[ZXx]/.test(fields[0]!);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a process has the FIFO open to read: the container's first one has until its exec closes it. A FIFO without a
+ * reader cannot be opened for writing (ENXIO). fifo(7).
+ */
+function isWaiting(fifo: string): boolean {
+  try {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isFrozen(cgroupsPath: string): boolean {
+  const { v1, v2 } = mountedHierarchies();
+  const freezer = v1.find(({ controllers }) => controllers.includes('freezer'));
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      return '';
+    }
+  };
+  if (freezer) return /FREEZ|FROZEN/.test(read(join(freezer.mountPoint, cgroupsPath, 'freezer.state')));
+  return v2 !== null && /^frozen 1$/m.test(read(join(v2.mountPoint, cgroupsPath, 'cgroup.events')));
+}

@@ -1,0 +1,100 @@
+/** What the specification has and this runtime has not. Left out in silence it could be a hole; so it is refused by name. */
+
+import { RuntimeError } from './error.ts';
+
+const platform = 'this runtime is for Linux';
+
+/** Where it stands → why, or what to do instead. `*` is each entry of a list. */
+const unsupported: Record<string, string> = {
+  solaris: platform,
+  windows: platform,
+  vm: 'this runtime starts no virtual machines',
+  zos: platform,
+  freebsd: platform,
+  'process.apparmorProfile': 'run without it (podman: --security-opt apparmor=unconfined)',
+  'process.commandLine': platform,
+  'process.execCPUAffinity': 'set linux.resources.cpu.cpus instead',
+  'process.ioPriority': 'run ionice in the container instead',
+  'process.scheduler': 'run chrt or nice in the container instead',
+  'process.selinuxLabel': 'run without it (podman: --security-opt label=disable)',
+  'mounts.*.gidMappings': 'mounts with mapped ids are not supported; change the owner of the source instead',
+  'mounts.*.uidMappings': 'mounts with mapped ids are not supported; change the owner of the source instead',
+  'linux.intelRdt': 'leave it out',
+  'linux.memoryPolicy': 'set linux.resources.cpu.mems instead',
+  'linux.mountLabel': 'run without it (podman: --security-opt label=disable)',
+  'linux.netDevices': 'move the device into the network namespace before the start',
+  'linux.personality': 'run setarch in the container instead',
+  'linux.timeOffsets': 'time namespaces are not supported',
+};
+
+/** The same below `linux.resources`, which is also what `update` takes. */
+const unsupportedResources: Record<string, string> = {
+  blockIO: 'leave it out',
+  hugepageLimits: 'leave it out',
+  network: 'leave it out',
+  rdma: 'leave it out',
+  unified: 'use the fields of linux.resources that mean the same',
+  'cpu.burst': 'leave it out',
+  'cpu.idle': 'leave it out',
+  'cpu.realtimePeriod': 'leave it out',
+  'cpu.realtimeRuntime': 'leave it out',
+  'memory.checkBeforeUpdate': 'leave it out',
+  'memory.disableOOMKiller': 'leave it out',
+  'memory.kernel': 'the kernel has no such limit any more; leave it out',
+  'memory.kernelTCP': 'leave it out',
+  'memory.swappiness': 'leave it out',
+};
+
+/** Mount options that the kernel does not know by that name, and that mount(2) would be handed as if a file system did. */
+const unsupportedMountOptions = new Set(['idmap', 'ridmap']);
+
+/** @throws RuntimeError that names the first field there is. */
+export function refuseUnsupported(config: unknown): void {
+  refuse(config, unsupported, 'config.json: ');
+  refuseUnsupportedResources(at(config, ['linux', 'resources']), 'config.json: linux.resources.');
+  for (const type of values(config, ['linux', 'namespaces', '*', 'type']))
+    if (type === 'time')
+      throw new RuntimeError('config.json: a linux.namespaces of type time is not supported; leave it out.');
+  for (const options of values(config, ['mounts', '*', 'options']))
+    for (const option of Array.isArray(options) ? options : [])
+      if (unsupportedMountOptions.has(option))
+        throw new RuntimeError(`config.json: the mount option ${option} is not supported; leave it out.`);
+}
+
+/** @param where what a field's name begins with in the error. */
+export function refuseUnsupportedResources(resources: unknown, where: string): void {
+  refuse(resources, unsupportedResources, where);
+}
+
+/** @throws RuntimeError for a process of `exec` */
+export function refuseUnsupportedProcess(process: unknown): void {
+  refuse({ process }, unsupported, '');
+}
+
+function refuse(document: unknown, table: Record<string, string>, where: string): void {
+  for (const [field, way] of Object.entries(table))
+    if (values(document, field.split('.')).some(isSet))
+      throw new RuntimeError(`${where}${field.replace('.*', '')} is not supported by this runtime: ${way}.`);
+}
+
+function values(document: unknown, [name, ...rest]: string[]): unknown[] {
+  if (name === undefined) return [document];
+  if (name === '*') return Array.isArray(document) ? document.flatMap((each) => values(each, rest)) : [];
+  return values(at(document, [name]), rest);
+}
+
+function at(document: unknown, names: string[]): unknown {
+  return names.reduce<unknown>(
+    (value, name) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+        ? (value as Record<string, unknown>)[name]
+        : undefined,
+    document,
+  );
+}
+
+/** Go writes some fields that nobody has set. */
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === null || value === '' || value === 0 || value === false) return false;
+  return typeof value !== 'object' || Object.keys(value).length > 0;
+}
