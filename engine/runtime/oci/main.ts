@@ -42,4 +42,6 @@ async function run(settings: Settings): Promise<number> {
   return command(rest, settings);
 }
 
+// The end of a child comes as a signal, and Node does not stay for signals alone.
+setInterval(() => {}, 2 ** 30);
 void main().then((code) => process.exit(code));
