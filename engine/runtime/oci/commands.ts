@@ -19,6 +19,8 @@ export const commands: Record<string, Entry> = {
   exec: { summary: 'run another program in a container', load: () => import('./commands/exec.ts') },
   ps: { summary: 'list the processes of a container', load: () => import('./commands/ps.ts') },
   list: { summary: 'list the containers', load: () => import('./commands/list.ts') },
+  pause: { summary: 'stop every process of a container where it stands', load: () => import('./commands/pause.ts') },
+  resume: { summary: 'let a paused container go on', load: () => import('./commands/resume.ts') },
   features: { summary: 'print what this runtime can do', load: () => import('./commands/features.ts') },
   spec: { summary: 'write a config.json to begin with', load: () => import('./commands/spec.ts') },
 };

@@ -2,6 +2,7 @@ import { close } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { pidfdOpen, pidfdSendSignal } from '#kernel/pidfd';
 import { kill } from '#kernel/signals';
+import { setFrozen } from '../cgroups/freezer.ts';
 import { hostCgroups } from '../cgroups/host.ts';
 import { RuntimeError } from './error.ts';
 import type { ContainerRecord, ProcessName } from './record.ts';
@@ -12,8 +13,11 @@ const SIGKILL = 9;
 /** @throws RuntimeError when there is no process to hear it. */
 export function signalInit(root: string, record: ContainerRecord, signal: number): void {
   const { init } = record;
-  if (init === undefined || statusOf(root, record) === 'stopped' || !sendSignal(init, signal))
+  const status = statusOf(root, record);
+  if (init === undefined || status === 'stopped' || !sendSignal(init, signal))
     throw new RuntimeError('container not running');
+  // With v1's freezer even a killed process has to go on before it can die.
+  if (signal === SIGKILL && status === 'paused') setFrozen(record.cgroupsPath, false);
 }
 
 /** To every process in the container's cgroup. That there is none is no failure. */

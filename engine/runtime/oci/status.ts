@@ -2,7 +2,7 @@
 
 import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountedHierarchies } from '../cgroups/detect.ts';
+import { isFrozen } from '../cgroups/freezer.ts';
 import { type ContainerRecord, directoryOf, type ProcessName } from './record.ts';
 
 /** `paused` is beyond the specification's four, as the specification allows; runc and crun have it too. */
@@ -43,18 +43,4 @@ function isWaiting(fifo: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isFrozen(cgroupsPath: string): boolean {
-  const { v1, v2 } = mountedHierarchies();
-  const freezer = v1.find(({ controllers }) => controllers.includes('freezer'));
-  const read = (path: string) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  if (freezer) return /FREEZ|FROZEN/.test(read(join(freezer.mountPoint, cgroupsPath, 'freezer.state')));
-  return v2 !== null && /^frozen 1$/m.test(read(join(v2.mountPoint, cgroupsPath, 'cgroup.events')));
 }
