@@ -1,7 +1,8 @@
 /** The story of a container, as its first process lives it: from the fork to the moment it becomes the program. */
 
-import { mkdirSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { leadSession } from '#exec';
+import { KernelError } from '#kernel/errors';
 import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
@@ -12,12 +13,14 @@ import { bringsDevices, withDefaultDevices } from './devices.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
 import { mountOverlay } from './overlay.ts';
-import { withPathInRoot } from './path-in-root.ts';
+import { makePathInRoot, withPathInRoot } from './path-in-root.ts';
 import { isolateMountsAs, setRootPropagation } from './propagation.ts';
 import type { Spec } from './spec.ts';
 import { step } from './step.ts';
 import { setKernelParameters } from './sysctl.ts';
 import { bindConsole, takeTerminal } from './terminal.ts';
+
+const ENOTDIR = 20;
 
 export interface Init extends ChildSide {
   spec: Spec;
@@ -64,7 +67,13 @@ function prepareRoot({ root: { path, overlay }, linux: { namespaces, rootfsPropa
 
 /** As Docker has it: a working directory the image does not have is made, for root. */
 function makeWorkingDirectory(cwd: string): void {
-  step('working directory', () => mkdirSync(cwd, { recursive: true, mode: 0o755 }));
+  // mkdirSync would try for ever to make /proc/self/fd/99, and would go through /proc/self/fd/9 to the host.
+  step('working directory', () => {
+    makePathInRoot('/', cwd, 'directory');
+    withPathInRoot('/', cwd, (fd) => {
+      if (!fstatSync(fd).isDirectory()) throw new KernelError('mkdir', ENOTDIR, cwd);
+    });
+  });
 }
 
 function makeRootReadonly(): void {
