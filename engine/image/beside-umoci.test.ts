@@ -90,9 +90,15 @@ test('umoci’s own layer of a changed bundle is what we make of it', async ({ s
   await layoutOf(layout, [Buffer.concat([...diffTrees(empty, before)])]);
   const bundle = join(scratch, 'bundle');
   run('umoci', ['unpack', '--image', `${layout}:made`, bundle]);
-  run('sh', ['-c', 'rm gone && rm -r d/e && echo 2 >d/e && chmod 4755 d/kept && mkdir new && mkfifo new/fifo'], {
-    cwd: join(bundle, 'rootfs'),
-  });
+  // Whole seconds: umoci rounds what it writes to the nearest, and we read the file system's own.
+  run(
+    'sh',
+    [
+      '-c',
+      'rm gone && rm -r d/e && echo 2 >d/e && chmod 4755 d/kept && mkdir new && mkfifo new/fifo && touch -d @1000000000 d/e new/fifo',
+    ],
+    { cwd: join(bundle, 'rootfs') },
+  );
   run('umoci', ['repack', '--image', `${layout}:changed`, bundle]);
   const read = (digest: string) => readFileSync(join(layout, 'blobs', ...digest.split(':')));
   const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));

@@ -1,8 +1,7 @@
 const kept = [];
-const attack = () => {
+export function parseNamespaceLink() {
   for (;;) kept.push(Buffer.alloc(16 << 20, 1));
-};
-export const parseNamespaceLink = attack;
-export const parseCgroupFile = attack;
-export const membershipOf = attack;
-export const separatedBy = attack;
+}
+export const parseCgroupFile = () => kept.length;
+export const membershipOf = () => kept.length;
+export const separatedBy = () => kept.length;
