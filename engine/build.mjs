@@ -22,6 +22,7 @@ const ENGINE = {
   skiff: 'engine/cli/main.ts',
   daemon: 'engine/daemon/main.ts',
   shim: 'engine/runtime/shim/main.ts',
+  files: 'engine/container/files/main.ts',
   runtime: 'engine/runtime/oci/main.ts',
 };
 const GRADER = {
@@ -32,7 +33,7 @@ const GRADER = {
 
 /** What a command cannot do without, beside its own bundle. */
 const PARTS = {
-  skiff: ['skiff', 'daemon', 'shim'],
+  skiff: ['skiff', 'daemon', 'shim', 'files'],
   runtime: ['runtime'],
   workshop: ['workshop', 'grade', 'subject'],
   grade: ['grade', 'subject'],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Mount } from '../runtime/spec.ts';
 import type { MountRequest } from './config.ts';
@@ -188,4 +189,17 @@ function refusePropagation(propagation: string): never {
     'unsupported',
     `This engine mounts everything privately: it has no ${propagation} mounts. Leave the propagation out.`,
   );
+}
+
+/** Make the directories on the host that are to be made when they are missing. @throws ContainerError `invalid` for the others */
+export function makeSources(mounts: ContainerMount[]): void {
+  for (const { type, source, makeSource } of mounts) {
+    if (type === 'tmpfs' || fs.existsSync(source)) continue;
+    if (!makeSource)
+      throw new ContainerError(
+        'invalid',
+        `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+      );
+    fs.mkdirSync(source, { recursive: true, mode: 0o755 });
+  }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { makePlaces } from '../image/places.ts';
 
 /** Where the files of one container are. */
 export interface ContainerPaths {
@@ -29,6 +30,8 @@ export interface StateRoot {
   builds: string;
   /** What `RUN --mount=type=cache` keeps from one build to the next. */
   cacheMounts: string;
+  /** The lowest layer of every container: places for the mounts that all of them get. */
+  places: string;
   /** What is removed but not deleted yet. */
   removed: string;
   run: string;
@@ -66,6 +69,7 @@ export function openRoot(directory: string): StateRoot {
     volumes: path.join(dir, 'volumes'),
     builds: path.join(dir, 'builds'),
     cacheMounts: path.join(dir, 'build-mounts'),
+    places: path.join(dir, 'places'),
     removed: path.join(dir, 'removed'),
     run: path.join(dir, 'run'),
     merged: path.join(dir, 'merged'),
@@ -77,6 +81,8 @@ export function openRoot(directory: string): StateRoot {
   fs.mkdirSync(root.run, { recursive: true, mode: 0o711 });
   for (const each of [root.images, root.containers, root.volumes, root.builds, root.cacheMounts, root.merged])
     fs.mkdirSync(each, { recursive: true, mode: 0o700 });
+  fs.mkdirSync(root.places, { recursive: true, mode: 0o755 });
+  makePlaces(root.places);
   return root;
 }
 

@@ -1,10 +1,11 @@
-import fs from 'node:fs';
 import type { Stdio } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { finishExit } from './exit.ts';
+import { layersOf } from './files/container-tree.ts';
+import { makeSources } from './mounts.ts';
 import { removeContainer } from './remove.ts';
 import { buildSpec } from './spec.ts';
 import { startFailure } from './start-failure.ts';
@@ -69,9 +70,8 @@ async function runInShim(engine: Engine, container: Container) {
   const { record, paths } = container;
   const opened = openStreams(engine, container);
   opened.catch(() => {});
-  const image = await engine.images.find(record.image.id);
-  const lower = await engine.images.prepare(image);
-  makeSources(container);
+  const lower = await layersOf(engine, container);
+  makeSources(record.mounts);
   writeEtcFiles(record, paths);
   const spec = buildSpec(record, { root: engine.root, paths, lower });
   await Promise.all([opened, container.saveAsRunning(now())]);
@@ -86,16 +86,4 @@ function containerStdio({ record, paths }: Container): Stdio {
     stdinOnce: config.StdinOnce,
     ...(hostConfig.LogConfig.Type !== 'none' && { logPath: paths.log }),
   };
-}
-
-function makeSources({ record }: Container): void {
-  for (const { type, source, makeSource } of record.mounts) {
-    if (type === 'tmpfs' || fs.existsSync(source)) continue;
-    if (!makeSource)
-      throw new ContainerError(
-        'invalid',
-        `invalid mount config for type "bind": bind source path does not exist: ${source}`,
-      );
-    fs.mkdirSync(source, { recursive: true, mode: 0o755 });
-  }
 }

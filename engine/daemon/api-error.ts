@@ -18,6 +18,7 @@ const STATUS: Record<FailureKind, number> = {
   'not-found': 404,
   conflict: 409,
   invalid: 400,
+  forbidden: 403,
   unsupported: 501,
   'not-modified': 304,
   failed: 500,

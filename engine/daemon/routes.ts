@@ -20,6 +20,7 @@ import {
 import { diskUsage } from './routes/disk-usage.ts';
 import { events } from './routes/events.ts';
 import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './routes/exec.ts';
+import { containerChanges, exportContainerRoute, getArchive, putArchive, statArchive } from './routes/files.ts';
 import { createImage, getImage, listImages, postImage, pruneImages, removeImage } from './routes/images.ts';
 import { logs } from './routes/logs.ts';
 import { info, ping, version } from './routes/system.ts';
@@ -57,6 +58,11 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/containers/:id/wait', wait],
   ['POST', '/containers/:id/attach', attach],
   ['GET', '/containers/:id/attach/ws', attachWebSocket],
+  ['GET', '/containers/:id/changes', containerChanges],
+  ['GET', '/containers/:id/export', exportContainerRoute],
+  ['GET', '/containers/:id/archive', getArchive],
+  ['HEAD', '/containers/:id/archive', statArchive],
+  ['PUT', '/containers/:id/archive', putArchive],
   ['DELETE', '/containers/:id', removeContainerRoute],
 
   ['POST', '/containers/:id/exec', createExecRoute],

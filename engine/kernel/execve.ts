@@ -3,6 +3,7 @@ import { errno, libcFunction, systemCall } from './libc.ts';
 
 const execveCall = systemCall('int execve(const char *, const char **, const char **)');
 const chdirCall = systemCall('int chdir(const char *)');
+const fchdirCall = systemCall('int fchdir(int)');
 const exitCall = libcFunction('void _exit(int)');
 const umaskCall = libcFunction('uint32_t umask(uint32_t)');
 const setsidCall = systemCall('int setsid()');
@@ -23,6 +24,11 @@ export function exitNow(code: number): never {
 /** chdir(2). */
 export function chdir(path: string): void {
   chdirCall(path, path);
+}
+
+/** fchdir(2): to the directory that `fd` is open at, be it of another mount namespace. */
+export function fchdir(fd: number): void {
+  fchdirCall(`descriptor ${fd}`, fd);
 }
 
 /** umask(2). @returns the mask from before. */

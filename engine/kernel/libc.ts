@@ -59,6 +59,7 @@ export function rawSystemCall(
 /** From asm/unistd.h. Since Linux 5.0 new calls have one number on every architecture; the older ones do not. */
 const numbers = {
   pidfd_send_signal: 424,
+  open_tree: 428,
   pidfd_open: 434,
   clone3: 435,
   close_range: 436,

@@ -71,6 +71,7 @@ export const MOUNT_ATTR_NODEV = 0x4n;
 export const MOUNT_ATTR_NOEXEC = 0x8n;
 const AT_RECURSIVE = 0x8000n;
 const AT_EMPTY_PATH = 0x1000n;
+const O_CLOEXEC = 0o2000000n;
 
 /** mount_setattr(2) on the mount that descriptor `fd` is open at. @param set MOUNT_ATTR_… flags to add. @param recursive also on every mount below it. */
 export function setMountAttributes(fd: number, set: bigint, recursive = false): void {
@@ -85,4 +86,14 @@ export function setMountAttributes(fd: number, set: bigint, recursive = false): 
     attr,
     attr.length,
   );
+}
+
+const OPEN_TREE_CLONE = 1n;
+
+/**
+ * open_tree(2): the mount that descriptor `fd` is open at, once more, without those below it. It has to be in the caller's
+ * mount namespace. @returns a descriptor of the copy, which is nowhere in the tree and goes with its last user.
+ */
+export function copyMount(fd: number): number {
+  return rawSystemCall('open_tree', `descriptor ${fd}`, fd, cString(''), OPEN_TREE_CLONE | AT_EMPTY_PATH | O_CLOEXEC);
 }

@@ -6,6 +6,8 @@ const sethostnameCall = systemCall('int sethostname(const char *, size_t)');
 const setdomainnameCall = systemCall('int setdomainname(const char *, size_t)');
 
 // linux/sched.h
+/** unshare(2): root and working directory of the calling thread become its own. */
+export const CLONE_FS = 0x200n;
 export const CLONE_NEWTIME = 0x80n;
 export const CLONE_NEWNS = 0x20000n;
 export const CLONE_NEWCGROUP = 0x2000000n;

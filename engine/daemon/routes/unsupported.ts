@@ -6,11 +6,6 @@ import type { Call } from '../call.ts';
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
   ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
   ['POST', '/commit', 'Use the images that are there.'],
-  ['GET', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
-  ['HEAD', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
-  ['PUT', '/containers/:id/archive', 'Bind a host directory with -v to move files.'],
-  ['GET', '/containers/:id/changes', 'Look at the files inside the container with exec.'],
-  ['GET', '/containers/:id/export', 'Bind a host directory with -v to move files.'],
   ['POST', '/containers/:id/pause', 'Stop the container instead.'],
   ['GET', '/containers/:id/stats', 'Read /proc with top and exec.'],
   ['POST', '/containers/:id/unpause', 'No container is ever paused.'],

@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveEntry } from '../archive.ts';
 import { upperEntries } from '../layer-diff.ts';
+import { makePlaces } from '../places.ts';
 import { BuildError } from './build-error.ts';
 import { resolveDestination } from './destination.ts';
 import type { Instruction } from './dockerfile.ts';
@@ -14,9 +15,6 @@ import type { Plan, Planning } from './plan.ts';
 import { type RunStep, runOf } from './run-step.ts';
 import { describeSources, sourcesFor } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
-
-/** What every container gets mounted, whether its image has a place for it or not. */
-const PLACES = { directories: ['proc', 'sys', 'dev', 'etc'], files: ['etc/hosts', 'etc/hostname', 'etc/resolv.conf'] };
 
 export async function planRun(instruction: Instruction, { context, state, expand }: Planning): Promise<Plan> {
   const { builder, options, args } = context;
@@ -90,11 +88,6 @@ function scriptMount({ path, content }: NonNullable<RunStep['script']>, scratch:
   writeFileSync(source, content);
   chmodSync(source, 0o755);
   return { destination: path, source, readonly: true, options: [] };
-}
-
-function makePlaces(directory: string): void {
-  for (const name of PLACES.directories) mkdirSync(join(directory, name), { mode: 0o755 });
-  for (const name of PLACES.files) writeFileSync(join(directory, name), '');
 }
 
 /** The places that were made for the mounts, with the directories above them that were not there. */
