@@ -2,9 +2,27 @@
 
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import type { Change, Command, Settings, SourceFile, StageOutline, Tree } from '#contract/build';
+import ignore from '@balena/dockerignore';
+import type { Change, Command, Scope, Settings, SourceFile, StageOutline, Tree } from '#contract/build';
 
 export { expand } from './expand.ts';
+
+export function variables({ globals, given, declared, env }: Scope): Record<string, string> {
+  const values = new Map<string, string>();
+  for (const [name, fallback] of declared) {
+    const value = own(given, name) ?? fallback ?? own(globals, name) ?? values.get(name);
+    if (value !== undefined) values.set(name, value);
+  }
+  for (const entry of env) {
+    const [name = ''] = entry.split('=', 1);
+    values.set(name, entry.slice(name.length + 1));
+  }
+  return Object.fromEntries(values);
+}
+
+function own(record: Record<string, string>, name: string): string | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
 
 export function stageOrder(stages: StageOutline[], target?: string): number[] {
   const last = target === undefined ? stages.length - 1 : indexOf(stages, stages.length, target, true);
@@ -51,6 +69,8 @@ export function configure(settings: Settings, change: Change, ownCommand: boolea
       return { ...settings, User: change.value };
     case 'STOPSIGNAL':
       return { ...settings, StopSignal: change.value };
+    case 'ONBUILD':
+      return { ...settings, OnBuild: [...(settings.OnBuild ?? []), change.value] };
     case 'EXPOSE':
       return { ...settings, ExposedPorts: { ...settings.ExposedPorts, ...setOf(change.values.map(withProtocol)) } };
     case 'VOLUME':
@@ -95,6 +115,11 @@ export function cacheKey(parent: string, instruction: string, files: SourceFile[
   return `sha256:${createHash('sha256')
     .update(JSON.stringify([parent, instruction, content]))
     .digest('hex')}`;
+}
+
+export function ignoreFilter(rules: string): (path: string) => boolean {
+  const matcher = ignore().add(rules.replace(/^\uFEFF/, ''));
+  return (path) => matcher.ignores(path);
 }
 
 export function findSources(tree: Tree, pattern: string): { name: string; path: string }[] {

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import ignore from '@balena/dockerignore';
+import { ignoreFilter } from '#build';
 import { compressionOf, decompress } from '../compression.ts';
 import { applyLayer } from '../layer.ts';
 import { resolveInTree } from './build.ts';
@@ -58,10 +58,10 @@ export function openContext(directory: string): Context {
 export function applyIgnore(context: Context, directory: string, dockerfile: string): void {
   const rules = context.text(`${dockerfile}.dockerignore`) ?? context.text('.dockerignore');
   if (rules === undefined) return;
-  const matcher = ignore().add(rules.replace(/^\uFEFF/, ''));
+  const isIgnored = ignoreFilter(rules);
   const directories: string[] = [];
   for (const { below, entry } of walk({ tree: context.tree, path: '' })) {
-    if (below === '' || !matcher.ignores(below)) continue;
+    if (below === '' || !isIgnored(below)) continue;
     if (entry.type === 'directory') directories.push(below);
     else rmSync(join(directory, below));
   }

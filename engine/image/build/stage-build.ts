@@ -1,7 +1,7 @@
 /** One stage, from its FROM to its end, step by step. */
 
 import { cacheKey, configure, expand } from '#build';
-import type { Settings } from '#contract/build';
+import type { Change } from '#contract/build';
 import { packArchive } from '../archive.ts';
 import { shortId } from '../digest.ts';
 import type { History } from '../documents.ts';
@@ -136,12 +136,8 @@ export class StageBuild {
       case 'ONBUILD': {
         refuseTrigger(/^\S*/.exec(text)?.[0].toUpperCase() ?? '');
         const trigger = `${text}${heredocs.map(({ name, content }) => `\n${content}${name}`).join('')}`;
-        const before = Array.isArray(execution.OnBuild) ? (execution.OnBuild as unknown[]) : [];
-        return {
-          ...plain,
-          identity: JSON.stringify([keyword, trigger]),
-          execution: { ...execution, OnBuild: [...before, trigger] },
-        };
+        const change: Change = { keyword: 'ONBUILD', value: trigger };
+        return { ...plain, identity: JSON.stringify([keyword, trigger]), execution: this.#configured(change) };
       }
       default:
         return this.#planChange(instruction, plain);
@@ -151,8 +147,11 @@ export class StageBuild {
   #planChange(instruction: Instruction, plain: Plan): Plan {
     const change = changeOf(instruction, this.#context.dockerfile.escapeToken, (word) => this.#expand(word));
     if (!change) throw new InvalidBuild(`${instruction.keyword} cannot stand here`);
-    const execution = configure(plain.execution as Settings, change, this.state.ownCommand) as State['execution'];
-    return { ...plain, identity: JSON.stringify(change), execution };
+    return { ...plain, identity: JSON.stringify(change), execution: this.#configured(change) };
+  }
+
+  #configured(change: Change): State['execution'] {
+    return configure(this.state.execution, change, this.state.ownCommand) as State['execution'];
   }
 
   /** The working directory is made when the image has none of that name. */

@@ -1,6 +1,6 @@
 /** Which variables an instruction sees. Dockerfile reference, "ARG", "Scope", "Predefined ARGs", "Using ARG variables". */
 
-import { expand } from '#build';
+import { expand, variables } from '#build';
 import type { Platform } from '../commit.ts';
 
 /** Usable in RUN without an ARG, and no part of what the cache goes by. */
@@ -25,7 +25,7 @@ export function platformArguments(build: Platform, target: Platform): Record<str
 export class Arguments {
   readonly #given: Record<string, string>;
   readonly #globals: Record<string, string>;
-  readonly #declared = new Map<string, string>();
+  readonly #declared: [name: string, fallback: string | undefined][] = [];
 
   /** @param given --build-arg @param globals what stood before the first FROM, and the platform's */
   constructor(given: Record<string, string>, globals: Record<string, string>) {
@@ -35,45 +35,39 @@ export class Arguments {
 
   /** @param fallback the default in the Dockerfile, its variables expanded */
   declare(name: string, fallback: string | undefined): void {
-    const value = own(this.#given, name) ?? fallback ?? own(this.#globals, name) ?? this.#declared.get(name);
-    if (value !== undefined) this.#declared.set(name, value);
+    this.#declared.push([name, fallback]);
   }
 
   /** For instructions: an ENV of the same name wins. */
   variables(env: string[]): Record<string, string> {
-    return { ...Object.fromEntries(this.#declared), ...environment(env) };
+    return { ...Object.fromEntries(this.#proxies()), ...this.#visible(env) };
   }
 
   /** For RUN, as `NAME=value`, less what ENV says; `hidden` ones do not count for the cache. */
   forRun(env: string[]): { shown: string[]; hidden: string[] } {
-    const names = environment(env);
+    const names = new Set(env.map((entry) => entry.split('=', 1)[0]));
     const format = (entries: [string, string][]) =>
-      entries.filter(([name]) => !Object.hasOwn(names, name)).map(([name, value]) => `${name}=${value}`);
-    const proxies = Object.entries(this.#given).filter(([name]) => PROXIES.includes(name) && !this.#declared.has(name));
-    return { shown: format([...this.#declared]).sort(), hidden: format(proxies) };
+      entries.filter(([name]) => !names.has(name)).map(([name, value]) => `${name}=${value}`);
+    return { shown: format(Object.entries(this.#visible([]))).sort(), hidden: format(this.#proxies()) };
+  }
+
+  #visible(env: string[]): Record<string, string> {
+    return variables({ globals: this.#globals, given: this.#given, declared: this.#declared, env });
+  }
+
+  #proxies(): [name: string, value: string][] {
+    const declared = new Set(this.#declared.map(([name]) => name));
+    return Object.entries(this.#given).filter(([name]) => PROXIES.includes(name) && !declared.has(name));
   }
 }
 
-function own(record: Record<string, string>, name: string): string | undefined {
-  return Object.hasOwn(record, name) ? record[name] : undefined;
-}
-
-function environment(env: string[]): Record<string, string> {
-  return Object.fromEntries(
-    env.map((entry) => {
-      const equals = entry.indexOf('=');
-      return equals === -1 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-}
-
 /** The variables of a text replaced, all else left as it is. */
-export function expandText(text: string, variables: Record<string, string>, escapeToken: string): string {
+export function expandText(text: string, values: Record<string, string>, escapeToken: string): string {
   return text.replace(/\\[\s\S]|`[\s\S]|\$\{(?:[^{}]|\{[^{}]*\})*\}|\$\w+/g, (part) =>
     part.startsWith('$')
-      ? expand(part, variables, escapeToken)
+      ? expand(part, values, escapeToken)
       : part.startsWith(escapeToken)
         ? part
-        : part[0] + expandText(part.slice(1), variables, escapeToken),
+        : part[0] + expandText(part.slice(1), values, escapeToken),
   );
 }

@@ -16,7 +16,7 @@ export type Command = { exec: string[] } | { shell: string };
 /** An instruction that changes nothing but the image's configuration, its variables expanded. */
 export type Change =
   | { keyword: 'ENV' | 'LABEL'; pairs: [name: string, value: string][] }
-  | { keyword: 'WORKDIR' | 'USER' | 'STOPSIGNAL'; value: string }
+  | { keyword: 'WORKDIR' | 'USER' | 'STOPSIGNAL' | 'ONBUILD'; value: string }
   | { keyword: 'EXPOSE' | 'VOLUME'; values: string[] }
   | { keyword: 'CMD' | 'ENTRYPOINT'; command: Command }
   | { keyword: 'SHELL'; command: { exec: string[] } };
@@ -33,6 +33,19 @@ export interface Settings {
   Volumes?: Record<string, Record<string, never>>;
   StopSignal?: string;
   Shell?: string[];
+  OnBuild?: string[];
+}
+
+/** Where the variables of an instruction come from. */
+export interface Scope {
+  /** What the ARGs before the first FROM have come to. They are for FROM, and for an ARG in a stage that repeats the name. */
+  globals: Record<string, string>;
+  /** What the user gives with `--build-arg`. */
+  given: Record<string, string>;
+  /** The ARGs of the stage so far, in their order; the default is undefined in `ARG NAME`. */
+  declared: [name: string, fallback: string | undefined][];
+  /** The image's environment so far, as `NAME=value`. */
+  env: string[];
 }
 
 /** A file, directory or link that an instruction copies, in the words of lstat(2). */
@@ -69,6 +82,13 @@ export interface BuildPlank {
   expand(word: string, variables: Record<string, string>, escapeToken?: string): string;
 
   /**
+   * The variables that an instruction sees: the ARGs that its stage has declared so far, and ENV, which counts more. An
+   * ARG's value is what the user gave for it, else its default, else what the global of that name has, else what it
+   * had before. One without any of these is not set. What no ARG of the stage names is not seen.
+   */
+  variables(scope: Scope): Record<string, string>;
+
+  /**
    * Which stages have to be built for `target`, and an order in which each comes after all that it needs. A stage
    * refers to an earlier one by its name (whatever the case) or, in `uses`, by its number from 0; of two with the same name the later
    * one counts. What is no earlier stage is an image.
@@ -82,7 +102,8 @@ export interface BuildPlank {
    *
    * ENV and LABEL: a name that is there gets the new value in its old place. WORKDIR: relative to the one before, `/` if
    * there is none, and without `.`, `..` and double slashes. EXPOSE: `80` is `80/tcp`. CMD and ENTRYPOINT in the shell's form are
-   * the shell (`SHELL`, else `/bin/sh -c`) and the line. ENTRYPOINT takes an inherited command away.
+   * the shell (`SHELL`, else `/bin/sh -c`) and the line. ENTRYPOINT takes an inherited command away. ONBUILD adds one
+   * more instruction to `OnBuild`.
    * @param ownCommand whether this stage has had a CMD already, which an ENTRYPOINT then leaves.
    */
   configure(settings: Settings, change: Change, ownCommand: boolean): Settings;
@@ -104,4 +125,13 @@ export interface BuildPlank {
    * @throws Error for a loop of links.
    */
   findSources(tree: Tree, pattern: string): { name: string; path: string }[];
+
+  /**
+   * What the text of a `.dockerignore` leaves out of the context. Each line is a pattern; blanks around it do not count, and
+   * neither do empty lines, and those that begin with `#`. A pattern is relative to the context whether it begins with
+   * a slash or not. `*`, `?` and `[a-z]` are as above, a part that is `**` stands for any number of directories. What a pattern names
+   * is left out with all that is in it. With `!` in front it is taken back. Of the patterns that fit, the last one counts.
+   * @returns whether a path (without a leading `/`) is left out.
+   */
+  ignoreFilter(rules: string): (path: string) => boolean;
 }
