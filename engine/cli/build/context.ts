@@ -56,7 +56,7 @@ function readIgnore(root: string, dockerfile: string): { matcher: Ignore; except
     const file = path.join(root, name);
     if (!fs.existsSync(file)) continue;
     const rules = fs.readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
-    return { matcher: ignore().add(rules), exceptions: /^\s*!/m.test(rules) };
+    return { matcher: ignore({ ignorecase: false }).add(rules), exceptions: /^\s*!/m.test(rules) };
   }
   return undefined;
 }

@@ -118,7 +118,7 @@ export function cacheKey(parent: string, instruction: string, files: SourceFile[
 }
 
 export function ignoreFilter(rules: string): (path: string) => boolean {
-  const matcher = ignore().add(rules.replace(/^\uFEFF/, ''));
+  const matcher = ignore({ ignorecase: false }).add(rules.replace(/^\uFEFF/, ''));
   return (path) => matcher.ignores(path);
 }
 
