@@ -81,3 +81,38 @@ test('a plank that changed gets an engine of its own, and the old one goes when 
   expect(before.length).toBeGreaterThan(0);
   expect(before.filter((root) => fs.existsSync(root))).toEqual([]);
 }, 60_000);
+
+const DOCKERFILE = `FROM hostbox AS tools
+ARG WORD=none
+RUN echo "built with \${WORD}" >/tool && ln -s tool /link
+FROM hostbox
+ENV PLACE=/srv AGAIN=\${NONE:-x}
+WORKDIR $PLACE/app
+COPY --from=tools /link ./
+COPY *.txt ./
+RUN cat link *.txt >all
+CMD cat all
+`;
+
+test('the solution and the engine build images with the same digests', () => {
+  clone.write('labs/10-build/build.ts', clone.read('solutions/10-build/build.ts'));
+  const directory = path.join(clone.home, 'context');
+  fs.mkdirSync(directory);
+  const files = {
+    Dockerfile: DOCKERFILE,
+    'a.txt': 'a\n',
+    'b.txt': 'b\n',
+    'left-out.txt': 'x',
+    '.dockerignore': 'left*',
+  };
+  for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(directory, name), content);
+  const build = (...mine: string[]) => {
+    const args = ['-q', '--build-arg', 'SOURCE_DATE_EPOCH=1000000000', '--build-arg', 'WORD=care', directory];
+    const { status, stdout, stderr } = skiff(...mine, 'build', ...args);
+    expect(status, stderr).toBe(0);
+    return stdout;
+  };
+  const id = build('--mine=build');
+  expect(id).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  expect(id).toBe(build());
+}, 120_000);

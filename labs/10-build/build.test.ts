@@ -49,7 +49,7 @@ describe('variables', () => {
       '[${NONE:+b}${EMPTY:+c}${A:+d}]': '[d]',
       '[${NONE+b}${EMPTY+c}${A+d}]': '[cd]',
       '${NONE:-${EMPTY:-x$A}y}': 'xay',
-      '$ $. $2 5$': '$ $. $2 5$',
+      '$ $. 5$': '$ $. 5$',
       // What a variable has is not read again.
       $QUOTED: '"$A" \\',
       // Every object has these, and nobody set them.
