@@ -1,8 +1,5 @@
-import {
-  capabilityNames as ALL,
-  defaultCapabilities as DEFAULT,
-  hostCapabilities as readHostCapabilities,
-} from '../runtime/capabilities.ts';
+import { capabilityNames as ALL } from '#kernel/capability-names';
+import { defaultCapabilities as DEFAULT, hostCapabilities as readHostCapabilities } from '../runtime/capabilities.ts';
 import { ContainerError } from './errors.ts';
 
 let own: string[] | undefined;

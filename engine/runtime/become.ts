@@ -1,17 +1,16 @@
 /** The last steps of a child, the same for a container's first process and for one that joins it: who it runs as. */
 
 import { fchownSync, fstatSync } from 'node:fs';
+import type { SeccompFilter } from '#contract/privileges';
 import type { Program } from '#contract/process';
 import * as credentials from '#kernel/credentials';
 import { pollIn } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { umask } from '#kernel/execve';
 import { makedev } from '#kernel/nodes';
-import { dropBoundingSet, setCapabilitySets } from './capabilities.ts';
+import { confine } from '#privileges';
 import type { Holds } from './holds.ts';
 import { setRlimits } from './limits.ts';
-import type { SeccompFilter } from './seccomp/compile.ts';
-import { installSeccomp } from './seccomp/install.ts';
 import type { Process } from './spec.ts';
 import { step } from './step.ts';
 import { type Identity, lookUpIdentity } from './user.ts';
@@ -32,26 +31,26 @@ export interface Become {
 
 /**
  * Called in the container's root, with all of its root's powers. The kernel forces the order: descriptors are given away while
- * that is still permitted; the bounding set needs CAP_SETPCAP; groups have to change
- * before the user does; the sets are cut when nothing privileged is left to do; a change of user forgets the
- * parent-death signal, so that comes after it. The filter is last, since whatever is called after it has to be allowed by it;
- * without no_new_privs it takes CAP_SYS_ADMIN, which is held that long and which the exec takes away.
+ * that is still permitted; groups have to change before the user does; a change of user forgets the parent-death
+ * signal, so that comes after it.
  */
 export function becomeUser({ process, program, parent, seccomp, holds }: Become): void {
   const identity = step('user', () => lookUpIdentity(process));
   step('standard streams', () => giveStreams(program.stdio, identity.uid));
   completeEnvironment(program, identity);
   umask(process.user.umask ?? DEFAULT_UMASK);
-  step('capabilities', () => dropBoundingSet(process.capabilities ?? {}));
-  step('user', () => switchUser(identity));
-  const untilExec = seccomp && !process.noNewPrivileges ? ['CAP_SYS_ADMIN'] : [];
-  step('capabilities', () => setCapabilitySets(process.capabilities ?? {}, untilExec));
-  if (process.noNewPrivileges) credentials.prctl(credentials.PR_SET_NO_NEW_PRIVS, 1);
-  dieWithParent(parent);
-  holds?.beforeProgram?.(program);
-  // Late, since a small limit would stop this process itself.
-  step('rlimits', () => setRlimits(process.rlimits ?? []));
-  if (seccomp) step('seccomp', () => installSeccomp(seccomp));
+  confine({
+    capabilities: process.capabilities ?? {},
+    noNewPrivileges: process.noNewPrivileges ?? false,
+    filter: seccomp,
+    changeUser: () => step('user', () => switchUser(identity)),
+    beforeFilter: () => {
+      dieWithParent(parent);
+      holds?.beforeProgram?.(program);
+      // Late, since a small limit would stop this process itself.
+      step('rlimits', () => setRlimits(process.rlimits ?? []));
+    },
+  });
 }
 
 /** The kernel ends the caller when its parent ends; if the parent has ended already, nobody would. prctl(2). */
@@ -82,11 +81,9 @@ function completeEnvironment(program: Program, { home }: Identity): void {
 }
 
 function switchUser({ uid, gid, groups }: Identity): void {
-  credentials.prctl(credentials.PR_SET_KEEPCAPS, 1);
   setGroups(groups);
   explained('gid', gid, credentials.setGid);
   explained('uid', uid, credentials.setUid);
-  credentials.prctl(credentials.PR_SET_KEEPCAPS, 0);
 }
 
 /** The kernel says EINVAL of an id that the user namespace does not have. */

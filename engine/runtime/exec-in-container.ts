@@ -1,11 +1,11 @@
 /** Another process in a running container, as its parent sees it. What joining means is exec.ts. */
 
+import type { SeccompFilter } from '#contract/privileges';
 import { forkInto, joinContainer, leadSession, namespacesOf } from '#exec';
 import { becomeUser } from './become.ts';
 import type { Cgroup } from './cgroups/driver.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, launch, type Started, type Starter, type Streams, waitForParent } from './launch.ts';
-import type { SeccompFilter } from './seccomp/compile.ts';
 import type { Namespace, Process } from './spec.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';

@@ -1,6 +1,7 @@
 /** What starting a container and starting another process in it have in common: the fork and the talk over pipes. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { SeccompFilter } from '#contract/privileges';
 import type { Child, ExitStatus, Program } from '#contract/process';
 import { close, pipe, read, write } from '#kernel/descriptors';
 import { spawn } from '#process';
@@ -9,7 +10,6 @@ import type { Cgroup, Entrance } from './cgroups/driver.ts';
 import { killUnlessGone } from './cgroups/files.ts';
 import { readLine, readToEnd } from './pipes.ts';
 import type { Reaper } from './reaper.ts';
-import type { SeccompFilter } from './seccomp/compile.ts';
 import type { Process } from './spec.ts';
 import { parseReport } from './start-error.ts';
 import { step } from './step.ts';

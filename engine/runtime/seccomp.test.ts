@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { capabilityNames, defaultCapabilities } from './capabilities.ts';
+import { capabilityNames } from '#kernel/capability-names';
+import { defaultCapabilities } from './capabilities.ts';
 import { parseProfile } from './seccomp/profile.ts';
 import type { Linux, Process } from './spec.ts';
 import { statusOf } from './testing/proc.ts';

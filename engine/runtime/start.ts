@@ -1,6 +1,7 @@
 /** The story of a container as its parent sees it. The child's half is init.ts. */
 
 import { chownSync } from 'node:fs';
+import type { SeccompFilter } from '#contract/privileges';
 import { cloneFlags, writeIdMappings } from '#namespaces';
 import type { Cgroup } from './cgroups/driver.ts';
 import { hostCgroups } from './cgroups/host.ts';
@@ -8,7 +9,6 @@ import { checkCgroupsPath } from './cgroups/parents.ts';
 import type { Holds } from './holds.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
-import type { SeccompFilter } from './seccomp/compile.ts';
 import { seccompFilterFor } from './seccomp/filter.ts';
 import type { Spec } from './spec.ts';
 import { startErrorOf } from './start-error.ts';

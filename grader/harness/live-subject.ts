@@ -18,6 +18,7 @@ const PATIENCE_TO_LOAD = 10_000;
 
 interface Options {
   uid: SubjectUser;
+  noNewPrivileges?: boolean;
   /** Milliseconds. */
   patience: number;
 }
@@ -141,8 +142,8 @@ async function start(module: string, options: Options): Promise<Run> {
   }
 }
 
-async function startRun(module: string, { uid }: Options): Promise<Run> {
-  const sandbox = await place(uid);
+async function startRun(module: string, options: Options): Promise<Run> {
+  const sandbox = await place(options);
   try {
     fs.copyFileSync(module, path.join(sandbox.outside, 'module.cjs'));
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
@@ -159,15 +160,15 @@ async function startRun(module: string, { uid }: Options): Promise<Run> {
   }
 }
 
-async function place(uid: SubjectUser): Promise<SubjectPlace> {
+async function place({ uid, noNewPrivileges = true }: Options): Promise<SubjectPlace> {
   const why = inject('skiffNoSandbox');
   if (why !== undefined) {
     if (inject('skiffPlain')) return new PlainSandbox();
     unsupported(`${why} ./workshop doctor says what this machine lacks.`);
   }
   const session = await currentSession();
-  const spare = uid === 'root' ? takeSpare(session) : null;
-  return new Sandbox(session, spare ?? (await startContainer(session, uid)));
+  const spare = uid === 'root' && noNewPrivileges ? takeSpare(session) : null;
+  return new Sandbox(session, spare ?? (await startContainer(session, uid, noNewPrivileges)));
 }
 
 function obituary(sandbox: SubjectPlace, ending: Ending): string {

@@ -1,4 +1,4 @@
-import { capabilityNames } from '../../engine/runtime/capabilities.ts';
+import { capabilityNames } from '../../engine/kernel/capability-names.ts';
 import type { Mount, Spec } from '../../engine/runtime/spec.ts';
 import type { SubjectUser } from './sandbox.ts';
 import type { SessionPaths } from './session-paths.ts';
@@ -16,6 +16,8 @@ export interface SandboxRequest {
   slot: number;
   ids: { first: number; size: number };
   user: SubjectUser;
+  /** Where it is not set, a set-user-id program can still only make somebody of these ids: the machine's own are not among them. */
+  noNewPrivileges: boolean;
   /** Absent where cgroups cannot be made: without root. */
   cgroupsPath: string | undefined;
 }
@@ -24,7 +26,7 @@ export interface SandboxRequest {
  * What a submission runs in. It may do as it likes with namespaces and mounts of its own, so /proc and /sys are not
  * masked and root keeps its capabilities: all of them are those of a user namespace that owns nothing of this machine.
  */
-export function sandboxSpec({ paths, slot, ids, user, cgroupsPath }: SandboxRequest): Spec {
+export function sandboxSpec({ paths, slot, ids, user, noNewPrivileges, cgroupsPath }: SandboxRequest): Spec {
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.size }];
   const id = user === 'root' ? 0 : NOBODY;
   const capabilities = user === 'root' ? [...capabilityNames] : [];
@@ -41,7 +43,7 @@ export function sandboxSpec({ paths, slot, ids, user, cgroupsPath }: SandboxRequ
       ],
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/tmp', 'TMPDIR=/tmp'],
       user: { uid: id, gid: id },
-      noNewPrivileges: true,
+      noNewPrivileges,
       capabilities: {
         bounding: capabilities,
         effective: capabilities,

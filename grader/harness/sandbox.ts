@@ -52,7 +52,11 @@ function takeSlot(session: Session, user: SubjectUser): number {
 export const NOBODY = 65534;
 
 /** Start a subject that waits for its judge at `channel` in the slot. */
-export async function startContainer(session: Session, user: SubjectUser): Promise<SandboxRecord> {
+export async function startContainer(
+  session: Session,
+  user: SubjectUser,
+  noNewPrivileges = true,
+): Promise<SandboxRecord> {
   if (user === 'nobody' && sandboxIds(session.address.shimPid, 0).size <= NOBODY)
     unsupported('Your user has no subordinate ids to be somebody else with. Try: sudo apt-get install uidmap');
   const slot = takeSlot(session, user);
@@ -70,6 +74,7 @@ export async function startContainer(session: Session, user: SubjectUser): Promi
         slot,
         ids: sandboxIds(session.address.shimPid, slot),
         user,
+        noNewPrivileges,
         cgroupsPath: canMakeCgroups() ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
     });

@@ -49,6 +49,8 @@ export interface Subject extends AsyncDisposable {
 export interface SubjectOptions {
   /** Whom the module runs as inside the sandbox: `root` has every capability there, `nobody` none. */
   uid?: 'root' | 'nobody';
+  /** Whether the module begins with no_new_privs, which nothing takes away again; true if absent. */
+  noNewPrivileges?: boolean;
   /** Milliseconds a call may take, 5,000 if absent. */
   patience?: number;
 }
@@ -58,6 +60,7 @@ export async function openSubject(options: SubjectOptions = {}): Promise<Subject
   const module = inject('skiffModule') ?? (await moduleFor(subjectFile()));
   return LiveSubject.open(module, {
     uid: options.uid ?? 'root',
+    noNewPrivileges: options.noNewPrivileges,
     patience: options.patience ?? inject('skiffPatience') ?? 5_000,
   });
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { decode, encode, JA, JEQ, MOST_INSTRUCTIONS, RET } from '#kernel/classic-bpf';
 import { answer, assemble, branch, here, jump, type Line, label, load } from './assembler.ts';
-import { decode, encode, JA, JEQ, MOST_INSTRUCTIONS, RET } from './bpf.ts';
 import { run } from './interpreter.ts';
 
 const call = { nr: 7, arch: 0 };

@@ -3,7 +3,7 @@
  * whose label is further away gets a JA of its own right behind it, which pushes everything after it one further.
  */
 
-import { AND, type Instruction, JA, JEQ, JGE, JGT, JSET, LOAD, RET } from './bpf.ts';
+import { AND, type Instruction, JA, JEQ, JGE, JGT, JSET, LOAD, RET } from '#kernel/classic-bpf';
 
 /** A place in a program. Two labels are the same only if they are the same object; the name is for people. */
 export interface Label {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { capabilityNames } from '../capabilities.ts';
+import { capabilityNames } from '#kernel/capability-names';
+import { decode } from '#kernel/classic-bpf';
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_THREAD } from './actions.ts';
 import { type Architecture, type Machine, machines } from './architectures.ts';
-import { decode } from './bpf.ts';
 import { compile } from './compile.ts';
 import { resolveProfile } from './conditions.ts';
 import { defaultProfile } from './default-profile.ts';

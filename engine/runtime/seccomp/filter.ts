@@ -2,8 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { release } from 'node:os';
+import type { SeccompFilter } from '#contract/privileges';
 import { thisMachine } from './architectures.ts';
-import { compile, type SeccompFilter } from './compile.ts';
+import { compile } from './compile.ts';
 import { resolveProfile } from './conditions.ts';
 import { defaultProfile } from './default-profile.ts';
 import { requireSeccomp } from './install.ts';

@@ -1,6 +1,6 @@
+import type { SeccompFilter } from '#contract/privileges';
 import { KernelError } from '#kernel/errors';
 import { setSeccompFilter } from '#kernel/seccomp';
-import type { SeccompFilter } from './compile.ts';
 
 /**
  * Put the calling thread under `filter`, for good. Synchronous, for the very end of a child that is about to execute

@@ -1,6 +1,6 @@
 /** The kernel's half, in a few lines: run a filter on one system call. For tests, and to watch a filter at work. */
 
-import * as bpf from './bpf.ts';
+import * as bpf from '#kernel/classic-bpf';
 
 /** struct seccomp_data, linux/seccomp.h. */
 export interface SystemCall {

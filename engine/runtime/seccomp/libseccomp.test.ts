@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decode, type Instruction } from '#kernel/classic-bpf';
 import { SECCOMP_RET_ERRNO } from './actions.ts';
 import { type Architecture, thisMachine } from './architectures.ts';
 import { operators } from './arguments.ts';
-import { decode, type Instruction } from './bpf.ts';
 import { compile } from './compile.ts';
 import { resolveProfile } from './conditions.ts';
 import { defaultProfile } from './default-profile.ts';

@@ -2,25 +2,28 @@
 
 import { branch, here, jump, type Label, type Line, label } from './assembler.ts';
 
+const HIGHEST = 0xffffffff;
+
 /** The numbers from `from` on, up to the next range, go to `target`. */
 export interface Range {
   from: number;
   target: Label;
 }
 
-/** Ranges that cover every number; the first one starts at 0, and no two neighbours have the same target. */
-export function rangesOf(targets: Map<number, Label>, otherwise: Label): Range[] {
+/**
+ * Ranges that cover every number; the first one starts at 0, and no two neighbours have the same target.
+ * @param otherwise where the numbers without a target of their own go; ascending from 0.
+ */
+export function rangesOf(targets: Map<number, Label>, otherwise: Range[]): Range[] {
+  const fallback = (number: number) => otherwise.findLast(({ from }) => from <= number)!.target;
+  const starts = new Map(otherwise.map(({ from, target }) => [from, target]));
+  for (const number of targets.keys()) if (number < HIGHEST) starts.set(number + 1, fallback(number + 1));
+  for (const [number, target] of targets) starts.set(number, target);
   const ranges: Range[] = [];
-  let end = 0;
-  const reach = (from: number, target: Label) => {
+  for (const from of Uint32Array.from(starts.keys()).sort()) {
+    const target = starts.get(from)!;
     if (ranges[ranges.length - 1]?.target !== target) ranges.push({ from, target });
-    end = from + 1;
-  };
-  for (const number of Uint32Array.from(targets.keys()).sort()) {
-    if (number > end) reach(end, otherwise);
-    reach(number, targets.get(number)!);
   }
-  reach(end, otherwise);
   return ranges;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { decode } from '#kernel/classic-bpf';
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_THREAD } from './actions.ts';
 import { machines } from './architectures.ts';
-import { decode } from './bpf.ts';
 import { compile } from './compile.ts';
 import { run } from './interpreter.ts';
 import { parseProfile, type Seccomp } from './profile.ts';

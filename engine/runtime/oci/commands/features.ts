@@ -1,4 +1,4 @@
-import { capabilityNames } from '../../capabilities.ts';
+import { capabilityNames } from '#kernel/capability-names';
 import { mountOptionNames } from '../../mount-options.ts';
 import { actions } from '../../seccomp/actions.ts';
 import { architectureNames } from '../../seccomp/architectures.ts';

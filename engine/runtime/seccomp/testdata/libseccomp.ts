@@ -7,7 +7,7 @@ import koffi from 'koffi';
 import { returnValue } from '../actions.ts';
 import { machines } from '../architectures.ts';
 import { operators } from '../arguments.ts';
-import { decode, type Instruction } from '../bpf.ts';
+import { decode, type Instruction } from '#kernel/classic-bpf';
 import type { Seccomp } from '../profile.ts';
 
 const ARG_CMP_BYTES = 24; // struct scmp_arg_cmp

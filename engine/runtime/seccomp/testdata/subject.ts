@@ -11,7 +11,7 @@ import { execve, exitNow } from '../../../kernel/execve.ts';
 import { fork } from '../../../kernel/fork.ts';
 import { setRlimit } from '../../../kernel/rlimits.ts';
 import { waitpid } from '../../../kernel/wait.ts';
-import { dropBoundingSet, setCapabilitySets } from '../../capabilities.ts';
+import { dropBoundingSet, setCapabilitySets } from '../../privileges.ts';
 import { installSeccomp } from '../install.ts';
 
 export interface Wish {
@@ -46,7 +46,7 @@ const syscall = koffi
   .func('long syscall(long, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)');
 
 function become({ uid, capabilities }: NonNullable<Wish['become']>): void {
-  dropBoundingSet({ bounding: capabilities });
+  dropBoundingSet(capabilities);
   prctl(PR_SET_KEEPCAPS, 1);
   setUid(uid);
   const held = [...capabilities, 'CAP_SYS_ADMIN'];
