@@ -57,6 +57,15 @@ export function descendants(pid: number): number[] {
   return found;
 }
 
+/** The child of the subject that has pid `inner` in the subject's PID namespace. */
+export function childOf(subject: Pick<Subject, 'pid'>, inner: number): number {
+  const depth = status(subject.pid).NSpid!.split(/\s+/).length;
+  const children = fs.readFileSync(`/proc/${subject.pid}/task/${subject.pid}/children`, 'utf8').trim().split(' ');
+  const found = children.map(Number).find((pid) => status(pid).NSpid?.split(/\s+/)[depth - 1] === String(inner));
+  if (found === undefined) throw new Error(`The subject answered pid ${inner}, but no child of it has that pid.`);
+  return found;
+}
+
 function hasNonce(pid: number, nonce: string): boolean {
   return textOf(`/proc/${pid}/environ`).split('\0').includes(`SKIFF_NONCE=${nonce}`);
 }

@@ -19,7 +19,7 @@ export const plannedLabs: readonly PlannedLab[] = [
   lab(2, 'namespaces', 1, 'rootless', 'Namespaces'),
   lab(3, 'rootfs', 1, 'rootless', 'A root of its own'),
   lab(4, 'cgroups', 1, 'kernel', 'Limits by control groups'),
-  lab(5, 'privileges', 1, 'kernel', 'Capabilities and seccomp'),
+  lab(5, 'privileges', 1, 'rootless', 'Capabilities and seccomp'),
   lab(6, 'exec', 1, 'rootless', 'Joining a running container'),
   lab(7, 'store', 2, 'pure', 'A content-addressed store'),
   lab(8, 'layer', 2, 'pure', 'Layers: tar apply and diff'),

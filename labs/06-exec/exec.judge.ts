@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { getWindowSize } from '../../engine/kernel/terminal.ts';
-import { eventually, idMap, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { childOf, eventually, idMap, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
 import { makeFifo, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 
 export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network'].map((type) => ({ type }));
@@ -124,15 +124,6 @@ function readSome(fd: number): string {
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
     throw error;
   }
-}
-
-/** The child of the subject that has pid `inner` in the subject's PID namespace. */
-function childOf(subject: Subject, inner: number): number {
-  const depth = status(subject.pid).NSpid!.split(/\s+/).length;
-  const children = readFileSync(`/proc/${subject.pid}/task/${subject.pid}/children`, 'utf8').trim().split(' ');
-  const found = children.map(Number).find((pid) => status(pid).NSpid?.split(/\s+/)[depth - 1] === String(inner));
-  if (found === undefined) throw new Error(`The subject answered pid ${inner}, but no child of it has that pid.`);
-  return found;
 }
 
 /**
