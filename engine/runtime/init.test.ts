@@ -187,6 +187,15 @@ describe.skipIf(!isRoot)('what a specification asks for', () => {
     expect(stdout.trim()).toBe(ids);
   });
 
+  test('groups are added by name and number, and one that there is not is an error', async () => {
+    const script = ['sh', '-c', 'echo $(id -u) $(id -G)'];
+    const groups = (groupSpecs: string[]) =>
+      shim.run(specFor(shim, script, { process: { userSpec: '7:8', groupSpecs } })).then(({ stdout }) => stdout.trim());
+    expect(await groups(['audio', '4242', 'wheel', '29'])).toBe('7 8 29 4242 10');
+    expect(await groups(['4294967295']).catch(String)).toMatch(/unable to find group 4294967295/);
+    expect(await groups(['crew']).catch(String)).toMatch(/unable to find group crew/);
+  });
+
   test('ambient capabilities stay with a user who is not root', async () => {
     const sets = ['CAP_NET_RAW'];
     const capabilities = { bounding: sets, effective: sets, permitted: sets, inheritable: sets, ambient: sets };

@@ -64,6 +64,8 @@ export interface Process {
    * container's own /etc/passwd and /etc/group once its root is in place. Overrides `user`.
    */
   userSpec?: string;
+  /** Beyond the specification: supplementary groups by name or number, looked up in the container's own /etc/group. */
+  groupSpecs?: string[];
   rlimits?: Rlimit[];
   capabilities?: Capabilities;
   noNewPrivileges?: boolean;

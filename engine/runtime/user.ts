@@ -33,15 +33,19 @@ const LARGEST_ID = 2 ** 32 - 2;
  * Called inside the container's root. A number needs no entry; a name does.
  * @throws Error that names the user or group there is not.
  */
-export function lookUpIdentity({ user, userSpec }: Pick<Process, 'user' | 'userSpec'>): Identity {
+export function lookUpIdentity({
+  user,
+  userSpec,
+  groupSpecs = [],
+}: Pick<Process, 'user' | 'userSpec' | 'groupSpecs'>): Identity {
   const passwd = parsePasswd(readAccounts('/etc/passwd'));
-  const additional = user.additionalGids ?? [];
   if (userSpec === undefined || userSpec === '') {
     const entry = passwd.find(({ uid }) => uid === user.uid);
-    return { uid: user.uid, gid: user.gid, groups: additional, home: entry?.home || '/' };
+    return { uid: user.uid, gid: user.gid, groups: additionalGroups(user, groupSpecs), home: entry?.home || '/' };
   }
   const [userPart = '', groupPart] = splitOnce(userSpec, ':');
   const groups = parseGroup(readAccounts('/etc/group'));
+  const additional = additionalGroups(user, groupSpecs, groups);
   const entry = findUser(passwd, userPart);
   const gid = groupPart === undefined || groupPart === '' ? entry.gid : findGroup(groups, groupPart);
   const memberships =
@@ -49,6 +53,12 @@ export function lookUpIdentity({ user, userSpec }: Pick<Process, 'user' | 'userS
       ? groups.filter(({ members }) => entry.name !== '' && members.includes(entry.name)).map((group) => group.gid)
       : [];
   return { uid: entry.uid, gid, groups: [...new Set([...memberships, ...additional])], home: entry.home || '/' };
+}
+
+function additionalGroups(user: Process['user'], specs: string[], known?: GroupEntry[]): number[] {
+  if (specs.length === 0) return user.additionalGids ?? [];
+  const groups = known ?? parseGroup(readAccounts('/etc/group'));
+  return [...(user.additionalGids ?? []), ...specs.map((spec) => findGroup(groups, spec))];
 }
 
 function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
