@@ -191,7 +191,7 @@ describe.skipIf(!isRoot)('what a specification asks for', () => {
     const script = ['sh', '-c', 'echo $(id -u) $(id -G)'];
     const groups = (groupSpecs: string[]) =>
       shim.run(specFor(shim, script, { process: { userSpec: '7:8', groupSpecs } })).then(({ stdout }) => stdout.trim());
-    expect(await groups(['audio', '4242', 'wheel', '29'])).toBe('7 8 29 4242 10');
+    expect(await groups(['audio', '4242', 'wheel', '29'])).toBe('7 8 10 29 4242');
     expect(await groups(['4294967295']).catch(String)).toMatch(/unable to find group 4294967295/);
     expect(await groups(['crew']).catch(String)).toMatch(/unable to find group crew/);
   });
