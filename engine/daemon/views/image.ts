@@ -1,4 +1,6 @@
+import * as z from 'zod';
 import type { Engine } from '../../container/engine.ts';
+import type { Execution } from '../../image/documents.ts';
 import type { ImageRecord } from '../../image/images.ts';
 
 /** Bytes of each image, by its manifest, that are in layers which other images have too. */
@@ -30,10 +32,21 @@ export function imageSummary(engine: Engine, image: ImageRecord, shared?: Map<st
   };
 }
 
+/** Docker's addition to the image's configuration: an image may hold anything there. Durations are nanoseconds. */
+const HealthConfig = z.object({
+  Test: z.array(z.string()),
+  Interval: z.int().optional(),
+  Timeout: z.int().optional(),
+  StartPeriod: z.int().optional(),
+  StartInterval: z.int().optional(),
+  Retries: z.int().optional(),
+});
+
 /** Docker's ImageInspect. */
 export function imageInspect(image: ImageRecord) {
   const { config, author, architecture, os, variant, rootfs, history } = image.config;
-  const { Healthcheck: _, ...execution } = config ?? {};
+  const { Healthcheck, ...execution } = (config ?? {}) as Execution & { Healthcheck?: unknown };
+  const health = HealthConfig.safeParse(Healthcheck).data;
   return {
     Id: image.id,
     RepoTags: image.repoTags,
@@ -48,6 +61,7 @@ export function imageInspect(image: ImageRecord) {
       Env: execution.Env ?? [],
       Cmd: execution.Cmd ?? [],
       Entrypoint: execution.Entrypoint ?? [],
+      ...(health && { Healthcheck: health }),
     },
     Architecture: architecture,
     ...(variant !== undefined && { Variant: variant }),

@@ -42,7 +42,7 @@ const LINKS_MAX = 40;
  */
 export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntry[] {
   const { sources, inline, destination, mode, time, owner } = request;
-  const entries = new Entries(image, time, owner);
+  const entries = new Entries(image, time);
   const target = resolveDestination(image, destination);
   const there = image.entry(target);
   const several = sources.length + inline.length > 1;
@@ -54,15 +54,17 @@ export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntr
   for (const source of sources) {
     const top = source.tree.entry(source.path);
     const intoDirectory = top?.type === 'directory' ? target : isDirectory ? join(target, source.name) : target;
+    const newOwner = source.keepOwners ? ROOT : owner;
     for (const { below, entry } of walk(source)) {
       const path = resolveDestination(image, join(intoDirectory, below), true);
-      if (below === '' && entry.type === 'directory') entries.directory(path);
+      entries.parents(path, newOwner);
+      if (below === '' && entry.type === 'directory') entries.directory(path, newOwner);
       else entries.add(path, entry, source.keepOwners ? entry : owner, mode);
     }
   }
   for (const { name, content } of inline) {
     const path = resolveDestination(image, isDirectory ? join(target, name) : target);
-    entries.parents(path);
+    entries.parents(path, owner);
     entries.put({ type: 'file', path, content, mode: mode ?? 0o644, mtime: time, ...owner });
   }
   return entries.sorted();
@@ -74,8 +76,8 @@ export function directoryEntries(image: StackTree, path: string, time: Date): Ar
   const there = image.entry(target);
   if (there?.type === 'directory') return [];
   if (there) throw new InvalidBuild(`cannot make the directory ${path}: something else is there in the image`);
-  const entries = new Entries(image, time, ROOT);
-  entries.directory(target);
+  const entries = new Entries(image, time);
+  entries.directory(target, ROOT);
   return entries.sorted();
 }
 
@@ -109,13 +111,11 @@ export function resolveDestination(image: StackTree, path: string, last = false)
 class Entries {
   readonly #image: StackTree;
   readonly #time: Date;
-  readonly #owner: Owner;
   readonly #byPath = new Map<string, ArchiveEntry>();
 
-  constructor(image: StackTree, time: Date, owner: Owner) {
+  constructor(image: StackTree, time: Date) {
     this.#image = image;
     this.#time = time;
-    this.#owner = owner;
   }
 
   put(entry: ArchiveEntry): void {
@@ -127,28 +127,27 @@ class Entries {
   }
 
   add(path: string, entry: StackEntry, { uid, gid }: Owner, chmod: number | undefined): void {
-    this.parents(path);
     const metadata = { path, mode: chmod ?? entry.mode, uid, gid, mtime: this.#time };
     if (entry.type === 'symlink') this.put({ ...metadata, mode: 0o777, type: 'symlink', target: entry.target ?? '' });
     else if (entry.type === 'directory') this.put({ ...metadata, type: 'directory' });
     else this.put({ ...metadata, type: 'file', source: entry.host, size: entry.size, xattrs: xattrsOf(entry.host) });
   }
 
-  /** One that need not be there; what it is already stays. */
-  directory(path: string): void {
-    this.parents(path);
+  /** One that need not be there; what it is already stays. @param owner when it is new */
+  directory(path: string, owner: Owner): void {
+    this.parents(path, owner);
     if (path === '' || this.#byPath.has(path)) return;
     const there = this.#image.entry(path);
     if (there && there.type !== 'directory')
       throw new InvalidBuild(`cannot copy into /${path}, which is no directory in the image`);
-    const metadata = there ?? { mode: 0o755, ...this.#owner, mtime: this.#time };
+    const metadata = there ?? { mode: 0o755, ...owner, mtime: this.#time };
     const { mode, uid, gid, mtime } = metadata;
     this.#byPath.set(path, { type: 'directory', path, mode, uid, gid, mtime });
   }
 
-  parents(path: string): void {
+  parents(path: string, owner: Owner): void {
     const parts = path.split('/').slice(0, -1);
-    for (let length = 1; length <= parts.length; length++) this.directory(parts.slice(0, length).join('/'));
+    for (let length = 1; length <= parts.length; length++) this.directory(parts.slice(0, length).join('/'), owner);
   }
 
   sorted(): ArchiveEntry[] {

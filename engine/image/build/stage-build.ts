@@ -31,8 +31,7 @@ export class StageBuild {
 
   /** The instructions that an image has kept for those that build on it. Dockerfile reference, "ONBUILD". */
   async runTriggers(): Promise<void> {
-    const { OnBuild, ...execution } = this.state.execution;
-    const triggers = Array.isArray(OnBuild) ? OnBuild.filter((each) => typeof each === 'string') : [];
+    const { OnBuild: triggers = [], ...execution } = this.state.execution;
     this.state = { ...this.state, execution };
     if (triggers.length === 0) return;
     this.#context.say(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? 's' : ''}\n`);

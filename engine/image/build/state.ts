@@ -1,5 +1,6 @@
 /** What a stage has come to after each of its steps: an image that is not written yet. */
 
+import * as z from 'zod';
 import type { Settings } from '#contract/build';
 import { hostPlatform, type Platform } from '../commit.ts';
 import { type Digest, digestOf } from '../digest.ts';
@@ -56,13 +57,26 @@ export function stateOf(image: ImageRecord | undefined, platform: Platform | und
     platform: { architecture, os, ...(variant !== undefined && { variant }) },
     ...(author !== undefined && { author }),
     created: image.created,
-    execution: (config ?? {}) as State['execution'],
+    execution: executionOf(config ?? {}),
     layers: rootfs.diff_ids.map((diffId, index) => ({ diffId, descriptor: image.layers[index]! })),
     history: history ?? [],
     time: Math.floor((Date.parse(image.created) || 0) / 1000) * 1000,
     ownCommand: false,
   };
 }
+
+/** Docker's own fields are not of the image specification, so an image may hold anything there. */
+function executionOf({ Shell, OnBuild, ...execution }: Execution): State['execution'] {
+  const shell = Words.safeParse(Shell).data;
+  const triggers = Words.safeParse(OnBuild).data;
+  return {
+    ...(execution as State['execution']),
+    ...(shell && shell.length > 0 && { Shell: shell }),
+    ...(triggers && { OnBuild: triggers }),
+  };
+}
+
+const Words = z.array(z.string().max(1024 * 1024)).max(10_000);
 
 /** OCI image-spec, config.md. */
 export function configOf({ platform, author, created, execution, layers, history }: State): ImageConfig {
