@@ -43,6 +43,11 @@ export async function openEngine({ directory, shim, refusal, warn }: EngineOptio
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
     });
     await recover(engine);
+    const cached = engine.buildCache.layers();
+    await engine.images.collect({
+      blobs: cached.map(({ descriptor }) => descriptor.digest),
+      diffIds: cached.map(({ diffId }) => diffId),
+    });
     return {
       engine,
       close: async () => {

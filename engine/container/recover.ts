@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
 import type { Running } from '../runtime/shim/protocol.ts';
 import { Container } from './container.ts';
@@ -70,6 +71,7 @@ async function resume(engine: Engine): Promise<void> {
     const found = alive.get(container.id);
     const exit = over.get(container.id);
     if (found) {
+      thaw(engine, container);
       if (markRunning(container, found)) await container.save();
     } else if (exit) {
       // A start that was answered after the daemon had died is one the record does not know.
@@ -84,6 +86,16 @@ async function resume(engine: Engine): Promise<void> {
     if (!engine.containers.get(id)) await engine.shim.request('signal', { key, signal: 9, all: true }).catch(() => {});
   for (const { key } of exited)
     if (!engine.containers.get(key.container)) await engine.shim.request('forget', { key }).catch(() => {});
+}
+
+/** A daemon that died while it made an image of the container has left it standing. */
+function thaw(engine: Engine, { id, record }: Container): void {
+  const cgroup = `${engine.root.cgroups}/${id}`;
+  try {
+    if (record.status === 'running' && isFrozen(cgroup)) setFrozen(cgroup, false);
+  } catch (error) {
+    engine.warn(`container ${record.name} stands still and could not be let go on: ${(error as Error).message}`);
+  }
 }
 
 function isNewer(time: string, than: string): boolean {

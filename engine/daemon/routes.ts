@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import { loadImages, saveImages } from './routes/archives.ts';
 import { attach, attachWebSocket } from './routes/attach.ts';
 import { buildRoute, pruneBuilds } from './routes/build.ts';
+import { commitRoute } from './routes/commit.ts';
 import {
   createContainerRoute,
   inspectContainer,
@@ -70,6 +71,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/exec/:id/resize', resizeExec],
   ['GET', '/exec/:id/json', inspectExec],
 
+  ['POST', '/commit', commitRoute],
   ['POST', '/build', buildRoute],
   ['POST', '/build/prune', pruneBuilds],
 

@@ -72,6 +72,21 @@ export class Garbage {
   }
 }
 
+/** What is stored or unpacked and neither one of `images` nor `kept` has. */
+export async function orphansIn(
+  store: Store,
+  snapshots: Snapshots,
+  images: Parts[],
+  kept: Required<Leftovers>,
+): Promise<Leftovers> {
+  const blobs = new Set([...kept.blobs, ...images.flatMap(blobsOf)]);
+  const diffIds = new Set([...kept.diffIds, ...images.flatMap((image) => image.config.rootfs.diff_ids)]);
+  return {
+    blobs: (await store.list()).filter((digest) => !blobs.has(digest)),
+    diffIds: (await snapshots.list()).filter((diffId) => !diffIds.has(diffId)),
+  };
+}
+
 /** Its manifest, its configuration and its layers. */
 export function blobsOf({ manifest, id, layers }: Parts): Digest[] {
   return [manifest, id, ...layers.map((layer) => layer.digest)];

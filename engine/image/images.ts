@@ -4,13 +4,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, shortId } from './digest.ts';
 import type { Descriptor, ImageConfig, LayerDescriptor } from './documents.ts';
-import { blobsOf, Garbage, type Leftovers } from './garbage.ts';
+import { blobsOf, Garbage, type Leftovers, orphansIn } from './garbage.ts';
 import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, readContent } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
 import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
 import type { PutLayerOptions, StoredLayer } from './put-layer.ts';
 import {
+  completeName,
+  displayName,
   familiarName,
   familiarReference,
   formatReference,
@@ -198,6 +200,13 @@ export class Images {
     });
   }
 
+  /** Delete what a killed process has left and no image has, unless one cannot be read: what that has is not known. */
+  async collect(kept: Required<Leftovers>): Promise<void> {
+    const images = await this.#listNow();
+    if (images.length < (await this.#index.view()).namesOf.size) return;
+    await this.discard(await orphansIn(this.store, this.#snapshots, images, kept));
+  }
+
   /**
    * Store a layer and unpack it in one pass over its bytes. Hold the images from before this until it belongs to one.
    * @throws as `Snapshots.receive`
@@ -372,20 +381,6 @@ export class Images {
     const result = this.#changes.then(change);
     this.#changes = result.catch(() => {});
     return result;
-  }
-}
-
-/** For the store: with its domain and its tag. */
-function completeName(reference: string): string {
-  return formatReference(withDefaultTag(parseReference(reference)));
-}
-
-/** As `repoTags` has it; what is no name (an id) stays as it is. */
-function displayName(reference: string): string {
-  try {
-    return familiarReference(withDefaultTag(parseReference(reference)));
-  } catch {
-    return reference;
   }
 }
 

@@ -113,3 +113,17 @@ function invalid(text: string, why: string): InvalidReference {
 function clip(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
+
+/** For the store: with its domain and its tag. */
+export function completeName(reference: string): string {
+  return formatReference(withDefaultTag(parseReference(reference)));
+}
+
+/** As `repoTags` has it; what is no name (an id) stays as it is. */
+export function displayName(reference: string): string {
+  try {
+    return familiarReference(withDefaultTag(parseReference(reference)));
+  } catch {
+    return reference;
+  }
+}

@@ -6,13 +6,13 @@
  */
 
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Applied, applyLayer } from '#layer';
 import { blobChunks, firstBytes } from './blob-chunks.ts';
 import { compressionOf } from './compression.ts';
 import { consumeTar } from './consume-tar.ts';
-import { type Digest, hexOf } from './digest.ts';
+import { type Digest, hexOf, isDigest } from './digest.ts';
 import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
 import { explainFullDisk, scratchPath, sweepScratch } from './scratch.ts';
 import { BlobCorrupt, type Store } from './store.ts';
@@ -38,6 +38,12 @@ export class Snapshots {
   /** Where the layer with this diffID (the digest of its uncompressed tar) is unpacked, or would be. */
   path(diffId: Digest): string {
     return join(this.#directory, hexOf(diffId));
+  }
+
+  /** The diffIDs of all layers that are unpacked. */
+  async list(): Promise<Digest[]> {
+    const names = await readdir(this.#directory);
+    return names.map((name) => `sha256:${name}`).filter(isDigest);
   }
 
   /**

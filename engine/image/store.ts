@@ -10,11 +10,11 @@
  */
 
 import { createReadStream, type ReadStream } from 'node:fs';
-import { access, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { BlobWriter } from './blob-writer.ts';
-import { type Digest, digestOf, hexOf } from './digest.ts';
+import { type Digest, digestOf, hexOf, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX, Layout, parseDocument } from './documents.ts';
 import { explainFullDisk, scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
 
@@ -65,6 +65,11 @@ export class Store {
   /** Where the blob is, or would be. */
   path(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
+  }
+
+  async list(): Promise<Digest[]> {
+    const names = await readdir(this.#blobs);
+    return names.map((name) => `sha256:${name}`).filter(isDigest);
   }
 
   async has(digest: Digest): Promise<boolean> {

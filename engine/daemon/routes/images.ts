@@ -6,6 +6,7 @@ import type { Call } from '../call.ts';
 import { flagOf, IMAGE_FILTERS, imageTests, isDangling } from '../image-filters.ts';
 import { imageHistory, imageInspect, imageSummary, sharedSizes } from '../views/image.ts';
 import { saveImage } from './archives.ts';
+import { importRoute } from './commit.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
@@ -102,11 +103,12 @@ function usersOf(engine: Engine, id: string): ImageUser[] {
     .map((container) => ({ id: container.id, running: container.running }));
 }
 
-/** `POST /images/create`: what the docker command tries when an image is missing. */
+/** `POST /images/create`: an import, or what the docker command tries when an image is missing. */
 export async function createImage(call: Call): Promise<void> {
   const { engine, query } = call;
   const from = query.text('fromImage');
-  if (from === '') throw new ApiError(501, 'This engine does not import images yet. Use the images that are there.');
+  if (query.text('fromSrc') !== '') return importRoute(call);
+  if (from === '') throw new ApiError(400, 'bad parameter: there is neither fromImage nor fromSrc');
   const tag = query.text('tag');
   const name = tag === '' ? from : `${from}${tag.startsWith('sha256:') ? '@' : ':'}${tag}`;
   const there = (await engine.images.list()).flatMap((image) => image.repoTags);

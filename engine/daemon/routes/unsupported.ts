@@ -5,7 +5,6 @@ import type { Call } from '../call.ts';
 /** The rest of the Docker Engine API, and what to do without it. */
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
   ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
-  ['POST', '/commit', 'Use the images that are there.'],
   ['POST', '/containers/:id/pause', 'Stop the container instead.'],
   ['GET', '/containers/:id/stats', 'Read /proc with top and exec.'],
   ['POST', '/containers/:id/unpause', 'No container is ever paused.'],

@@ -54,11 +54,16 @@ export class BuildCache {
     renameSync(scratch, this.#path(key));
   }
 
+  /** The layers that a build may still ask for. */
+  layers(): StoredLayer[] {
+    return this.#names().flatMap((name) => this.#read(join(this.#directory, name))?.layer ?? []);
+  }
+
   /** Forget everything, and give the space of the layers back that no image has. @returns the keys and bytes */
   async prune(): Promise<{ deleted: string[]; reclaimed: number }> {
     const deleted: string[] = [];
     const layers: StoredLayer[] = [];
-    for (const name of readdirSync(this.#directory).filter((each) => /^[0-9a-f]{64}$/.test(each))) {
+    for (const name of this.#names()) {
       const { layer } = this.#read(join(this.#directory, name)) ?? {};
       if (layer) layers.push(layer);
       rmSync(join(this.#directory, name), { force: true });
@@ -70,6 +75,10 @@ export class BuildCache {
       diffIds: layers.map(({ diffId }) => diffId),
     });
     return { deleted, reclaimed: before - (await this.#images.layersSize()) };
+  }
+
+  #names(): string[] {
+    return readdirSync(this.#directory).filter((each) => /^[0-9a-f]{64}$/.test(each));
   }
 
   #read(path: string): StepResult | undefined {

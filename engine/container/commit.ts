@@ -1,0 +1,125 @@
+/** A container's changes as an image. Docker, "docker commit". */
+
+import { applyChanges } from '../image/build/apply-changes.ts';
+import { commitImage } from '../image/commit.ts';
+import { type Digest, digestOf } from '../image/digest.ts';
+import type { Execution } from '../image/documents.ts';
+import type { ImageRecord } from '../image/images.ts';
+import { setFrozen } from '../runtime/cgroups/freezer.ts';
+import { whyNoCgroups } from '../runtime/cgroups/host.ts';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+import { layerOfContainer } from './files/files.ts';
+
+export interface CommitRequest {
+  /** Without it the image has no name. */
+  reference?: string;
+  author: string;
+  comment: string;
+  /** Whether a running container stands still meanwhile, so that its files are those of one moment. */
+  pause: boolean;
+  /** Instructions of a Dockerfile. */
+  changes: string[];
+}
+
+/** A tar of nothing: two blocks of zeros. Such a layer is left out. */
+const EMPTY_TAR: Digest = digestOf(Buffer.alloc(1024));
+
+/** @throws ContainerError, InvalidBuild, InvalidReference, DiskFull; nothing is left then. */
+export async function commitContainer(
+  engine: Engine,
+  container: Container,
+  { reference, author, comment, pause, changes }: CommitRequest,
+): Promise<ImageRecord> {
+  const { images } = engine;
+  const { record } = container;
+  const parent = await images.find(record.image.id);
+  const execution = applyChanges(executionOf(container, parent.config.config ?? {}), changes);
+  const unpin = images.pin(parent);
+  const release = images.hold();
+  const leftovers: { blobs: Digest[]; diffIds: Digest[] } = { blobs: [], diffIds: [] };
+  try {
+    const stored = await standingStill(engine, container, pause, () =>
+      layerOfContainer(container, (layer) => images.receiveLayer(layer)),
+    );
+    leftovers.blobs.push(stored.descriptor.digest);
+    leftovers.diffIds.push(stored.diffId);
+    const image = await commitImage(images, {
+      parent,
+      layer: stored.diffId === EMPTY_TAR ? undefined : stored,
+      execution,
+      createdBy: record.args.join(' '),
+      created: new Date(),
+      author,
+      comment,
+      ...(reference !== undefined && { reference }),
+    });
+    emitContainerEvent(engine, container, 'commit', {
+      comment,
+      imageID: image.id,
+      ...(reference !== undefined && { imageRef: reference }),
+    });
+    return image;
+  } finally {
+    unpin();
+    release();
+    // What the image has is none of it.
+    void images.discard(leftovers).catch(() => {});
+  }
+}
+
+/** While it is held up nobody starts, stops or removes it. A daemon that is killed meanwhile lets it go on when it is back. */
+async function standingStill<T>(
+  engine: Engine,
+  container: Container,
+  pause: boolean,
+  work: () => Promise<T>,
+): Promise<T> {
+  return await container.lock.run(async () => {
+    const { status, name, id } = container.record;
+    if (status === 'removing' || status === 'dead')
+      throw new ContainerError('conflict', `container ${name} is being removed and cannot be committed`);
+    if (!container.running || !pause) return await work();
+    const why = whyNoCgroups();
+    if (why !== null)
+      throw new ContainerError(
+        'unsupported',
+        `container ${name} cannot be paused: ${why} Or commit it while it runs: --pause=false`,
+      );
+    const cgroup = `${engine.root.cgroups}/${id}`;
+    setFrozen(cgroup, true);
+    try {
+      return await work();
+    } finally {
+      setFrozen(cgroup, false);
+    }
+  });
+}
+
+/** What containers of the image are to run with: as this one does. */
+function executionOf({ record: { config } }: Container, image: Execution): Execution {
+  const { OnBuild: _, ...inherited } = image;
+  const own: Execution = {
+    User: config.User,
+    Env: config.Env,
+    Cmd: config.Cmd,
+    Entrypoint: config.Entrypoint,
+    WorkingDir: config.WorkingDir,
+    Labels: config.Labels,
+    Volumes: config.Volumes as Record<string, Record<string, never>>,
+    ExposedPorts: config.ExposedPorts as Record<string, Record<string, never>>,
+    StopSignal: config.StopSignal,
+  };
+  const said = Object.entries(own).filter(([, value]) => !isEmpty(value));
+  const names = Object.keys(own);
+  return {
+    ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !names.includes(name))),
+    ...Object.fromEntries(said),
+  };
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined || value === '') return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
