@@ -21,8 +21,8 @@ export function applyChanges(execution: Execution, changes: string[]): Execution
       throw new InvalidBuild(`${keyword} is not a valid change command; there are ${ALLOWED.join(', ')}`);
     if (keyword === 'HEALTHCHECK') changed = { ...changed, Healthcheck: healthcheckOf(instruction) };
     else if (keyword === 'ONBUILD') {
-      const before = Array.isArray(changed.OnBuild) ? (changed.OnBuild as unknown[]) : [];
-      changed = { ...changed, OnBuild: [...before, parseInstruction(instruction.text, '--change ONBUILD').statement] };
+      const value = parseInstruction(instruction.text, '--change ONBUILD').statement;
+      changed = configure(changed, { keyword, value }, ownCommand) as State['execution'];
     } else {
       const word = (value: string) => expand(value, variablesOf(changed.Env ?? []), ESCAPE);
       const change = changeOf(instruction, ESCAPE, word);
