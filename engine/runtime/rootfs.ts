@@ -42,7 +42,8 @@ function mountOne(rootfs: string, { destination, type, source = 'none', options 
       flags: first,
       data: data || undefined,
     });
-    if (copyUp) withPathInRoot(rootfs, destination, (mounted) => copyTree(descriptorPath(fd), descriptorPath(mounted)));
+    if (copyUp)
+      withPathInRoot(rootfs, destination, (mounted) => copyUpTo(descriptorPath(mounted), descriptorPath(fd), data));
   });
   // Opened anew: the first descriptor is the place under the mount, this one is the mount.
   withPathInRoot(rootfs, destination, (fd) => {
@@ -51,6 +52,16 @@ function mountOne(rootfs: string, { destination, type, source = 'none', options 
     if (recursive !== 0n) kernel.setMountAttributes(fd, recursive, true);
     for (const kind of propagation) kernel.mount({ target: descriptorPath(fd), flags: kind });
   });
+}
+
+/** What is covered, into the new file system: the owner and the mode of its root too, unless the options gave it some. */
+function copyUpTo(mounted: string, covered: string, options: string): void {
+  const given = statSync(`${mounted}/.`);
+  copyTree(covered, mounted);
+  const { uid, gid } = statSync(`${mounted}/.`);
+  const has = (name: string) => options.split(',').some((option) => option.startsWith(`${name}=`));
+  lchownSync(`${mounted}/.`, has('uid') ? given.uid : uid, has('gid') ? given.gid : gid);
+  if (has('mode')) chmodSync(`${mounted}/.`, given.mode);
 }
 
 const deviceTypes: Record<Device['type'], number> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };

@@ -2,7 +2,7 @@
 
 import type { Program } from '#contract/process';
 import { PR_SET_PDEATHSIG, prctl } from '#kernel/credentials';
-import { setCloseOnExec, write } from '#kernel/descriptors';
+import { dup2, setCloseOnExec, write } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { chdir, exitNow, workingDirectory } from '#kernel/execve';
 import { execute } from '#process';
@@ -13,6 +13,9 @@ import { requireProgram } from './find-program.ts';
 export function readyProgram(program: Program, inherited: number): void {
   step('working directory', () => enterDirectory(program.cwd));
   requireProgram(program.args[0]!, program.env);
+  // Who called `create` for a container with a terminal may wait until nobody else has this process's own streams.
+  for (const [target, source] of program.stdio.entries()) if (source > 2) dup2(source, target);
+  program.stdio = [0, 1, 2];
   program.cwd = '.';
   program.inherited = inherited;
   // Node marks at its start what it inherits.

@@ -195,6 +195,21 @@ export function parseAs<T extends z.core.$ZodType>(schema: T, document: unknown,
   throw new RuntimeError(`${name} cannot be used: ${issue.path.join('.') || 'at its top'}: ${messageOf(issue)}`);
 }
 
+/** The fields that are acted on, as unsupported.ts writes the others: `mounts.*.options`. */
+export function configFields(): string[] {
+  return fieldsBelow(config, '');
+}
+
+function fieldsBelow(schema: z.core.$ZodType, path: string): string[] {
+  if (schema instanceof z.ZodMiniOptional) return fieldsBelow(schema.def.innerType, path);
+  if (schema instanceof z.ZodMiniArray && schema.def.element instanceof z.ZodMiniObject)
+    return fieldsBelow(schema.def.element, `${path}.*`);
+  if (!(schema instanceof z.ZodMiniObject)) return [path];
+  return Object.entries(schema.def.shape).flatMap(([name, each]) =>
+    fieldsBelow(each, path === '' ? name : `${path}.${name}`),
+  );
+}
+
 /** zod's small form has no texts of its own. */
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;

@@ -1,9 +1,11 @@
 /** Programs that the bundle wants to be run at certain moments of a container's life. config.md, "POSIX-platform Hooks". */
 
-import { close, O_RDWR, open, pollIn, readAll } from '#kernel/descriptors';
+import type { Program } from '#contract/process';
+import { close, closeOnExecFrom, dup2, O_RDWR, open, pollIn, readAll } from '#kernel/descriptors';
+import { chdir, execve } from '#kernel/execve';
 import { memoryFile, rewind } from '#kernel/memory-file';
 import { pidfdOpen } from '#kernel/pidfd';
-import { kill } from '#kernel/signals';
+import { HIGHEST_SIGNAL, kill, setDefaultAction, unblockAllSignals } from '#kernel/signals';
 import { spawn, wait } from '#process';
 import { parseReport } from '../start-error.ts';
 import type { Hook, Hooks } from './config-document.ts';
@@ -30,14 +32,13 @@ function runHook({ path, args, env, timeout }: Hook, name: string, state: State,
   const input = memoryFile('state', JSON.stringify(state));
   const words = memoryFile('words');
   try {
-    const program = {
+    const program: Program = {
       args: args?.length ? args : [path],
       env: env ?? [],
       cwd,
-      stdio: [input, nowhere, words] as [number, number, number],
+      stdio: [input, nowhere, words],
     };
-    // The program is the path; what it is called is another matter, which only a shell's exec -a could tell it.
-    const { pid, report } = spawn({ ...program, args: [path, ...program.args.slice(1)] });
+    const { pid, report } = spawn(program, { cloneFlags: 0n, prepare: () => becomeHook(path, program) });
     const failure = parseReport(readReport(report));
     const inTime = failure !== null || endsWithin(pid, timeout);
     if (!inTime) kill(pid, SIGKILL);
@@ -52,6 +53,19 @@ function runHook({ path, args, env, timeout }: Hook, name: string, state: State,
   } finally {
     for (const fd of [nowhere, input, words]) close(fd);
   }
+}
+
+/**
+ * The program is the path; what it is called is another matter, and dockerd's own hook does not know itself by another
+ * name. So this does not go by `args[0]`, as `execute` does.
+ */
+function becomeHook(path: string, { args, env, cwd, stdio }: Program): never {
+  chdir(cwd);
+  for (const [target, source] of stdio.entries()) dup2(source, target);
+  closeOnExecFrom(3);
+  for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) setDefaultAction(signal);
+  unblockAllSignals();
+  return execve(path, args, env);
 }
 
 /** The pipe ends when the program runs, at once for a healthy one. */

@@ -5,7 +5,7 @@ import { RuntimeError } from './error.ts';
 const platform = 'this runtime is for Linux';
 
 /** Where it stands → why, or what to do instead. `*` is each entry of a list. */
-const unsupported: Record<string, string> = {
+export const unsupported: Record<string, string> = {
   solaris: platform,
   windows: platform,
   vm: 'this runtime starts no virtual machines',
@@ -17,6 +17,7 @@ const unsupported: Record<string, string> = {
   'process.ioPriority': 'run ionice in the container instead',
   'process.scheduler': 'run chrt or nice in the container instead',
   'process.selinuxLabel': 'run without it (podman: --security-opt label=disable)',
+  'process.user.username': platform,
   'mounts.*.gidMappings': 'mounts with mapped ids are not supported; change the owner of the source instead',
   'mounts.*.uidMappings': 'mounts with mapped ids are not supported; change the owner of the source instead',
   'linux.intelRdt': 'leave it out',
@@ -28,8 +29,14 @@ const unsupported: Record<string, string> = {
 };
 
 /** The same below `linux.resources`, which is also what `update` takes. */
-const unsupportedResources: Record<string, string> = {
-  blockIO: 'leave it out',
+export const unsupportedResources: Record<string, string> = {
+  'blockIO.leafWeight': 'leave it out',
+  'blockIO.throttleReadBpsDevice': 'leave it out',
+  'blockIO.throttleReadIOPSDevice': 'leave it out',
+  'blockIO.throttleWriteBpsDevice': 'leave it out',
+  'blockIO.throttleWriteIOPSDevice': 'leave it out',
+  'blockIO.weight': 'leave it out',
+  'blockIO.weightDevice': 'leave it out',
   hugepageLimits: 'leave it out',
   network: 'leave it out',
   rdma: 'leave it out',
@@ -43,7 +50,11 @@ const unsupportedResources: Record<string, string> = {
   'memory.kernel': 'the kernel has no such limit any more; leave it out',
   'memory.kernelTCP': 'leave it out',
   'memory.swappiness': 'leave it out',
+  'memory.useHierarchy': 'the kernel has nothing else any more; leave it out',
 };
+
+/** Where 0 and nothing at all mean something too; elsewhere they are how Go writes that nobody has set it. */
+const meantWhenEmpty = new Set(['freebsd', 'linux.intelRdt', 'memory.swappiness', 'solaris', 'vm', 'windows', 'zos']);
 
 /** Mount options that the kernel does not know by that name, and that mount(2) would be handed as if a file system did. */
 const unsupportedMountOptions = new Set(['idmap', 'ridmap']);
@@ -73,7 +84,7 @@ export function refuseUnsupportedProcess(process: unknown): void {
 
 function refuse(document: unknown, table: Record<string, string>, where: string): void {
   for (const [field, way] of Object.entries(table))
-    if (values(document, field.split('.')).some(isSet))
+    if (values(document, field.split('.')).some(meantWhenEmpty.has(field) ? isThere : isSet))
       throw new RuntimeError(`${where}${field.replace('.*', '')} is not supported by this runtime: ${way}.`);
 }
 
@@ -91,6 +102,10 @@ function at(document: unknown, names: string[]): unknown {
         : undefined,
     document,
   );
+}
+
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /** Go writes some fields that nobody has set. */
