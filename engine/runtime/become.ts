@@ -10,7 +10,7 @@ import { umask } from '#kernel/execve';
 import { makedev } from '#kernel/nodes';
 import { confine } from '#privileges';
 import type { Holds } from './holds.ts';
-import { setRlimits } from './limits.ts';
+import { raiseHardLimits, setRlimits } from './limits.ts';
 import type { Process } from './spec.ts';
 import { step } from './step.ts';
 import { type Identity, lookUpIdentity } from './user.ts';
@@ -39,6 +39,7 @@ export function becomeUser({ process, program, parent, seccomp, holds }: Become)
   step('standard streams', () => giveStreams(program.stdio, identity.uid));
   completeEnvironment(program, identity);
   umask(process.user.umask ?? DEFAULT_UMASK);
+  step('rlimits', () => raiseHardLimits(process.rlimits ?? []));
   confine({
     capabilities: process.capabilities ?? {},
     noNewPrivileges: process.noNewPrivileges ?? false,

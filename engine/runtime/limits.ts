@@ -1,5 +1,6 @@
 /** Resource limits of one process. getrlimit(2). */
 
+import { KernelError } from '#kernel/errors';
 import { getRlimit, setRlimit } from '#kernel/rlimits';
 import type { Rlimit } from './spec.ts';
 
@@ -7,8 +8,24 @@ import type { Rlimit } from './spec.ts';
 const OPEN_FILES_SOFT = 1024;
 
 /**
- * Set the caller's limits. None is raised above the hard limit this host allows: raising one takes CAP_SYS_RESOURCE,
- * and a container that runs with less than asked is of more use than one that does not.
+ * Raise the caller's hard limits to those that are asked for, while it still may: that takes CAP_SYS_RESOURCE on the host.
+ * Where it may not, `setRlimits` stays below what there is.
+ */
+export function raiseHardLimits(rlimits: Rlimit[]): void {
+  for (const { type, hard } of rlimits) {
+    const present = getRlimit(0, type);
+    if (hard <= present.hard) continue;
+    try {
+      setRlimit(0, type, { soft: present.soft, hard });
+    } catch (error) {
+      if (!(error instanceof KernelError && error.code === 'EPERM')) throw error;
+    }
+  }
+}
+
+/**
+ * Set the caller's limits, none above the hard limit it has: a container that runs with less than asked is of more use
+ * than one that does not.
  */
 export function setRlimits(rlimits: Rlimit[]): void {
   if (!rlimits.some(({ type }) => type === 'RLIMIT_NOFILE')) undoNodesOpenFiles();

@@ -13,8 +13,10 @@ import { readBundle } from './bundle.ts';
 import { checkConsole, sendConsole } from './console-socket.ts';
 import { checkContainerId } from './container-id.ts';
 import { RuntimeError } from './error.ts';
+import { type LogOptions, logWarning } from './log.ts';
 import { writePidFile } from './pid-file.ts';
 import { type ContainerRecord, claimId, removeRecord, writeRecord } from './record.ts';
+import { shortfallsOf } from './shortfalls.ts';
 import { specOf } from './spec-of.ts';
 import { startInTwo } from './start-in-two.ts';
 import { stateOf } from './state.ts';
@@ -24,6 +26,7 @@ export interface CreateOptions {
   id: string | undefined;
   /** Where this runtime keeps its state. */
   root: string;
+  log: LogOptions;
   bundle: string;
   pidFile?: string;
   consoleSocket?: string;
@@ -40,7 +43,7 @@ export interface Created {
 
 /** @throws RuntimeError or StartError; nothing of the container is left then. */
 export async function createContainer(options: CreateOptions): Promise<Created> {
-  const { root, consoleSocket, stays } = options;
+  const { root, log, consoleSocket, stays } = options;
   const id = checkContainerId(options.id);
   const { path: bundle, config, rootfs } = readBundle(options.bundle);
   const terminal = config.process.terminal === true;
@@ -48,6 +51,7 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
   const spec = await specOf(config, { id, root, bundle, rootfs });
   const cgroupsPath = spec.linux.cgroupsPath!;
   refuseForeignCgroup(cgroupsPath);
+  for (const sentence of shortfallsOf(config.process)) logWarning(log, `config.json: ${sentence}`);
   const directory = claimId(root, id);
   const record: ContainerRecord = {
     id,

@@ -10,13 +10,16 @@ import { outliveParent, readyProgram } from './child.ts';
 import type { ConfigProcess } from './config-document.ts';
 import { checkConsole, sendConsole } from './console-socket.ts';
 import { RuntimeError } from './error.ts';
+import { type LogOptions, logWarning } from './log.ts';
 import { writePidFile } from './pid-file.ts';
 import type { ContainerRecord } from './record.ts';
+import { shortfallsOf } from './shortfalls.ts';
 import { processOf, profileOf } from './spec-of.ts';
 import { statusOf } from './status.ts';
 
 export interface ExecOptions {
   root: string;
+  log: LogOptions;
   process: ConfigProcess;
   pidFile?: string;
   consoleSocket?: string;
@@ -27,13 +30,14 @@ export interface ExecOptions {
 
 /** @throws RuntimeError or StartError; nothing of the process is left then. */
 export async function execInRecorded(record: ContainerRecord, options: ExecOptions): Promise<Started> {
-  const { root, process: wanted, preserveFds, consoleSocket } = options;
+  const { root, log, process: wanted, preserveFds, consoleSocket } = options;
   const terminal = wanted.terminal === true;
   checkConsole({ terminal, stays: options.stays, consoleSocket });
   const status = statusOf(root, record);
   if (status === 'stopped' || status === 'creating') throw new RuntimeError(`cannot exec in a ${status} container`);
   if (status === 'paused') throw new RuntimeError('cannot exec in a paused container (resume it first)');
   const { init, cgroupsPath, config } = record;
+  for (const sentence of shortfallsOf(wanted)) logWarning(log, sentence);
   const profile = (await profileOf(config.linux.seccomp)) ?? 'unconfined';
   const started = await execInContainer(
     {

@@ -8,15 +8,29 @@ export interface LogOptions {
   format: 'text' | 'json';
 }
 
-/** As runc's logger has it: podman and conmon look for `level` and `msg`. */
-export function logError({ path, format }: LogOptions, message: string): void {
+/**
+ * As runc's logger has it: podman and conmon look for `level` and `msg`. On standard error it is the sentence alone, since
+ * callers that do not know this runtime by name show their users what they find there.
+ */
+export function logError(options: LogOptions, message: string): void {
+  logLine(options, 'error', message);
+}
+
+/** For what is told and stops nothing. */
+export function logWarning(options: LogOptions, message: string): void {
+  logLine(options, 'warning', message);
+}
+
+function logLine({ path, format }: LogOptions, level: 'error' | 'warning', message: string): void {
   const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const line =
     format === 'json'
-      ? JSON.stringify({ level: 'error', msg: message, time })
-      : `time=${JSON.stringify(time)} level=error msg=${JSON.stringify(message)}`;
+      ? JSON.stringify({ level, msg: message, time })
+      : `time=${JSON.stringify(time)} level=${level} msg=${JSON.stringify(message)}`;
   if (path !== undefined) appendUnlessImpossible(path, `${line}\n`);
-  process.stderr.write(path === undefined ? `${line}\n` : `${message}\n`);
+  // A log that was asked for is enough for what stops nothing: the streams are the container's too.
+  if (level === 'warning' && path !== undefined) return;
+  process.stderr.write(path === undefined && format === 'json' ? `${line}\n` : `${message}\n`);
 }
 
 function appendUnlessImpossible(path: string, line: string): void {

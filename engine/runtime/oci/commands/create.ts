@@ -3,9 +3,9 @@ import type { Command } from '../commands.ts';
 import { createContainer } from '../create-container.ts';
 import { launchOptions, readLaunchOptions } from '../launch-options.ts';
 
-export const command: Command = async (words, { root }) => {
+export const command: Command = async (words, { root, log }) => {
   const line = parseLine(launchOptions, words);
   const [id] = argumentsOf(line, 'create', 1);
-  await createContainer({ ...readLaunchOptions(line), id, root, stays: false });
+  await createContainer({ ...readLaunchOptions(line), id, root, log, stays: false });
   return 0;
 };

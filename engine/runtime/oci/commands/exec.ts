@@ -6,7 +6,7 @@ import { execProcess, processOptions } from '../exec-process.ts';
 import { stayWith } from '../foreground.ts';
 import { readRecord } from '../record.ts';
 
-export const command: Command = async (words, { root }) => {
+export const command: Command = async (words, { root, log }) => {
   const line = parseLine(
     {
       ...processOptions,
@@ -25,6 +25,7 @@ export const command: Command = async (words, { root }) => {
   const stays = !line.flags.has('detach');
   const started = await execInRecorded(record, {
     root,
+    log,
     process: execProcess(line, record.config.process),
     pidFile: path('pid-file'),
     consoleSocket: path('console-socket'),

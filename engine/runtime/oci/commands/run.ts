@@ -6,11 +6,11 @@ import { stayWith } from '../foreground.ts';
 import { launchOptions, readLaunchOptions } from '../launch-options.ts';
 import { startCreated } from '../start-created.ts';
 
-export const command: Command = async (words, { root }) => {
+export const command: Command = async (words, { root, log }) => {
   const line = parseLine({ ...launchOptions, detach: { value: false, short: 'd' }, keep: { value: false } }, words);
   const [id] = argumentsOf(line, 'run', 1);
   const stays = !line.flags.has('detach');
-  const { record, started } = await createContainer({ ...readLaunchOptions(line), id, root, stays });
+  const { record, started } = await createContainer({ ...readLaunchOptions(line), id, root, log, stays });
   try {
     startCreated(root, record);
     if (!stays) return 0;
