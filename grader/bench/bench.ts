@@ -16,12 +16,13 @@ import { layers } from './figures/layers.ts';
 import { lifecycle } from './figures/lifecycle.ts';
 import { load } from './figures/load.ts';
 import { memory } from './figures/memory.ts';
+import { runtime } from './figures/runtime.ts';
 import { watch } from './figures/watch.ts';
 import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, memory, watch];
+const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, memory, runtime, watch];
 
 interface Options {
   only?: string[];

@@ -1,7 +1,7 @@
 /** Every engine of a run: started when a figure first asks for it, all stopped at the end. */
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { which } from '../../vm/tools.ts';
 import { startDockerd } from './dockerd.ts';
 import type { OtherEngine } from './other-engine.ts';
@@ -59,14 +59,19 @@ export class Engines {
   }
 
   runc(): Promise<Maybe<Runc>> {
-    return this.once('runc', () =>
+    return this.runtime('runc');
+  }
+
+  /** @param program a runtime with runc's command line: its name, or a path. */
+  runtime(program: string): Promise<Maybe<Runc>> {
+    return this.once(program, () =>
       attempt(async () => {
-        if (which('runc') === undefined) throw new Error('runc is not installed');
-        const bundle = join(this.directory, 'bundle');
+        if (!program.includes('/') && which(program) === undefined) throw new Error(`${program} is not installed`);
+        const bundle = join(this.directory, `bundle-${basename(program)}`);
         mkdirSync(bundle);
-        const runc = await prepareRunc(bundle, await this.rootfs());
-        this.stops.push(runc.remove);
-        return runc;
+        const runtime = await prepareRunc(bundle, await this.rootfs(), program);
+        this.stops.push(runtime.remove);
+        return runtime;
       }),
     );
   }

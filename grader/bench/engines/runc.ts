@@ -1,7 +1,7 @@
-/** runc, the reference runtime that Docker and Podman use. */
+/** runc, the reference runtime that Docker and Podman use, and others with its command line. */
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
 import { run } from './process.ts';
@@ -19,10 +19,13 @@ export interface Runc {
   remove: () => void;
 }
 
-/** A bundle like what our engine makes of `run hostbox true`: all namespaces, a cgroup, capabilities; the root without an overlay. */
-export async function prepareRunc(directory: string, rootfs: string): Promise<Runc> {
-  const cgroup = cgroupParent('runc');
-  await run('runc', ['spec', '--bundle', directory]);
+/**
+ * A bundle like what our engine makes of `run hostbox true`: all namespaces, a cgroup, capabilities; the root without an overlay.
+ * @param program a runtime with runc's command line.
+ */
+export async function prepareRunc(directory: string, rootfs: string, program = 'runc'): Promise<Runc> {
+  const cgroup = cgroupParent(basename(program));
+  await run(program, ['spec', '--bundle', directory]);
   const path = join(directory, 'config.json');
   const spec = configuration.parse(JSON.parse(readFileSync(path, 'utf8')));
   spec.process.terminal = false;
@@ -30,14 +33,14 @@ export async function prepareRunc(directory: string, rootfs: string): Promise<Ru
   spec.root = { path: rootfs, readonly: false };
   const types = spec.linux.namespaces.map((namespace) => namespace.type);
   if (!types.includes('cgroup')) spec.linux.namespaces.push({ type: 'cgroup' });
-  const state = join(directory, 'runc');
+  const state = join(directory, 'state');
   return {
     runTrue: async (id) => {
       spec.linux.cgroupsPath = `${cgroup}/${id}`;
       writeFileSync(path, JSON.stringify(spec));
-      await run('runc', ['--root', state, 'run', '--bundle', directory, id]);
+      await run(program, ['--root', state, 'run', '--bundle', directory, id]);
     },
-    // runc removes a container's cgroup, not the one above it that it made as well.
+    // It removes a container's cgroup, not the one above it that it made as well.
     remove: () => removeCgroupParent(cgroup),
   };
 }
