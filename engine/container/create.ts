@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { inUserNamespace } from '#kernel/user-namespace';
+import { makeRootDirectories } from '#overlay';
 import type { ImageRecord } from '../image/images.ts';
 import { commandLine, mergeImageConfig } from './command.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
@@ -47,6 +48,7 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
 
 async function createOf(engine: Engine, request: CreateRequest, image: ImageRecord): Promise<Container> {
   checkPlatform(request, image.config);
+  const [topmost = engine.root.places] = await engine.images.prepare(image);
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const hostConfig = { ...request.hostConfig, NetworkMode: networkMode(request.hostConfig.NetworkMode) };
@@ -91,8 +93,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   const container = new Container(record, paths, true);
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
-    // The upper directory's mode becomes that of the container's `/`.
-    for (const dir of [paths.upper, paths.work]) fs.mkdirSync(dir, { mode: 0o755 });
+    makeRootDirectories(paths, topmost);
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);

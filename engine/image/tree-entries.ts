@@ -2,6 +2,7 @@
 
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { deviceNumbers } from '#kernel/nodes';
 import { getXattr, listXattrs } from '#kernel/xattr';
 import type { ArchiveEntry } from './archive.ts';
 
@@ -65,7 +66,11 @@ export class Entries {
       return { ...metadata, type: 'file', ...content, xattrs: xattrsOf(absolute) };
     }
     if (info.isFIFO()) return { ...metadata, type: 'fifo' };
-    return { ...metadata, type: info.isBlockDevice() ? 'block-device' : 'character-device', ...numbersOf(info.rdev) };
+    return {
+      ...metadata,
+      type: info.isBlockDevice() ? 'block-device' : 'character-device',
+      ...deviceNumbers(info.rdev),
+    };
   }
 
   #linkTo(path: string, { dev, ino, nlink }: BigIntStats): string | undefined {
@@ -102,12 +107,4 @@ function readXattrs(path: string, wanted: (name: string) => boolean): Map<string
 /** overlayfs keeps its marks among the user's when it is mounted without privileges. */
 export function isOfUser(name: string): boolean {
   return name.startsWith('user.') && !name.startsWith('user.overlay.');
-}
-
-/** gnu_dev_major(3), gnu_dev_minor(3). */
-function numbersOf(rdev: bigint): { major: number; minor: number } {
-  return {
-    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
-    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
-  };
 }

@@ -17,6 +17,14 @@ export function makedev(major: number, minor: number): bigint {
   return ((ma & 0xfffff000n) << 32n) | ((ma & 0xfffn) << 8n) | ((mi & 0xffffff00n) << 12n) | (mi & 0xffn);
 }
 
+/** What `makedev` was given. gnu_dev_major(3), gnu_dev_minor(3). */
+export function deviceNumbers(device: bigint): { major: number; minor: number } {
+  return {
+    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+  };
+}
+
 /** mknod(2). @param mode S_IF… with permissions; the umask applies. @param device of `makedev`, 0n for a FIFO or a file. */
 export function mknod(path: string, mode: number, device = 0n): void {
   mknodCall(path, path, mode, device);

@@ -6,13 +6,14 @@ import { KernelError } from '#kernel/errors';
 import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
+import { mountOverlay } from '#overlay';
 import { createDevices, pivotRoot, protectPaths } from '#rootfs';
 import { becomeUser } from './become.ts';
 import { mountWithCgroups } from './cgroup-mount.ts';
 import { bringsDevices, withDefaultDevices } from './devices.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
-import { mountOverlay } from './overlay.ts';
+import { explainingOverlay } from './overlay-failure.ts';
 import { makePathInRoot, withPathInRoot } from './path-in-root.ts';
 import { isolateMountsAs, setRootPropagation } from './propagation.ts';
 import type { Spec } from './spec.ts';
@@ -62,7 +63,7 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
 function prepareRoot({ root: { path, overlay }, linux: { namespaces, rootfsPropagation } }: Spec): void {
   const unprivileged = inUserNamespace() || namespaces.some(({ type }) => type === 'user');
   step('isolate mounts', () => isolateMountsAs(path, rootfsPropagation));
-  if (overlay) step('mount overlay', () => mountOverlay(path, overlay, unprivileged));
+  if (overlay) step('mount overlay', () => explainingOverlay(overlay, () => mountOverlay(path, overlay, unprivileged)));
 }
 
 /** As Docker has it: a working directory the image does not have is made, for root. */

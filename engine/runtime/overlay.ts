@@ -1,42 +1,71 @@
 /** A container's root as a stack of layers. Kernel documentation, filesystems/overlayfs. */
 
+import { chmodSync, lchownSync, mkdirSync, statSync } from 'node:fs';
+import type { OverlayStack, Owner } from '#contract/overlay';
 import { close, O_DIRECTORY, O_PATH, open } from '#kernel/descriptors';
 import { chdir } from '#kernel/execve';
-import { mount } from '#kernel/mounts';
-import type { OverlayRoot } from './spec.ts';
+import { MS_BIND, MS_RDONLY, MS_REMOUNT, mount } from '#kernel/mounts';
+
+export { changesOf } from './overlay-changes.ts';
 
 /** mount(2) copies one page of options and cuts the rest off. */
-const LONGEST_OPTIONS = 4095;
+const LONGEST_DATA = 4095;
 
-/**
- * Mount the stack on `target`, in the caller's mount namespace, whose mounts are private by now.
- * @param unprivileged in a user namespace: whiteouts and opaque marks are then kept in user.* attributes.
- */
-export function mountOverlay(target: string, overlay: OverlayRoot, unprivileged: boolean): void {
+export function mountOverlay(target: string, stack: OverlayStack, unprivileged: boolean): void {
+  const [only, second] = stack.lower;
+  if (stack.upper === undefined && only !== undefined && second === undefined) {
+    bindReadonly(only, target);
+    return;
+  }
   const mountWith = (data: string) => mount({ source: 'overlay', target, type: 'overlay', data });
-  const options = overlayOptions(overlay, unprivileged);
-  if (Buffer.byteLength(options) <= LONGEST_OPTIONS) mountWith(options);
-  else withShortNames(overlay, (short) => mountWith(overlayOptions(short, unprivileged)));
+  const data = overlayData(stack, unprivileged);
+  if (Buffer.byteLength(data) <= LONGEST_DATA) mountWith(data);
+  else withShortNames(stack, (short) => mountWith(overlayData(short, unprivileged)));
 }
 
-/** What mount(2) is told of the stack. */
-export function overlayOptions({ lower, upper, work }: OverlayRoot, unprivileged: boolean): string {
+export function overlayData({ lower, upper, work }: OverlayStack, unprivileged: boolean): string {
   return [
     `lowerdir=${lower.map(escapePath).join(':')}`,
-    `upperdir=${escapePath(upper)}`,
-    `workdir=${escapePath(work)}`,
+    ...(upper === undefined ? [] : [`upperdir=${escapePath(upper)}`]),
+    ...(work === undefined ? [] : [`workdir=${escapePath(work)}`]),
     'index=off',
-    // A renamed directory is copied, so that what a layer holds can be read without its neighbours; userxattr implies it.
-    unprivileged ? 'userxattr' : 'redirect_dir=off',
+    // Whatever a kernel was built with: a renamed directory and a file with a new mode are copied as a whole. userxattr implies it.
+    ...(unprivileged ? ['userxattr'] : ['redirect_dir=off', 'metacopy=off']),
   ].join(',');
+}
+
+export function makeRootDirectories(root: { upper: string; work: string }, like: string, owner?: Owner): void {
+  const { uid, gid, mode } = statSync(like);
+  if (makeIfMissing(root.upper)) {
+    lchownSync(root.upper, uid, gid);
+    chmodSync(root.upper, mode & 0o7777);
+  }
+  makeIfMissing(root.work);
+  if (owner) for (const directory of [root.upper, root.work]) lchownSync(directory, owner.uid, owner.gid);
+}
+
+function makeIfMissing(directory: string): boolean {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  }
 }
 
 function escapePath(path: string): string {
   return path.replace(/[\\:,]/g, (character) => `\\${character}`);
 }
 
+/** overlayfs wants two layers, or an upper. Flags count only in the second call: mount(2), "Creating a bind mount". */
+function bindReadonly(directory: string, target: string): void {
+  mount({ source: directory, target, flags: MS_BIND });
+  mount({ target, flags: MS_BIND | MS_REMOUNT | MS_RDONLY });
+}
+
 /** Seen from /proc/self/fd the name of an open directory is its number: three bytes instead of a hundred. */
-function withShortNames(overlay: OverlayRoot, use: (short: OverlayRoot) => void): void {
+function withShortNames(stack: OverlayStack, use: (short: OverlayStack) => void): void {
   const opened: number[] = [];
   const shorten = (path: string) => {
     const fd = open(path, O_PATH | O_DIRECTORY);
@@ -44,10 +73,11 @@ function withShortNames(overlay: OverlayRoot, use: (short: OverlayRoot) => void)
     return String(fd);
   };
   try {
-    const { lower, upper, work } = overlay;
-    const short = { lower: lower.map(shorten), upper: shorten(upper), work: shorten(work) };
+    const lower = stack.lower.map(shorten);
+    const upper = stack.upper && shorten(stack.upper);
+    const work = stack.work && shorten(stack.work);
     chdir('/proc/self/fd');
-    use(short);
+    use({ lower, upper, work });
   } finally {
     chdir('/');
     for (const fd of opened) close(fd);

@@ -1,8 +1,8 @@
 /** The story of a container as its parent sees it. The child's half is init.ts. */
 
-import { chownSync } from 'node:fs';
 import type { SeccompFilter } from '#contract/privileges';
 import { cloneFlags, writeIdMappings } from '#namespaces';
+import { makeRootDirectories } from '#overlay';
 import type { Cgroup } from './cgroups/driver.ts';
 import { hostCgroups } from './cgroups/host.ts';
 import { checkCgroupsPath } from './cgroups/parents.ts';
@@ -78,14 +78,11 @@ export function hostIdsOfRoot({ uidMappings, gidMappings }: Spec['linux']): { ui
   return uid === undefined || gid === undefined ? null : { uid, gid };
 }
 
-/** What the container writes goes into directories that its own root has to own. */
-function giveUpperToRoot({ root, linux }: Spec): void {
+/** A container's own root has to own the directories that what it writes goes into. */
+function giveUpperToRoot({ root: { overlay }, linux }: Spec): void {
   const owner = hostIdsOfRoot(linux);
-  if (owner === null || root.overlay === undefined) return;
-  const { upper, work } = root.overlay;
-  step('own upperdir', () => {
-    for (const directory of [upper, work]) chownSync(directory, owner.uid, owner.gid);
-  });
+  if (owner === null || overlay === undefined) return;
+  step('own upperdir', () => makeRootDirectories(overlay, overlay.lower[0]!, owner));
 }
 
 function seccompFilter({ linux, process }: Spec): SeccompFilter | null {

@@ -7,9 +7,10 @@ import { chdir, fchdir } from '#kernel/execve';
 import { chroot, copyMount, MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { CLONE_FS, CLONE_NEWNS, setns, unshare } from '#kernel/namespaces';
 import { inUserNamespace } from '#kernel/user-namespace';
+import { mountOverlay } from '#overlay';
 import { setCapabilitySets } from '#privileges';
 import { isolateMounts, mountAll } from '#rootfs';
-import { mountOverlay } from '../../runtime/overlay.ts';
+import { explainingOverlay } from '../../runtime/overlay-failure.ts';
 import { withPathInRoot } from '../../runtime/path-in-root.ts';
 import type { Tree } from './request.ts';
 
@@ -37,7 +38,7 @@ export function enterTree(tree: Tree): void {
 function mountStack({ target, overlay, mounts, readonly }: Extract<Tree, { kind: 'stack' }>): void {
   unshare(CLONE_NEWNS);
   isolateMounts(target);
-  mountOverlay(target, overlay, inUserNamespace());
+  explainingOverlay(overlay, () => mountOverlay(target, overlay, inUserNamespace()));
   mountAll(target, mounts);
   if (readonly) withPathInRoot(target, '/', (root) => setMountAttributes(root, MOUNT_ATTR_RDONLY));
 }

@@ -1,12 +1,14 @@
 /** Files in and out of containers, whether they run or not. */
 
 import type { Readable } from 'node:stream';
-import { StackTree } from '../../image/build/stack-tree.ts';
+import type { Change } from '#contract/overlay';
+import { changesOf } from '#overlay';
+import { layerIn } from '../../runtime/layer-directory.ts';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
-import { type Change, changesOf } from './changes.ts';
 import { inContainerTree, inUpper, layersOf, type Place } from './container-tree.ts';
-import type { PathStat, UpperEntry, WriteOptions } from './request.ts';
+import { listedLayer } from './listed-layer.ts';
+import type { PathStat, WriteOptions } from './request.ts';
 import { doWork, startWork } from './worker.ts';
 
 /** What is at `path`. A symbolic link is not followed, unless a slash comes after it. @throws ContainerError */
@@ -77,11 +79,7 @@ async function archiveOf<T>(
 
 /** What the container has changed, sorted by path. */
 export async function changesInContainer(engine: Engine, container: Container): Promise<Change[]> {
-  const lower = new StackTree(await layersOf(engine, container));
+  const lowers = await layersOf(engine, container);
   const listed = await inUpper(container, (place) => doWork({ ...place, request: { operation: 'list' } }));
-  const entries = listed
-    .split('\n')
-    .filter(Boolean)
-    .map((text) => JSON.parse(text) as UpperEntry);
-  return changesOf(entries, lower);
+  return changesOf(listedLayer(listed), lowers.map(layerIn));
 }

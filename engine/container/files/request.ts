@@ -1,5 +1,6 @@
 /** What is asked of the process that works in a container's files, and what it answers. */
 
+import type { LayerEntry } from '#contract/overlay';
 import type { Mount, OverlayRoot } from '../../runtime/spec.ts';
 
 /** Where that process works. Everything it does, it does with this as its root directory. */
@@ -46,19 +47,8 @@ export interface PathStat {
   linkTarget: string;
 }
 
-/** What an upperdir has at a path. */
-export interface UpperEntry {
-  /** Without a leading `/`. */
-  path: string;
-  type: 'directory' | 'whiteout' | 'other';
-  /** Of a directory that hides the one below it. */
-  opaque: boolean;
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Milliseconds since the epoch. */
-  mtime: number;
-}
+/** What an upperdir has at a path, without a leading `/`. JSON has no large integers. */
+export type UpperEntry = Omit<LayerEntry, 'mtime'> & { path: string; mtime: string };
 
 /** Why it could not be done, on standard error: one line of JSON. */
 export interface FileFailure {

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeRootDirectories } from '#overlay';
 import type { ArchiveEntry } from '../archive.ts';
 import { upperEntries } from '../layer-diff.ts';
 import { makePlaces } from '../places.ts';
@@ -37,7 +38,7 @@ export async function planRun(instruction: Instruction, { context, state, expand
         string,
       ];
       mkdirSync(scratch, { mode: 0o700 });
-      for (const directory of [upper, work, places]) mkdirSync(directory, { mode: 0o755 });
+      mkdirSync(places, { mode: 0o755 });
       const mounts = step.mounts
         .map((mount, index) =>
           prepareMount(mount, binds[index]?.tree, { caches: builder.cacheMounts, scratch, secrets: options.secrets }),
@@ -46,6 +47,7 @@ export async function planRun(instruction: Instruction, { context, state, expand
       if (step.script) mounts.push(scriptMount(step.script, scratch));
       const lower = await builder.images.prepareLayers(state.layers);
       makePlaces(places);
+      makeRootDirectories({ upper, work }, lower[0] ?? places);
       const exitCode = await builder.run({
         // At the bottom, they are only seen where the image has nothing, and are no part of what the command changed.
         lower: [...lower, places],

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { parseMountOptions } from '../mount-options.ts';
-import { overlayOptions } from '../overlay.ts';
+import { overlayData } from '../overlay.ts';
 import { makePathInRoot, withPathInRoot } from '../path-in-root.ts';
 import { lookUpIdentity } from '../user.ts';
 
@@ -32,7 +32,7 @@ function rehearseRound(directory: string): void {
   rehearseFiles(directory);
   rehearseNumbers();
   parseMountOptions(['rbind', 'ro', 'nosuid', 'rprivate', 'mode=755']);
-  overlayOptions({ lower: ['/a:b', '/c'], upper: '/upper', work: '/work' }, false);
+  overlayData({ lower: ['/a:b', '/c'], upper: '/upper', work: '/work' }, false);
   lookUpIdentity({ user: { uid: 0, gid: 0 } });
   makePathInRoot(directory, '/made/by/steps', 'directory');
   withPathInRoot(directory, '/made', () => {});
