@@ -12,6 +12,7 @@ import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { findImage } from './find-image.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { containerMounts } from './mounts.ts';
+import { networkMode } from './network.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerPaths } from './root.ts';
 import { parseSignal } from './signals.ts';
@@ -115,19 +116,6 @@ function checkPlatform(
       'not-found',
       `image ${config.Image} is for ${has.filter(Boolean).join('/')}, not for ${platform.slice(0, 60)}. Leave --platform out.`,
     );
-}
-
-/** There is no bridge yet: a container that asks for no network in particular gets none. */
-function networkMode(asked: string): string {
-  if (asked === '' || asked === 'default' || asked === 'none') return 'none';
-  if (asked === 'host') return asked;
-  if (asked === 'bridge' || asked.startsWith('container:'))
-    throw new ContainerError(
-      'unsupported',
-      `This engine does not have --network ${asked}. Use --network none or --network host.`,
-    );
-  // Docker answers 404 here, after which its command goes looking for the image.
-  throw new ContainerError('invalid', `network ${asked.slice(0, 100)} not found: there are none and host.`);
 }
 
 function defaultHostname(id: string, { NetworkMode, UTSMode }: HostConfig): string {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import net from 'node:net';
+import { SLIRP } from '../network/user-mode.ts';
 import type { Mount } from '../runtime/spec.ts';
 import { ContainerError } from './errors.ts';
 import type { ContainerRecord } from './record.ts';
@@ -54,13 +55,15 @@ function hosts({ hostConfig }: ContainerRecord): string {
   return `${[...base, ...extra].join('\n')}\n`;
 }
 
-function resolvConf({ hostConfig: { Dns, DnsOptions, DnsSearch } }: ContainerRecord): string {
+function resolvConf({ hostConfig: { Dns, DnsOptions, DnsSearch, NetworkMode } }: ContainerRecord): string {
   const lines = readHost('/etc/resolv.conf').split('\n');
   const keep = (keyword: string) => lines.filter((line) => line.startsWith(`${keyword} `));
+  // The host's own may listen on its loopback, which is another one in here.
+  const nameservers = NetworkMode === 'slirp4netns' ? [`nameserver ${SLIRP.nameserver}`] : keep('nameserver');
   const search = DnsSearch.filter((domain) => domain !== '.');
   return [
     ...(DnsSearch.length > 0 ? (search.length > 0 ? [`search ${search.join(' ')}`] : []) : keep('search')),
-    ...(Dns.length > 0 ? Dns.map((address) => `nameserver ${address}`) : keep('nameserver')),
+    ...(Dns.length > 0 ? Dns.map((address) => `nameserver ${address}`) : nameservers),
     ...(DnsOptions.length > 0 ? [`options ${DnsOptions.join(' ')}`] : keep('options')),
     '',
   ].join('\n');

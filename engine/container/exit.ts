@@ -2,6 +2,7 @@ import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { finishExec } from './exec.ts';
+import { disconnectNetwork } from './network.ts';
 import { removeContainer } from './remove.ts';
 import { isShimFailure } from './shim-client.ts';
 
@@ -41,6 +42,7 @@ export function finishExit(
   container.apply('exit');
   Object.assign(record, { pid: 0, startTime: '', exitCode: status.exitCode, oomKilled, finishedAt });
   container.streamsOpen = false;
+  disconnectNetwork(engine.root, record);
   if (oomKilled) emitContainerEvent(engine, container, 'oom');
   emitContainerEvent(engine, container, 'die', {
     exitCode: String(status.exitCode),

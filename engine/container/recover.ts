@@ -7,6 +7,7 @@ import type { Running } from '../runtime/shim/protocol.ts';
 import { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { finishExit, handleExit } from './exit.ts';
+import { sweepNetworks } from './network.ts';
 import { ContainerRecord } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { containerPaths } from './root.ts';
@@ -32,6 +33,7 @@ export async function recover(engine: Engine): Promise<void> {
   // The exits that a shim wrote down before it ended are read by the next one.
   if (shimLives || engine.containers.all().some((container) => container.running) || hasExits(engine))
     await resume(engine);
+  sweepNetworks(engine.root, (id) => engine.containers.get(id)?.running === true);
   for (const container of engine.containers.all()) {
     const { status, hostConfig } = container.record;
     if (status === 'removing' || (status === 'exited' && hostConfig.AutoRemove))

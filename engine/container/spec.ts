@@ -9,6 +9,7 @@ import { allHostDevices, DEFAULT_DEVICES, hostDevice } from './devices.ts';
 import { ContainerError } from './errors.ts';
 import { etcMounts } from './etc-files.ts';
 import { specMounts } from './mounts.ts';
+import { networkNamespace } from './network.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
@@ -63,7 +64,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       ...(inUserNamespace() ? deviceMounts(record) : []),
     ],
     linux: {
-      namespaces: namespaces(record),
+      namespaces: namespaces(record, networkNamespace(root, record)),
       ...(seccomp !== 'unconfined' && { seccomp }),
       resources: { ...resources, ...(privileged && { devices: [{ allow: true }] }) },
       ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
@@ -150,12 +151,14 @@ function canRaiseLimits(): boolean {
   return !inUserNamespace() && hostCapabilities().includes('CAP_SYS_RESOURCE');
 }
 
-function namespaces({ hostConfig }: ContainerRecord): Namespace[] {
+/** @param network the path of a network namespace that is there already. */
+function namespaces({ hostConfig }: ContainerRecord, network: string | undefined): Namespace[] {
   const list: Namespace[] = [{ type: 'mount' }];
   if (hostConfig.PidMode !== 'host') list.push({ type: 'pid' });
   if (hostConfig.UTSMode !== 'host') list.push({ type: 'uts' });
   if (hostConfig.IpcMode !== 'host') list.push({ type: 'ipc' });
-  if (hostConfig.NetworkMode !== 'host') list.push({ type: 'network' });
+  if (hostConfig.NetworkMode !== 'host')
+    list.push({ type: 'network', ...(network !== undefined && { path: network }) });
   if (hostConfig.CgroupnsMode !== 'host') list.push({ type: 'cgroup' });
   return list;
 }

@@ -6,6 +6,7 @@ import { writeEtcFiles } from './etc-files.ts';
 import { finishExit } from './exit.ts';
 import { layersOf } from './files/container-tree.ts';
 import { makeSources } from './mounts.ts';
+import { connectNetwork, disconnectNetwork } from './network.ts';
 import { removeContainer } from './remove.ts';
 import { buildSpec } from './spec.ts';
 import { startFailure } from './start-failure.ts';
@@ -37,6 +38,7 @@ export async function startLocked(engine: Engine, container: Container): Promise
     container.apply('start-failed');
     Object.assign(record, { exitCode: failure.exitCode, error: failure.message });
     container.streamsOpen = false;
+    disconnectNetwork(engine.root, record);
     emitContainerEvent(engine, container, 'die', { exitCode: String(failure.exitCode) });
     container.changes.emit('exit');
     if (record.hostConfig.AutoRemove) await removeContainer(engine, container, { volumes: true }).catch(() => {});
@@ -73,6 +75,7 @@ async function runInShim(engine: Engine, container: Container) {
   const lower = await layersOf(engine, container);
   makeSources(record.mounts);
   writeEtcFiles(record, paths);
+  await connectNetwork(engine.root, record);
   const spec = buildSpec(record, { root: engine.root, paths, lower });
   await Promise.all([opened, container.saveAsRunning(now())]);
   return await engine.shim.request('start', { container: record.id, spec });

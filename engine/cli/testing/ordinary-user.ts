@@ -15,6 +15,8 @@ import { has } from './tools.ts';
 const clone = path.resolve(import.meta.dirname, '../../..');
 
 export const UID = 4242;
+/** For documentation, so nobody's. RFC 5737. */
+export const OUTSIDE = '198.51.100.1';
 export const FIRST_SUBORDINATE = 500_000;
 const NAME = 'skiff-test-user';
 
@@ -23,6 +25,8 @@ export interface OrdinaryUserOptions {
   subordinate?: boolean;
   /** Programs of the machine that this user cannot run. */
   without?: string[];
+  /** A network namespace that is this user's machine, with an address OUTSIDE that is not its loopback's. */
+  network?: boolean;
 }
 
 /** Why no such user can be had here; undefined when one can. */
@@ -39,18 +43,26 @@ export class OrdinaryUser {
   readonly socket: string;
   readonly #directory: string;
   readonly #holder: ChildProcess;
+  readonly #enter: string[];
   readonly #env: NodeJS.ProcessEnv;
 
-  private constructor(directory: string, holder: ChildProcess) {
+  private constructor(directory: string, holder: ChildProcess, network: boolean) {
     this.#directory = directory;
     this.#holder = holder;
+    const names = network ? (['mnt', 'net'] as const) : (['mnt'] as const);
+    const options = { mnt: 'mount', net: 'net' };
+    this.#enter = names.map((name) => `--${options[name]}=/proc/${holder.pid}/ns/${name}`);
     this.home = path.join(directory, 'home');
     this.root = path.join(this.home, '.local/share/skiff');
     this.socket = path.join(this.root, 'run/skiff.sock');
     this.#env = { PATH: process.env.PATH, HOME: this.home, DOCKER_CONFIG: path.join(this.home, 'docker') };
   }
 
-  static async start({ subordinate = true, without = [] }: OrdinaryUserOptions = {}): Promise<OrdinaryUser> {
+  static async start({
+    subordinate = true,
+    without = [],
+    network = false,
+  }: OrdinaryUserOptions = {}): Promise<OrdinaryUser> {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-user-'));
     fs.chmodSync(directory, 0o711);
     for (const name of ['home', 'clone']) fs.mkdirSync(path.join(directory, name));
@@ -72,11 +84,30 @@ export class OrdinaryUser {
       ...(fs.existsSync('/dev/net/tun') ? [[path.join(directory, 'tun'), '/dev/net/tun'] as [string, string]] : []),
       ...without.map((program) => [file(`no-${path.basename(program)}`, ''), program] as [string, string]),
     ];
-    const script = [...binds.map(([source, target]) => `mount --bind '${source}' '${target}'`), 'echo .', 'exec cat'];
-    const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-ec', script.join('\n')], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const user = new OrdinaryUser(directory, holder);
+    // A pair of ends of one cable is as good as a card.
+    const cards = [
+      'ip link set lo up',
+      `ip address add ${OUTSIDE}/32 dev lo`,
+      'ip link add card0 type veth peer name card1',
+      'ip address add 192.0.2.1/24 dev card0',
+      'ip link set card0 up',
+      'ip link set card1 up',
+      'ip route add default via 192.0.2.254 dev card0',
+    ];
+    const script = [
+      ...(network ? cards : []),
+      ...binds.map(([source, target]) => `mount --bind '${source}' '${target}'`),
+      'echo .',
+      'exec cat',
+    ];
+    const holder = spawn(
+      'unshare',
+      [...(network ? ['--net'] : []), '--mount', '--propagation', 'private', 'sh', '-ec', script.join('\n')],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
+    const user = new OrdinaryUser(directory, holder, network);
     const gone = once(holder, 'exit').then(() => {
       throw new Error('the mounts of an ordinary user could not be made');
     });
@@ -88,11 +119,16 @@ export class OrdinaryUser {
   /** Run a program as this user, who has no powers over anything. */
   run(file: string, args: string[], options: RunOptions = {}): Promise<Ran> {
     const become = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--inh-caps=-all', '--'];
-    return run('nsenter', [`--mount=/proc/${this.#holder.pid}/ns/mnt`, 'setpriv', ...become, file, ...args], {
+    return run('nsenter', [...this.#enter, 'setpriv', ...become, file, ...args], {
       cwd: '/',
       ...options,
       env: { ...this.#env, ...options.env },
     });
+  }
+
+  /** Something that stays, on this user's machine. */
+  serve(...words: string[]): ChildProcess {
+    return spawn('nsenter', [...this.#enter, ...words], { stdio: ['ignore', 'pipe', 'ignore'] });
   }
 
   skiff(...args: string[]): Promise<Ran> {

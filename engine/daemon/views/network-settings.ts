@@ -1,7 +1,12 @@
 import type { ContainerRecord } from '../../container/record.ts';
+import { SLIRP } from '../../network/user-mode.ts';
 
-/** Docker's EndpointSettings for the network a container is in: `none` and `host` have no addresses of their own. */
-export function networks({ hostConfig }: ContainerRecord) {
+/**
+ * Docker's EndpointSettings for the network a container is in: `none` and `host` have no addresses of their own, and
+ * pasta gives it the host's.
+ */
+export function networks({ hostConfig, status }: ContainerRecord) {
+  const slirp = hostConfig.NetworkMode === 'slirp4netns' && status === 'running' ? SLIRP : undefined;
   return {
     [hostConfig.NetworkMode]: {
       IPAMConfig: null,
@@ -12,9 +17,9 @@ export function networks({ hostConfig }: ContainerRecord) {
       GwPriority: 0,
       NetworkID: '',
       EndpointID: '',
-      Gateway: '',
-      IPAddress: '',
-      IPPrefixLen: 0,
+      Gateway: slirp?.gateway ?? '',
+      IPAddress: slirp?.address ?? '',
+      IPPrefixLen: slirp?.prefix ?? 0,
       IPv6Gateway: '',
       GlobalIPv6Address: '',
       GlobalIPv6PrefixLen: 0,

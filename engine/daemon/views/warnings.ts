@@ -1,5 +1,6 @@
 import { hasOneId, inUserNamespace } from '#kernel/user-namespace';
 import type { Engine } from '../../container/engine.ts';
+import { findUserMode, whyNoUserMode } from '../../network/user-mode.ts';
 import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
 
 /** What this host does not give the engine, each in a sentence that says how to get it. */
@@ -14,5 +15,6 @@ export function warnings({ refusal }: Engine): string[] {
             'install newuidmap (package uidmap) and give this user ranges: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME.',
         ]
       : []),
+    ...(inUserNamespace() && findUserMode() === null ? [`WARNING: ${whyNoUserMode('slirp4netns')}`] : []),
   ];
 }
