@@ -116,10 +116,16 @@ export class OrdinaryUser {
     return user;
   }
 
-  /** Run a program as this user, who has no powers over anything. */
-  run(file: string, args: string[], options: RunOptions = {}): Promise<Ran> {
+  /**
+   * Run a program as this user, who has no powers over anything.
+   * @param cgroup the directory of the one that it is put into; else it stays where this process is.
+   */
+  run(file: string, args: string[], options: RunOptions = {}, cgroup?: string): Promise<Ran> {
     const become = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups', '--inh-caps=-all', '--'];
-    return run('nsenter', [...this.#enter, 'setpriv', ...become, file, ...args], {
+    const line = ['nsenter', ...this.#enter, 'setpriv', ...become, file, ...args];
+    const inside = cgroup === undefined ? [] : ['sh', '-c', 'echo $$ > "$0/cgroup.procs"; exec "$@"', cgroup];
+    const [program, ...words] = [...inside, ...line] as [string, ...string[]];
+    return run(program, words, {
       cwd: '/',
       ...options,
       env: { ...this.#env, ...options.env },
@@ -136,8 +142,16 @@ export class OrdinaryUser {
   }
 
   skiffWith(options: RunOptions, ...args: string[]): Promise<Ran> {
-    const bundle = path.join(this.#directory, 'clone/.build/default/skiff.cjs');
-    return this.run(path.join(this.#directory, 'node'), ['--', bundle, ...args], options);
+    return this.run(path.join(this.#directory, 'node'), ['--', this.#bundle, ...args], options);
+  }
+
+  /** In a cgroup that root puts the command into, and the daemon with it if that starts it. @param cgroup its directory */
+  skiffIn(cgroup: string, ...args: string[]): Promise<Ran> {
+    return this.run(path.join(this.#directory, 'node'), ['--', this.#bundle, ...args], {}, cgroup);
+  }
+
+  get #bundle(): string {
+    return path.join(this.#directory, 'clone/.build/default/skiff.cjs');
   }
 
   docker(...args: string[]): Promise<Ran> {
