@@ -19,9 +19,12 @@ function whyNot(): string | undefined {
 }
 
 const reason = whyNot();
+const onlyV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+/** Milliseconds. A session is a dozen containers and commands, of two runtimes, on a machine that others use too. */
+const PATIENCE = 120_000;
 
 /** Docker's own daemon, that knows this runtime as `skiff`, beside runc. */
-describe('dockerd --add-runtime', () => {
+describe('dockerd --add-runtime', { timeout: PATIENCE }, () => {
   const cgroupParent = `/skiff-dockerd-test-${process.pid}`;
   let directory: string;
   let daemon: ChildProcess;
@@ -139,7 +142,8 @@ describe('dockerd --add-runtime', () => {
     expect(await docker(...run)).toMatchObject({ code: 5, stdout: '/dev/pts/0\r\n' });
   });
 
-  test('what this runtime has not got is told by name', async () => {
+  // Of what this runtime has not got, dockerd passes on what the host has; on control groups v2 that is nothing.
+  test.skipIf(onlyV2)('what this runtime has not got is told by name', async () => {
     const run = ['run', '--rm', '--runtime', 'skiff', '--network', 'none', '--memory-swappiness', '10', 'box', 'true'];
     expect(await docker(...run)).toMatchObject({
       code: 125,

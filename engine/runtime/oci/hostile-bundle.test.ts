@@ -141,7 +141,7 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
         '--bundle',
         bench.bundle((config) => {
           config.process.cwd = `/proc/self/fd/${fd}`;
-          config.process.args = ['ls', '../../../../../work'];
+          config.process.args = ['ls', `../../../../..${bench.directory}`];
         }),
         bench.newId(),
       );

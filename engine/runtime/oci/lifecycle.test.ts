@@ -75,7 +75,8 @@ describe.skipIf(process.getuid?.() !== 0)('a container by the runtime command li
       'exit 7',
       'kill -9 $$',
       'cat',
-      'ls -l /dev | sed "s/ [A-Z][a-z][a-z] .* / /"; ls /sys/firmware /proc/acpi; cat /proc/kcore | head -c1; echo x > /proc/sys/kernel/domainname',
+      // runc makes a link to /proc/kcore, where the kernel has it, and masks what that leads to.
+      'ls -l /dev | grep -v kcore | sed "s/ [A-Z][a-z][a-z] .* / /"; ls /sys/firmware /proc/acpi; cat /proc/kcore | head -c1; echo x > /proc/sys/kernel/domainname',
       'touch /x && echo written',
       'grep -c . /proc/self/mountinfo >/dev/null; ls /sys/fs/cgroup | grep -E "memory|pids|cpu$|devices|freezer"',
     ];

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { IMAGE, noPodman, openPodmanRoom, type Podman, type PodmanRoom, pathOf, toItsEnd } from './testing/podman.ts';
 
 const reason = noPodman();
+/** Milliseconds. A session is a dozen containers and commands, of two runtimes, on a machine that others use too. */
+const PATIENCE = 120_000;
 
 /** Ids and paths of the two runs, made the same. */
 function plain(text: string): string {
@@ -16,7 +18,7 @@ function plain(text: string): string {
     .replace(/(RUNTIME: )?exec failed: unable to start container process: /g, '$1');
 }
 
-describe('podman --runtime', () => {
+describe('podman --runtime', { timeout: PATIENCE }, () => {
   let room: PodmanRoom;
   let options: string[];
 
