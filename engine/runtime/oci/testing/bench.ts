@@ -1,7 +1,7 @@
 /** Bundles in a directory of one's own, and the runtime that is tested, as its callers start it. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Ajv } from 'ajv';
@@ -82,10 +82,28 @@ export function openBench(): Bench {
         // Nothing has been made.
       }
       for (const id of ids) bench.run('delete', '--force', id);
+      removeEmptyGroups();
       rmSync(directory, { recursive: true, force: true });
     },
   };
   return bench;
+}
+
+/** What runc leaves of the path to a container's control groups: the parents, in hierarchies that we do not use, too. */
+function removeEmptyGroups(): void {
+  const hierarchies = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => / - cgroup2? /.test(line))
+    .map((line) => line.split(' ')[4] as string);
+  for (const hierarchy of hierarchies) {
+    for (const group of [`skiff/oci-test-${process.pid}`, 'skiff']) {
+      try {
+        rmdirSync(join(hierarchy, group));
+      } catch {
+        // It does not exist, or another's is in it.
+      }
+    }
+  }
 }
 
 const schemas = resolve('engine/container/testdata/runtime-spec');
