@@ -81,6 +81,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/logs.ts')).logsCommand,
   },
   {
+    name: 'pause',
+    summary: 'Pause all processes within one or more containers',
+    load: async () => (await import('./commands/pause.ts')).pauseCommand,
+  },
+  {
     name: 'ping',
     summary: 'Ask the daemon whether it is there',
     load: async () => (await import('./commands/ping.ts')).pingCommand,
@@ -126,6 +131,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/top.ts')).topCommand,
   },
   {
+    name: 'unpause',
+    summary: 'Unpause all processes within one or more containers',
+    load: async () => (await import('./commands/pause.ts')).unpauseCommand,
+  },
+  {
     name: 'wait',
     summary: 'Block until one or more containers stop, then print their exit codes',
     load: async () => (await import('./commands/wait.ts')).waitCommand,
@@ -136,7 +146,7 @@ export const COMMANDS: CommandEntry[] = [
 export const GROUPS: Record<string, Record<string, string>> = {
   container: {
     ...Object.fromEntries(
-      'attach create exec inspect kill logs rename restart rm run start stop top wait ps'
+      'attach create exec inspect kill logs pause rename restart rm run start stop top unpause wait ps'
         .split(' ')
         .map((name) => [name, name]),
     ),

@@ -5,12 +5,12 @@ import { commitImage } from '../image/commit.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
 import type { Execution } from '../image/documents.ts';
 import type { ImageRecord } from '../image/images.ts';
-import { setFrozen } from '../runtime/cgroups/freezer.ts';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { layerOfContainer } from './files/files.ts';
+import { freeze, thaw } from './pause.ts';
 
 export interface CommitRequest {
   /** Without it the image has no name. */
@@ -77,22 +77,21 @@ async function standingStill<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   return await container.lock.run(async () => {
-    const { status, name, id } = container.record;
+    const { status, name } = container.record;
     if (status === 'removing' || status === 'dead')
       throw new ContainerError('conflict', `container ${name} is being removed and cannot be committed`);
-    if (!container.running || !pause) return await work();
+    if (!container.running || container.paused || !pause) return await work();
     const why = whyNoCgroups();
     if (why !== null)
       throw new ContainerError(
         'unsupported',
         `container ${name} cannot be paused: ${why} Or commit it while it runs: --pause=false`,
       );
-    const cgroup = `${engine.root.cgroups}/${id}`;
-    setFrozen(cgroup, true);
+    freeze(engine, container);
     try {
       return await work();
     } finally {
-      setFrozen(cgroup, false);
+      thaw(engine, container);
     }
   });
 }

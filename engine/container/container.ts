@@ -40,8 +40,13 @@ export class Container {
     return this.record.id;
   }
 
+  /** Whether it has a process, which may stand still. */
   get running(): boolean {
-    return this.record.status === 'running';
+    return this.record.status === 'running' || this.paused;
+  }
+
+  get paused(): boolean {
+    return this.record.status === 'paused';
   }
 
   /** Go to where `event` leads. @throws ContainerError `conflict` if it cannot happen now */

@@ -123,8 +123,10 @@ function end(engine: Engine, exec: Exec, exitCode: number): void {
   }, REMEMBERED).unref();
 }
 
-function requireRunning({ record }: Container): void {
-  if (record.status !== 'running') throw new ContainerError('conflict', `container ${record.id} is not running`);
+function requireRunning({ record, running, paused }: Container): void {
+  if (!running) throw new ContainerError('conflict', `container ${record.id} is not running`);
+  if (paused)
+    throw new ContainerError('conflict', `Container ${record.id} is paused, unpause the container before exec`);
 }
 
 function processOf({ container, request }: Exec) {

@@ -30,7 +30,7 @@ export const ContainerRecord = z.object({
   /** Entrypoint and command as one list. */
   args: z.array(z.string()).min(1),
   mounts: z.array(Mount),
-  status: z.enum(['created', 'running', 'exited', 'dead', 'removing'] satisfies Status[]),
+  status: z.enum(['created', 'running', 'paused', 'exited', 'dead', 'removing'] satisfies Status[]),
   /** While it runs: the process, by number and start time together. 0 and empty else. */
   pid: z.int(),
   startTime: z.string(),

@@ -1,13 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
 import type { Running } from '../runtime/shim/protocol.ts';
 import { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { finishExit, handleExit } from './exit.ts';
 import { sweepNetworks } from './network.ts';
+import { settlePause } from './pause.ts';
 import { ContainerRecord } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { containerPaths } from './root.ts';
@@ -73,8 +73,8 @@ async function resume(engine: Engine): Promise<void> {
     const found = alive.get(container.id);
     const exit = over.get(container.id);
     if (found) {
-      thaw(engine, container);
-      if (markRunning(container, found)) await container.save();
+      const isNews = markRunning(container, found);
+      if (settlePause(engine, container) || isNews) await container.save();
     } else if (exit) {
       // A start that was answered after the daemon had died is one the record does not know.
       if (!container.running && isNewer(exit.finishedAt, container.record.finishedAt)) markRunning(container, null);
@@ -90,25 +90,15 @@ async function resume(engine: Engine): Promise<void> {
     if (!engine.containers.get(key.container)) await engine.shim.request('forget', { key }).catch(() => {});
 }
 
-/** A daemon that died while it made an image of the container has left it standing. */
-function thaw(engine: Engine, { id, record }: Container): void {
-  const cgroup = `${engine.root.cgroups}/${id}`;
-  try {
-    if (record.status === 'running' && isFrozen(cgroup)) setFrozen(cgroup, false);
-  } catch (error) {
-    engine.warn(`container ${record.name} stands still and could not be let go on: ${(error as Error).message}`);
-  }
-}
-
 function isNewer(time: string, than: string): boolean {
   return Date.parse(time) > Date.parse(than);
 }
 
 /** Whether that is news to the record. */
 function markRunning({ record }: Container, found: Running | null): boolean {
-  const isNews = record.status !== 'running';
+  const isNews = record.status !== 'running' && record.status !== 'paused';
   Object.assign(record, {
-    status: 'running',
+    ...(isNews && { status: 'running' }),
     pid: found?.pid ?? 0,
     startTime: found?.startTime ?? '',
     exitCode: 0,

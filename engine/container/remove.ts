@@ -13,6 +13,11 @@ export interface RemoveOptions {
 
 /** @throws ContainerError `conflict` when it runs and is not to be killed */
 export async function remove(engine: Engine, container: Container, options: RemoveOptions): Promise<void> {
+  if (container.paused && !options.force)
+    throw new ContainerError(
+      'conflict',
+      `cannot remove container "/${container.record.name}": container is paused and must be unpaused first`,
+    );
   if (container.running && !options.force)
     throw new ContainerError(
       'conflict',

@@ -24,6 +24,7 @@ export async function startContainer(engine: Engine, container: Container): Prom
 /** As `startContainer`, for whoever holds the lock. */
 export async function startLocked(engine: Engine, container: Container): Promise<void> {
   const { record } = container;
+  if (container.paused) throw new ContainerError('conflict', 'cannot start a paused container, try unpause instead');
   if (container.running) throw new ContainerError('not-modified', `container ${record.name} is running already`);
   if (record.status === 'removing' || record.status === 'dead')
     throw new ContainerError('conflict', `container is marked for removal and cannot be started`);

@@ -30,3 +30,11 @@ test('what could not be removed is dead, cannot be started, and can be removed a
   expect(nextStatus('dead', 'start')).toBeNull();
   expect(walk('remove', 'remove-failed', 'remove')).toBe('removing');
 });
+
+test('a paused container goes on or ends, and does nothing else', () => {
+  expect(walk('start', 'pause')).toBe('paused');
+  expect(walk('start', 'pause', 'unpause')).toBe('running');
+  expect(walk('start', 'pause', 'exit')).toBe('exited');
+  for (const event of ['start', 'pause', 'remove'] as const) expect(nextStatus('paused', event)).toBeNull();
+  expect(nextStatus('running', 'unpause')).toBeNull();
+});

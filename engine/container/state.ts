@@ -1,13 +1,15 @@
 /** The life of a container as a pure function: which event leads where, and which cannot happen. */
 
-export type Status = 'created' | 'running' | 'exited' | 'dead' | 'removing';
+export type Status = 'created' | 'running' | 'paused' | 'exited' | 'dead' | 'removing';
 
-export type LifeEvent = 'start' | 'exit' | 'start-failed' | 'remove' | 'remove-failed';
+export type LifeEvent = 'start' | 'pause' | 'unpause' | 'exit' | 'start-failed' | 'remove' | 'remove-failed';
 
 /** A state has no row for an event that cannot happen in it. */
 const TRANSITIONS: Record<Status, Partial<Record<LifeEvent, Status>>> = {
   created: { start: 'running', 'start-failed': 'created', remove: 'removing' },
-  running: { exit: 'exited' },
+  running: { pause: 'paused', exit: 'exited' },
+  // Its processes stand still. It still runs, as Docker has it: its end can come now as well.
+  paused: { unpause: 'running', exit: 'exited' },
   exited: { start: 'running', 'start-failed': 'exited', remove: 'removing' },
   // Its directory could not be removed, or its record not be read: removing is all that is left to try.
   dead: { remove: 'removing' },

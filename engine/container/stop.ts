@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
+import { unpauseLocked } from './pause.ts';
 import { isShimFailure } from './shim-client.ts';
 import { parseSignal } from './signals.ts';
 
@@ -73,6 +74,12 @@ async function sendSignal(engine: Engine, container: Container, signal: number):
     await askForExit(engine, container);
   }
   emitContainerEvent(engine, container, 'kill', { signal: String(signal) });
+  if (container.paused && isToEnd(container, signal)) await unpauseLocked(engine, container);
+}
+
+/** Whether Docker takes the signal for one that ends the container, and so lets a paused one go on to get it. */
+function isToEnd({ record: { config } }: Container, signal: number): boolean {
+  return signal === SIGKILL || config.StopSignal === '' || signal === parseSignal(config.StopSignal);
 }
 
 /** It has ended, and its exit is on its way; should that have been lost, the shim still knows of it. Told twice, it counts once. */

@@ -9,6 +9,7 @@ import {
   inspectContainer,
   killContainerRoute,
   listContainers,
+  pauseContainerRoute,
   pruneContainers,
   removeContainerRoute,
   renameContainerRoute,
@@ -17,6 +18,7 @@ import {
   startContainerRoute,
   stopContainerRoute,
   topContainer,
+  unpauseContainerRoute,
 } from './routes/containers.ts';
 import { diskUsage } from './routes/disk-usage.ts';
 import { events } from './routes/events.ts';
@@ -54,6 +56,8 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/containers/:id/stop', stopContainerRoute],
   ['POST', '/containers/:id/restart', restartContainerRoute],
   ['POST', '/containers/:id/kill', killContainerRoute],
+  ['POST', '/containers/:id/pause', pauseContainerRoute],
+  ['POST', '/containers/:id/unpause', unpauseContainerRoute],
   ['POST', '/containers/:id/rename', renameContainerRoute],
   ['POST', '/containers/:id/resize', resizeContainer],
   ['POST', '/containers/:id/wait', wait],

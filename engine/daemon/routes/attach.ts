@@ -15,6 +15,8 @@ export async function attach(call: Call): Promise<void> {
   const container = engine.containers.find(call.parameter('id'));
   const { config, status } = container.record;
   if (status === 'removing' || status === 'dead') throw new ApiError(409, `container ${container.id} is being removed`);
+  if (container.paused)
+    throw new ApiError(409, `container ${container.id} is paused, unpause the container before attach`);
   const detachKeys = parseDetachKeys(query.text('detachKeys'));
   const wanted = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr') };
   const stdin = wanted.stdin && config.OpenStdin;

@@ -1,6 +1,7 @@
 import { ContainerConfig, HostConfig } from '../../container/config.ts';
 import { createContainer } from '../../container/create.ts';
 import { ContainerError } from '../../container/errors.ts';
+import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
 import { listProcesses } from '../../container/processes.ts';
 import { remove } from '../../container/remove.ts';
 import { renameContainer } from '../../container/rename.ts';
@@ -91,6 +92,18 @@ export async function killContainerRoute(call: Call): Promise<void> {
   call.sendNothing(204);
 }
 
+/** `POST /containers/{id}/pause` */
+export async function pauseContainerRoute(call: Call): Promise<void> {
+  await pauseContainer(call.engine, findContainer(call));
+  call.sendNothing(204);
+}
+
+/** `POST /containers/{id}/unpause` */
+export async function unpauseContainerRoute(call: Call): Promise<void> {
+  await unpauseContainer(call.engine, findContainer(call));
+  call.sendNothing(204);
+}
+
 /** `POST /containers/{id}/rename` */
 export async function renameContainerRoute(call: Call): Promise<void> {
   await renameContainer(call.engine, findContainer(call), call.query.text('name'));
@@ -118,7 +131,7 @@ export async function pruneContainers(call: Call): Promise<void> {
   const stopped = await selectContainers(engine, { all: true, filters });
   const deleted: string[] = [];
   let reclaimed = 0;
-  for (const container of stopped.filter(({ record }) => record.status !== 'running')) {
+  for (const container of stopped.filter(({ running }) => !running)) {
     const size = treeSize(container.paths.upper);
     // One that somebody starts or removes meanwhile is not ours any more.
     const gone = await remove(engine, container, {}).then(

@@ -5,9 +5,7 @@ import type { Call } from '../call.ts';
 /** The rest of the Docker Engine API, and what to do without it. */
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
   ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
-  ['POST', '/containers/:id/pause', 'Stop the container instead.'],
   ['GET', '/containers/:id/stats', 'Read /proc with top and exec.'],
-  ['POST', '/containers/:id/unpause', 'No container is ever paused.'],
   ['POST', '/containers/:id/update', 'Make a new container with the limits you want.'],
   ['GET', '/distribution/*', 'This engine does not talk to registries.'],
   ['GET', '/images/search', 'This engine does not talk to registries.'],

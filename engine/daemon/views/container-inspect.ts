@@ -18,8 +18,8 @@ export async function containerInspect(engine: Engine, container: Container, { s
     Args: record.args.slice(1),
     State: {
       Status: record.status,
-      Running: record.status === 'running',
-      Paused: false,
+      Running: container.running,
+      Paused: container.paused,
       Restarting: false,
       OOMKilled: record.oomKilled,
       Dead: record.status === 'dead',

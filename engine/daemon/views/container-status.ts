@@ -15,6 +15,8 @@ export function describeStatus(record: ContainerRecord, now: number = Date.now()
       return 'Created';
     case 'running':
       return `Up ${since(record.startedAt)}`;
+    case 'paused':
+      return `Up ${since(record.startedAt)} (Paused)`;
     case 'exited':
       return `Exited (${record.exitCode}) ${since(record.finishedAt)} ago`;
     case 'removing':

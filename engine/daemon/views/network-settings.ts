@@ -6,7 +6,7 @@ import { SLIRP } from '../../network/user-mode.ts';
  * pasta gives it the host's.
  */
 export function networks({ hostConfig, status }: ContainerRecord) {
-  const slirp = hostConfig.NetworkMode === 'slirp4netns' && status === 'running' ? SLIRP : undefined;
+  const slirp = hostConfig.NetworkMode === 'slirp4netns' && ['running', 'paused'].includes(status) ? SLIRP : undefined;
   return {
     [hostConfig.NetworkMode]: {
       IPAMConfig: null,

@@ -51,12 +51,13 @@ export function versionView() {
 export async function infoView(engine: Engine) {
   const containers = engine.containers.all();
   const running = containers.filter((container) => container.running).length;
+  const paused = containers.filter((container) => container.paused).length;
   const cgroups = whyNoCgroups() === null ? cgroupVersion(mountedHierarchies()) : null;
   return {
     ID: engine.root.key,
     Containers: containers.length,
-    ContainersRunning: running,
-    ContainersPaused: 0,
+    ContainersRunning: running - paused,
+    ContainersPaused: paused,
     ContainersStopped: containers.length - running,
     Images: (await engine.images.list()).length,
     Driver: 'overlay2',

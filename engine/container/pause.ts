@@ -1,0 +1,79 @@
+import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
+import { whyNoCgroups } from '../runtime/cgroups/host.ts';
+import type { Container } from './container.ts';
+import { type Engine, emitContainerEvent } from './engine.ts';
+import { ContainerError } from './errors.ts';
+
+/**
+ * Stop every process of a container where it stands, until it is unpaused or ended.
+ * @throws ContainerError `conflict` in Docker's words when it does not run or is paused, `unsupported` without control groups
+ */
+export async function pauseContainer(engine: Engine, container: Container): Promise<void> {
+  await container.lock.run(async () => {
+    if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+    if (container.paused) throw new ContainerError('conflict', `Container ${container.id} is already paused`);
+    const why = whyNoCgroups();
+    if (why !== null)
+      throw new ContainerError('unsupported', `container ${container.record.name} cannot be paused: ${why}`);
+    freeze(engine, container);
+    container.apply('pause');
+    await container.save();
+    emitContainerEvent(engine, container, 'pause');
+  });
+}
+
+/** @throws ContainerError `failed`, as Docker has it, when it is not paused */
+export async function unpauseContainer(engine: Engine, container: Container): Promise<void> {
+  await container.lock.run(async () => {
+    if (!container.paused) throw new ContainerError('failed', `Container ${container.id} is not paused`);
+    await unpauseLocked(engine, container);
+  });
+}
+
+/** Let a paused container go on: for whoever holds its lock, or is about to see it end. */
+export async function unpauseLocked(engine: Engine, container: Container): Promise<void> {
+  try {
+    thaw(engine, container);
+  } catch (error) {
+    // On version 2 a frozen process dies of SIGKILL where it stands, and its cgroup may have gone by now.
+    if (isFrozen(cgroupOf(engine, container))) throw error;
+  }
+  if (!container.paused) return;
+  container.apply('unpause');
+  emitContainerEvent(engine, container, 'unpause');
+  await container.save();
+}
+
+/**
+ * Make record and freezer agree again after a daemon that was killed: what an interrupted pause or commit left standing
+ * goes on, since nobody was told that it stands; what an interrupted unpause let go on counts as running.
+ * @returns whether the record is another now
+ */
+export function settlePause(engine: Engine, container: Container): boolean {
+  try {
+    if (isFrozen(cgroupOf(engine, container)) === container.paused) return false;
+    if (container.paused) {
+      container.apply('unpause');
+      return true;
+    }
+    thaw(engine, container);
+  } catch (error) {
+    engine.warn(
+      `container ${container.record.name} stands still and could not be let go on: ${(error as Error).message}`,
+    );
+  }
+  return false;
+}
+
+/** @throws Error when the processes do not stop, with all of them going on. */
+export function freeze(engine: Engine, container: Container): void {
+  setFrozen(cgroupOf(engine, container), true);
+}
+
+export function thaw(engine: Engine, container: Container): void {
+  setFrozen(cgroupOf(engine, container), false);
+}
+
+function cgroupOf({ root }: Engine, { id }: Container): string {
+  return `${root.cgroups}/${id}`;
+}
