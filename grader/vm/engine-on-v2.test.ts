@@ -38,6 +38,14 @@ describe.skipIf(unavailable !== null)(
       expect(said.get('exec')).toEqual(['sleep 1000', 'sleep 1000']);
     });
 
+    test('a paused container stands still, frozen by the kernel, and can be removed so', () => {
+      expect(said.get('pause'), result.output).toEqual([
+        ...['counter', 'frozen 1', 'paused'],
+        'Error response from daemon: Container ID is paused, unpause the container before exec',
+        ...['stands still', 'counter', 'frozen 0', 'counter', 'counter'],
+      ]);
+    });
+
     test('the stock docker command sets limits', () => {
       expect(said.get('docker')).toEqual([String(32 * 2 ** 20), 'exit 0']);
     });
