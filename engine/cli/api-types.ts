@@ -11,6 +11,8 @@ const strings = z._default(z.nullable(z.array(z.string())), null);
 
 export const CreatedSchema = z.looseObject({ Id: z.string(), Warnings: strings });
 
+export const UpdatedSchema = z.looseObject({ Warnings: strings });
+
 export const WaitSchema = z.looseObject({
   StatusCode: z.number(),
   Error: z.optional(z.nullable(z.looseObject({ Message: text }))),

@@ -136,6 +136,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/pause.ts')).unpauseCommand,
   },
   {
+    name: 'update',
+    summary: 'Update configuration of one or more containers',
+    load: async () => (await import('./commands/update.ts')).updateCommand,
+  },
+  {
     name: 'wait',
     summary: 'Block until one or more containers stop, then print their exit codes',
     load: async () => (await import('./commands/wait.ts')).waitCommand,
@@ -146,7 +151,7 @@ export const COMMANDS: CommandEntry[] = [
 export const GROUPS: Record<string, Record<string, string>> = {
   container: {
     ...Object.fromEntries(
-      'attach create exec inspect kill logs pause rename restart rm run start stop top unpause wait ps'
+      'attach create exec inspect kill logs pause rename restart rm run start stop top unpause update wait ps'
         .split(' ')
         .map((name) => [name, name]),
     ),

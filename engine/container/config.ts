@@ -101,6 +101,10 @@ const list = <T extends z.ZodType>(item: T) =>
     .nullish()
     .transform((value): z.infer<T>[] => (value ?? []) as z.infer<T>[]);
 
+const WeightDevice = z.object({ Path: text, Weight: z.int() });
+const ThrottleDevice = z.object({ Path: text, Rate: z.int().min(0) });
+export type ThrottleDevice = z.infer<typeof ThrottleDevice>;
+
 export const HostConfig = z.object({
   Binds: strings,
   Mounts: list(Mount),
@@ -121,6 +125,20 @@ export const HostConfig = z.object({
   CpusetCpus: string,
   CpusetMems: string,
   PidsLimit: integer,
+  BlkioWeight: integer,
+  BlkioWeightDevice: list(WeightDevice),
+  BlkioDeviceReadBps: list(ThrottleDevice),
+  BlkioDeviceWriteBps: list(ThrottleDevice),
+  BlkioDeviceReadIOps: list(ThrottleDevice),
+  BlkioDeviceWriteIOps: list(ThrottleDevice),
+  CgroupParent: string,
+  DeviceCgroupRules: strings,
+  OomKillDisable: flag,
+  /** 0 to 100; null and −1 leave it to the kernel. */
+  MemorySwappiness: z
+    .int()
+    .nullish()
+    .transform((value) => value ?? null),
   OomScoreAdj: integer,
   Sysctls: map,
   GroupAdd: strings,

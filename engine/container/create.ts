@@ -3,6 +3,7 @@ import os from 'node:os';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { makeRootDirectories } from '#overlay';
 import type { ImageRecord } from '../image/images.ts';
+import { checkCgroupParent } from './cgroup.ts';
 import { commandLine, mergeImageConfig } from './command.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
 import { Container } from './container.ts';
@@ -169,12 +170,7 @@ function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
       'invalid',
       `at most ${MOST_GROUPS} groups can be added; these are ${hostConfig.GroupAdd.length}.`,
     );
-  const device = hostConfig.Devices.find(({ CgroupPermissions }) => !['', 'rwm'].includes(CgroupPermissions));
-  if (device)
-    throw new ContainerError(
-      'unsupported',
-      `This engine gives devices with all permissions or not at all. Leave ":${device.CgroupPermissions.slice(0, 10)}" out of --device.`,
-    );
+  checkCgroupParent(hostConfig.CgroupParent);
   checkExtraHosts(hostConfig.ExtraHosts);
   checkDns(hostConfig.Dns, [...hostConfig.DnsOptions, ...hostConfig.DnsSearch]);
 }

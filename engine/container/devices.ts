@@ -48,6 +48,17 @@ export function allHostDevices(directory = '/dev'): Device[] {
   });
 }
 
+/** The block device at a path. @throws ContainerError `invalid` when there is none. */
+export function blockDevice(file: string): { major: number; minor: number } {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (!stat?.isBlockDevice())
+    throw new ContainerError(
+      'invalid',
+      `${file.slice(0, 200)} is not a block device of this host, whose I/O can be limited`,
+    );
+  return splitDeviceNumber(stat.rdev);
+}
+
 /** makedev(3): how the two numbers lie in st_rdev. */
 function splitDeviceNumber(device: number): { major: number; minor: number } {
   const number = BigInt(device);

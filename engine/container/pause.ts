@@ -1,5 +1,6 @@
 import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
+import { cgroupOf } from './cgroup.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
@@ -36,7 +37,7 @@ export async function unpauseLocked(engine: Engine, container: Container): Promi
     thaw(engine, container);
   } catch (error) {
     // On version 2 a frozen process dies of SIGKILL where it stands, and its cgroup may have gone by now.
-    if (isFrozen(cgroupOf(engine, container))) throw error;
+    if (isFrozen(cgroupOf(engine.root, container.record))) throw error;
   }
   if (!container.paused) return;
   container.apply('unpause');
@@ -51,7 +52,7 @@ export async function unpauseLocked(engine: Engine, container: Container): Promi
  */
 export function settlePause(engine: Engine, container: Container): boolean {
   try {
-    if (isFrozen(cgroupOf(engine, container)) === container.paused) return false;
+    if (isFrozen(cgroupOf(engine.root, container.record)) === container.paused) return false;
     if (container.paused) {
       container.apply('unpause');
       return true;
@@ -67,13 +68,9 @@ export function settlePause(engine: Engine, container: Container): boolean {
 
 /** @throws Error when the processes do not stop, with all of them going on. */
 export function freeze(engine: Engine, container: Container): void {
-  setFrozen(cgroupOf(engine, container), true);
+  setFrozen(cgroupOf(engine.root, container.record), true);
 }
 
 export function thaw(engine: Engine, container: Container): void {
-  setFrozen(cgroupOf(engine, container), false);
-}
-
-function cgroupOf({ root }: Engine, { id }: Container): string {
-  return `${root.cgroups}/${id}`;
+  setFrozen(cgroupOf(engine.root, container.record), false);
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
+import { cgroupOf } from './cgroup.ts';
 import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
@@ -23,7 +24,7 @@ const TITLES = ['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'];
  */
 export async function listProcesses(engine: Engine, container: Container, options: string): Promise<ProcessTable> {
   if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
-  const pids = hostCgroups().find(`${engine.root.cgroups}/${container.id}`)?.processes() ?? [container.record.pid];
+  const pids = hostCgroups().find(cgroupOf(engine.root, container.record))?.processes() ?? [container.record.pid];
   if (options !== '' && options !== '-ef') return await askPs(options, pids);
   const bootTime = Number(/^btime (\d+)/m.exec(fs.readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);
   return { titles: TITLES, processes: pids.sort((a, b) => a - b).flatMap((pid) => readProcess(pid, bootTime)) };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
 import type { Running } from '../runtime/shim/protocol.ts';
+import { cgroupOf } from './cgroup.ts';
 import { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { finishExit, handleExit } from './exit.ts';
@@ -29,7 +30,11 @@ export async function recover(engine: Engine): Promise<void> {
     engine.containers.add(container);
   }
   const shimLives = await engine.shim.reconnect();
-  if (!shimLives) await sweepCgroup(engine, engine.root.cgroups);
+  if (!shimLives) {
+    await sweepCgroup(engine, engine.root.cgroups);
+    for (const { record } of engine.containers.all())
+      if (record.hostConfig.CgroupParent !== '') await sweepCgroup(engine, cgroupOf(engine.root, record));
+  }
   // The exits that a shim wrote down before it ended are read by the next one.
   if (shimLives || engine.containers.all().some((container) => container.running) || hasExits(engine))
     await resume(engine);
@@ -55,7 +60,7 @@ export async function loseShim(engine: Engine): Promise<void> {
       });
   const lost = engine.containers.all().filter((container) => container.running || container.starting);
   for (const container of engine.containers.all()) container.streamsOpen = false;
-  for (const { id } of lost) await sweepCgroup(engine, `${engine.root.cgroups}/${id}`);
+  for (const { record } of lost) await sweepCgroup(engine, cgroupOf(engine.root, record));
   if (lost.some((container) => container.running)) await resume(engine);
 }
 

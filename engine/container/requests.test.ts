@@ -127,8 +127,6 @@ test('what would weaken or change a container is never left out in silence', () 
     { Runtime: 'runsc' },
     { RestartPolicy: { Name: 'always' } },
     { PortBindings: { '80/tcp': [{ HostPort: '80' }] } },
-    { DeviceCgroupRules: ['a *:* rwm'] },
-    { CgroupParent: '/other' },
   ])
     expect(refusal(() => refuseUnsupported({ HostConfig: hostConfig }))).toContain(
       `unsupported: This engine does not have HostConfig.${Object.keys(hostConfig)[0]}`,

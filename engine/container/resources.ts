@@ -1,5 +1,6 @@
 import os from 'node:os';
 import type { Resources } from '../runtime/spec.ts';
+import { blockIo } from './block-io.ts';
 import type { HostConfig } from './config.ts';
 import { ContainerError } from './errors.ts';
 
@@ -26,15 +27,20 @@ export function containerResources(host: HostConfig, cpuCount: number = CPUS): R
   if (Memory > 0 && MemoryReservation > Memory)
     refuse('Minimum memory limit can not be less than memory reservation limit, see usage');
   if (MemorySwap < -1) refuse('MemorySwap is -1 for no limit, or a number of bytes.');
+  const { MemorySwappiness: swappiness } = host;
+  if (swappiness !== null && swappiness !== -1 && (swappiness < 0 || swappiness > 100))
+    refuse(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
   if (MemorySwap > 0 && Memory === 0)
     refuse('You should always set the Memory limit when using Memoryswap limit, see usage');
   if (MemorySwap > 0 && MemorySwap < Memory)
     refuse('Minimum memoryswap limit should be larger than memory limit, see usage');
-  if (Memory > 0 || MemoryReservation > 0)
-    resources.memory = {
-      ...(Memory > 0 && { limit: Memory, swap: MemorySwap === 0 ? Memory * 2 : MemorySwap }),
-      ...(MemoryReservation > 0 && { reservation: MemoryReservation }),
-    };
+  const memory: NonNullable<Resources['memory']> = {
+    ...(Memory > 0 && { limit: Memory, swap: MemorySwap === 0 ? Memory * 2 : MemorySwap }),
+    ...(MemoryReservation > 0 && { reservation: MemoryReservation }),
+    ...(swappiness !== null && swappiness !== -1 && { swappiness }),
+    ...(host.OomKillDisable && { disableOOMKiller: true }),
+  };
+  if (Object.keys(memory).length > 0) resources.memory = memory;
 
   if (NanoCpus > 0 && CpuPeriod > 0) refuse('Conflicting options: Nano CPUs and CPU Period cannot both be set.');
   if (NanoCpus > 0 && CpuQuota > 0) refuse('Conflicting options: Nano CPUs and CPU Quota cannot both be set.');
@@ -61,5 +67,7 @@ export function containerResources(host: HostConfig, cpuCount: number = CPUS): R
   if (Object.keys(cpu).length > 0) resources.cpu = cpu;
 
   if (PidsLimit > 0) resources.pids = { limit: PidsLimit };
+  const io = blockIo(host);
+  if (io) resources.blockIO = io;
   return resources;
 }

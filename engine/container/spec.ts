@@ -3,8 +3,10 @@ import { hasId, inUserNamespace } from '#kernel/user-namespace';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
 import type { Device, Mount, Namespace, Process, Spec } from '../runtime/spec.ts';
 import { containerCapabilities, hostCapabilities } from './capabilities.ts';
+import { cgroupOf } from './cgroup.ts';
 import { mergeEnvironment } from './command.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './default-paths.ts';
+import { deviceAccess } from './device-access.ts';
 import { allHostDevices, DEFAULT_DEVICES, hostDevice } from './devices.ts';
 import { ContainerError } from './errors.ts';
 import { etcMounts } from './etc-files.ts';
@@ -36,6 +38,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
   const privileged = hostConfig.Privileged;
   const seccomp = privileged ? 'unconfined' : securityOptions(hostConfig.SecurityOpt).seccomp;
   const resources = containerResources(hostConfig);
+  const devices = deviceAccess(hostConfig);
   refuseWithoutCgroups(record, Object.keys(resources));
   return {
     ociVersion: '1.2.0',
@@ -66,9 +69,9 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
     linux: {
       namespaces: namespaces(record, networkNamespace(root, record)),
       ...(seccomp !== 'unconfined' && { seccomp }),
-      resources: { ...resources, ...(privileged && { devices: [{ allow: true }] }) },
+      resources: { ...resources, ...(devices && { devices }) },
       ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
-      ...(whyNoCgroups() === null && { cgroupsPath: `${root.cgroups}/${record.id}` }),
+      ...(whyNoCgroups() === null && { cgroupsPath: cgroupOf(root, record) }),
       devices: [
         ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
         ...(inUserNamespace() ? [] : requestedDevices(record)),

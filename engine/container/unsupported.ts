@@ -2,23 +2,14 @@ import { ContainerError } from './errors.ts';
 
 /** Fields of HostConfig this engine does not act on, each with the docker flag that sets it. */
 const HOST_FIELDS: Record<string, string> = {
-  BlkioDeviceReadBps: '--device-read-bps',
-  BlkioDeviceReadIOps: '--device-read-iops',
-  BlkioDeviceWriteBps: '--device-write-bps',
-  BlkioDeviceWriteIOps: '--device-write-iops',
-  BlkioWeight: '--blkio-weight',
-  BlkioWeightDevice: '--blkio-weight-device',
   Cgroup: 'none',
-  CgroupParent: '--cgroup-parent',
   CpuRealtimePeriod: '--cpu-rt-period',
   CpuRealtimeRuntime: '--cpu-rt-runtime',
-  DeviceCgroupRules: '--device-cgroup-rule',
   DeviceRequests: '--gpus',
   Init: '--init',
   KernelMemory: '--kernel-memory',
   KernelMemoryTCP: 'none',
   Links: '--link',
-  OomKillDisable: '--oom-kill-disable',
   PortBindings: '--publish',
   PublishAllPorts: '--publish-all',
   StorageOpt: '--storage-opt',
@@ -28,7 +19,6 @@ const HOST_FIELDS: Record<string, string> = {
 /** Fields whose harmless values are not the empty ones. */
 const HARMLESS: Record<string, { flag: string; values: unknown[] }> = {
   Isolation: { flag: '--isolation', values: ['default'] },
-  MemorySwappiness: { flag: '--memory-swappiness', values: [-1] },
   Runtime: { flag: '--runtime', values: ['skiff'] },
   UsernsMode: { flag: '--userns', values: ['host'] },
   VolumeDriver: { flag: '--volume-driver', values: ['local'] },
@@ -44,11 +34,26 @@ export function refuseUnsupported(body: Record<string, unknown>): void {
   for (const [field, flag] of Object.entries(HOST_FIELDS)) if (isSet(host[field])) refuse(`HostConfig.${field}`, flag);
   for (const [field, { flag, values }] of Object.entries(HARMLESS))
     if (isSet(host[field]) && !values.includes(host[field])) refuse(`HostConfig.${field}`, flag);
-  const restart = asRecord(host.RestartPolicy).Name;
-  if (isSet(restart) && restart !== 'no') refuse('HostConfig.RestartPolicy', '--restart');
+  refuseRestartPolicy(host, 'HostConfig.RestartPolicy');
   if (isSet(body.MacAddress)) refuse('MacAddress', '--mac-address');
   if (isSet(asRecord(body.Healthcheck).Test) && !isNone(asRecord(body.Healthcheck).Test))
     refuse('Healthcheck', '--health-cmd');
+}
+
+/**
+ * The same for an update, which takes the limits and nothing else.
+ * @param body as it came in; `known` the fields there are.
+ */
+export function refuseUnsupportedUpdate(body: Record<string, unknown>, known: string[]): void {
+  for (const [field, value] of Object.entries(body))
+    if (!known.includes(field) && field !== 'RestartPolicy' && isSet(value))
+      refuse(field, HOST_FIELDS[field] ?? 'none');
+  refuseRestartPolicy(body, 'RestartPolicy');
+}
+
+function refuseRestartPolicy(host: Record<string, unknown>, field: string): void {
+  const restart = asRecord(host.RestartPolicy).Name;
+  if (isSet(restart) && restart !== 'no') refuse(field, '--restart');
 }
 
 function isNone(test: unknown): boolean {

@@ -19,6 +19,7 @@ import {
   stopContainerRoute,
   topContainer,
   unpauseContainerRoute,
+  updateContainerRoute,
 } from './routes/containers.ts';
 import { diskUsage } from './routes/disk-usage.ts';
 import { events } from './routes/events.ts';
@@ -58,6 +59,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/containers/:id/kill', killContainerRoute],
   ['POST', '/containers/:id/pause', pauseContainerRoute],
   ['POST', '/containers/:id/unpause', unpauseContainerRoute],
+  ['POST', '/containers/:id/update', updateContainerRoute],
   ['POST', '/containers/:id/rename', renameContainerRoute],
   ['POST', '/containers/:id/resize', resizeContainer],
   ['POST', '/containers/:id/wait', wait],

@@ -74,11 +74,28 @@ export interface Process {
 
 /** config-linux.md, "Control groups". Memory in bytes, CPU quota and period in microseconds. */
 export interface Resources {
-  memory?: { limit?: number; reservation?: number; swap?: number };
+  memory?: { limit?: number; reservation?: number; swap?: number; swappiness?: number; disableOOMKiller?: boolean };
   cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
   pids?: { limit: number };
+  blockIO?: BlockIo;
   /** In the order they apply. Absent: the usual devices and those of `linux.devices`, nothing else. */
   devices?: DeviceRule[];
+}
+
+/** config-linux.md, "Block IO". Weights are 10 to 1000, rates bytes or operations a second. */
+export interface BlockIo {
+  weight?: number;
+  weightDevice?: { major: number; minor: number; weight: number }[];
+  throttleReadBpsDevice?: ThrottledDevice[];
+  throttleWriteBpsDevice?: ThrottledDevice[];
+  throttleReadIOPSDevice?: ThrottledDevice[];
+  throttleWriteIOPSDevice?: ThrottledDevice[];
+}
+
+export interface ThrottledDevice {
+  major: number;
+  minor: number;
+  rate: number;
 }
 
 /** config-linux.md, "Allowed Device list". Absent `type` is all, absent numbers are any, absent `access` is `rwm`. */

@@ -1,68 +1,24 @@
 import fs from 'node:fs';
 import { Option } from 'commander';
-import { collect, parsed, type SkiffCommand, wholeNumber } from '../command.ts';
+import { collect, type SkiffCommand } from '../command.ts';
 import { CliError, errorText, UsageError } from '../errors.ts';
-import { parseBytes } from '../format/size.ts';
-import type { CreateBody, HostConfig } from './create-body.ts';
+import {
+  type ContainerOption,
+  flag,
+  host,
+  hostBytes,
+  hostList,
+  hostNumber,
+  many,
+  number,
+  one,
+  plain,
+} from './container-option.ts';
+import type { CreateBody } from './create-body.ts';
 import { environment, labels } from './environment.ts';
+import { LIMITS, UPDATABLE } from './limit-options.ts';
 import { parseMount, parseVolume } from './mounts.ts';
 import { addPublished, exposed } from './ports.ts';
-
-/** An option of `run` and `create`, and what it puts into the request. */
-interface ContainerOption {
-  option: Option;
-  apply(body: CreateBody, value: unknown): void;
-}
-
-type Put<T> = (body: CreateBody, value: T) => void;
-
-/** An option with one value. */
-function one<T>(flags: string, text: string, read: (value: string) => T, put: Put<T>): ContainerOption {
-  return { option: new Option(flags, text).argParser(read), apply: (body, value) => put(body, value as T) };
-}
-
-/** An option that may be given many times. */
-function many(flags: string, text: string, put: Put<string[]>): ContainerOption {
-  return { option: new Option(flags, text).argParser(collect), apply: (body, value) => put(body, value as string[]) };
-}
-
-function flag(flags: string, text: string, put: (body: CreateBody) => void): ContainerOption {
-  return { option: new Option(flags, text), apply: (body) => put(body) };
-}
-
-const plain = (text: string): string => text;
-const number = (flags: string): ((text: string) => number) => parsed(flags, 'a whole number', wholeNumber);
-const bytes = (flags: string): ((text: string) => number) =>
-  parsed(flags, 'a size like 64m or 1.5g', (text) => (text === '-1' ? -1 : parseBytes(text)));
-
-/** One value that goes into HostConfig as it is. */
-function host(flags: string, text: string, field: string): ContainerOption {
-  return one(flags, text, plain, (body, value) => {
-    body.HostConfig[field] = value;
-  });
-}
-
-function hostNumber(flags: string, text: string, field: string): ContainerOption {
-  return one(flags, text, number(flagName(flags)), (body, value) => {
-    body.HostConfig[field] = value;
-  });
-}
-
-function hostBytes(flags: string, text: string, field: string): ContainerOption {
-  return one(flags, text, bytes(flagName(flags)), (body, value) => {
-    body.HostConfig[field] = value;
-  });
-}
-
-function hostList(flags: string, text: string, field: string): ContainerOption {
-  return many(flags, text, (body, value) => {
-    body.HostConfig[field] = value;
-  });
-}
-
-function flagName(flags: string): string {
-  return flags.replace(/ <.*$/, '');
-}
 
 /** `soft[:hard]` after `name=`. getrlimit(2). */
 function ulimit(text: string): { Name: string; Soft: number; Hard: number } {
@@ -79,18 +35,6 @@ function capabilities(names: string[]): string[] {
     .map((name) => name.toUpperCase())
     .map((name) => (/^(CAP_|ALL$)/.test(name) ? name : `CAP_${name}`));
   return [...new Set(full)].sort();
-}
-
-function cpus(text: string): number | undefined {
-  return /^\d*\.?\d+$|^\d+\.$/.test(text) ? Math.round(Number(text) * 1e9) : undefined;
-}
-
-function restartPolicy(text: string): NonNullable<HostConfig['RestartPolicy']> {
-  const [Name = '', count] = text.split(':');
-  if (count !== undefined && wholeNumber(count) === undefined) {
-    throw new UsageError(`invalid argument "${text}" for "--restart" flag: the maximum retry count must be a number`);
-  }
-  return { Name, MaximumRetryCount: Number(count ?? 0) };
 }
 
 function device(text: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
@@ -120,6 +64,8 @@ function pairs(list: string[]): Record<string, string> {
 }
 
 const OPTIONS: ContainerOption[] = [
+  ...UPDATABLE,
+  ...LIMITS,
   hostList('--add-host <host:ip>', 'Add a custom host-to-IP mapping', 'ExtraHosts'),
   many('--cap-add <capability>', 'Add Linux capabilities', (body, value) => {
     body.HostConfig.CapAdd = capabilities(value);
@@ -127,16 +73,7 @@ const OPTIONS: ContainerOption[] = [
   many('--cap-drop <capability>', 'Drop Linux capabilities', (body, value) => {
     body.HostConfig.CapDrop = capabilities(value);
   }),
-  host('--cgroup-parent <path>', 'Parent cgroup for the container', 'CgroupParent'),
   host('--cgroupns <mode>', 'Cgroup namespace to use (host|private)', 'CgroupnsMode'),
-  hostNumber('--cpu-period <microseconds>', 'Limit CPU CFS period', 'CpuPeriod'),
-  hostNumber('--cpu-quota <microseconds>', 'Limit CPU CFS quota', 'CpuQuota'),
-  hostNumber('-c, --cpu-shares <weight>', 'CPU shares (relative weight)', 'CpuShares'),
-  one('--cpus <number>', 'Number of CPUs', parsed('--cpus', 'a number like 1.5', cpus), (body, value) => {
-    body.HostConfig.NanoCpus = value;
-  }),
-  host('--cpuset-cpus <list>', 'CPUs in which to allow execution (0-3, 0,1)', 'CpusetCpus'),
-  host('--cpuset-mems <list>', 'Memory nodes in which to allow execution (0-3, 0,1)', 'CpusetMems'),
   many('--device <path>', 'Add a host device to the container', (body, value) => {
     body.HostConfig.Devices = value.map(device);
   }),
@@ -167,23 +104,11 @@ const OPTIONS: ContainerOption[] = [
   many('--log-opt <key=value>', 'Log driver options', (body, value) => {
     body.HostConfig.LogConfig = { Type: body.HostConfig.LogConfig?.Type ?? '', Config: pairs(value) };
   }),
-  hostBytes('-m, --memory <bytes>', 'Memory limit', 'Memory'),
-  hostBytes('--memory-reservation <bytes>', 'Memory soft limit', 'MemoryReservation'),
-  hostBytes(
-    '--memory-swap <bytes>',
-    "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
-    'MemorySwap',
-  ),
-  hostNumber('--memory-swappiness <number>', 'Tune container memory swappiness (0 to 100)', 'MemorySwappiness'),
   many('--mount <mount>', 'Attach a filesystem mount to the container', (body, value) => {
     body.HostConfig.Mounts = value.map(parseMount);
   }),
-  flag('--oom-kill-disable', 'Disable OOM Killer', (body) => {
-    body.HostConfig.OomKillDisable = true;
-  }),
   hostNumber('--oom-score-adj <number>', "Tune host's OOM preferences (-1000 to 1000)", 'OomScoreAdj'),
   host('--pid <mode>', 'PID namespace to use', 'PidMode'),
-  hostNumber('--pids-limit <number>', 'Tune container pids limit (set -1 for unlimited)', 'PidsLimit'),
   flag('--privileged', 'Give extended privileges to this container', (body) => {
     body.HostConfig.Privileged = true;
   }),
@@ -198,9 +123,6 @@ const OPTIONS: ContainerOption[] = [
   }),
   flag('--read-only', "Mount the container's root filesystem as read only", (body) => {
     body.HostConfig.ReadonlyRootfs = true;
-  }),
-  one('--restart <policy>', 'Restart policy to apply when a container exits', restartPolicy, (body, value) => {
-    body.HostConfig.RestartPolicy = value;
   }),
   flag('--rm', 'Automatically remove the container when it exits', (body) => {
     body.HostConfig.AutoRemove = true;

@@ -97,9 +97,16 @@ describe.skipIf(!has('docker'))('create asks the daemon for what docker asks for
     '--ipc host --pid host --uts host --userns host --cgroupns private --cgroup-parent /x hostbox',
     '--log-driver json-file --log-opt max-size=1m --runtime runc --platform linux/amd64 hostbox',
     '--label=x=y=z -eQ=1 -w=/tmp hostbox',
+    '--blkio-weight 100 --blkio-weight-device /dev/null:200 --device-cgroup-rule c_5:*_rw hostbox',
+    '--device-read-bps /dev/null:1mb --device-write-bps /dev/zero:2k --device-read-iops /dev/null:10 hostbox',
+    '--device-write-iops /dev/null:20 --oom-kill-disable --memory-swappiness 30 hostbox',
     '--cidfile DIFFERENT-EACH-TIME hostbox',
   ])('%s', async (line) => {
-    const args = (client: string): string[] => line.replace('DIFFERENT-EACH-TIME', `${client}.cid`).split(' ');
+    const args = (client: string): string[] =>
+      line
+        .replace('DIFFERENT-EACH-TIME', `${client}.cid`)
+        .split(' ')
+        .map((word) => word.replaceAll('_rw', ' rw').replace('c_', 'c '));
     const docker = normal(await requestOf('docker', args('docker')));
     recorder.requests.length = 0;
     const skiff = normal(await requestOf('skiff', args('skiff')));
@@ -120,6 +127,9 @@ describe('create refuses, before it asks the daemon,', () => {
     ['-p 99999:80 hostbox', 'invalid argument "99999:80" for "-p, --publish" flag'],
     ['-p 1-2:1-3 hostbox', 'the two ranges differ in length'],
     ['--ulimit x hostbox', 'NAME=SOFT[:HARD]'],
+    ['--device-read-bps /dev/null hostbox', 'bad format: /dev/null'],
+    ['--device-read-iops x:1 hostbox', 'bad format for device path: x:1'],
+    ['--blkio-weight-device /dev/null:x hostbox', 'invalid weight for device: /dev/null:x'],
     ['-a foo hostbox', 'valid streams are STDIN, STDOUT and STDERR'],
     ['--rm --restart always hostbox', 'cannot specify both --restart and --rm'],
     ['--env-file nowhere hostbox', 'the environment file "nowhere" cannot be read'],

@@ -1,6 +1,7 @@
 import { ContainerConfig, HostConfig } from '../../container/config.ts';
 import { createContainer } from '../../container/create.ts';
 import { ContainerError } from '../../container/errors.ts';
+import { adaptLimits } from '../../container/kernel-lacks.ts';
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
 import { listProcesses } from '../../container/processes.ts';
 import { remove } from '../../container/remove.ts';
@@ -10,7 +11,8 @@ import { parseSignal } from '../../container/signals.ts';
 import { startContainer } from '../../container/start.ts';
 import { killContainer, stopContainer } from '../../container/stop.ts';
 import { treeSize } from '../../container/tree-size.ts';
-import { refuseUnsupported } from '../../container/unsupported.ts';
+import { refuseUnsupported, refuseUnsupportedUpdate } from '../../container/unsupported.ts';
+import { UpdateRequest, updateContainer } from '../../container/update.ts';
 import { ApiError } from '../api-error.ts';
 import { validate } from '../body.ts';
 import type { Call } from '../call.ts';
@@ -43,11 +45,11 @@ export async function createContainerRoute(call: Call): Promise<void> {
   const body = await call.json();
   refuseUnsupported(body);
   const config = validate(ContainerConfig, body);
-  const hostConfig = validate(HostConfig, body.HostConfig ?? {});
+  const { hostConfig, warnings } = adaptLimits(validate(HostConfig, body.HostConfig ?? {}));
   if (config.Image === '') throw new ApiError(400, 'no image specified: name the image the container is to be made of');
   const platform = call.query.text('platform');
   const container = await createContainer(call.engine, { name: call.query.text('name'), config, hostConfig, platform });
-  call.send(201, { Id: container.id, Warnings: [] });
+  call.send(201, { Id: container.id, Warnings: warnings });
 }
 
 /** `GET /containers/{id}/json` */
@@ -102,6 +104,14 @@ export async function pauseContainerRoute(call: Call): Promise<void> {
 export async function unpauseContainerRoute(call: Call): Promise<void> {
   await unpauseContainer(call.engine, findContainer(call));
   call.sendNothing(204);
+}
+
+/** `POST /containers/{id}/update` */
+export async function updateContainerRoute(call: Call): Promise<void> {
+  const body = await call.json();
+  refuseUnsupportedUpdate(body, Object.keys(UpdateRequest.shape));
+  const asked = validate(UpdateRequest, body);
+  call.send(200, { Warnings: await updateContainer(call.engine, findContainer(call), asked) });
 }
 
 /** `POST /containers/{id}/rename` */

@@ -6,7 +6,6 @@ import type { Call } from '../call.ts';
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
   ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
   ['GET', '/containers/:id/stats', 'Read /proc with top and exec.'],
-  ['POST', '/containers/:id/update', 'Make a new container with the limits you want.'],
   ['GET', '/distribution/*', 'This engine does not talk to registries.'],
   ['GET', '/images/search', 'This engine does not talk to registries.'],
   ['GET', '/networks', 'There are --network none and --network host.'],

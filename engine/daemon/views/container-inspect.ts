@@ -76,7 +76,7 @@ function configView({ config }: ContainerRecord) {
 
 /** What the engine acts on, and Docker's value for "left alone" for all else. */
 function hostConfigView({ hostConfig }: ContainerRecord) {
-  const { Mounts, Tmpfs, Annotations, PidsLimit, LogConfig, ShmSize, ...rest } = hostConfig;
+  const { Mounts, Tmpfs, Annotations, MemorySwappiness, PidsLimit, LogConfig, ShmSize, ...rest } = hostConfig;
   return {
     ContainerIDFile: '',
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
@@ -89,18 +89,9 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     UsernsMode: '',
     Runtime: 'skiff',
     Isolation: '',
-    CgroupParent: '',
-    BlkioWeight: 0,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
-    DeviceCgroupRules: [],
     DeviceRequests: [],
-    OomKillDisable: false,
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,
@@ -111,6 +102,7 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     LogConfig: { Type: LogConfig.Type || 'json-file', Config: LogConfig.Config },
     ShmSize: ShmSize || 67_108_864,
     PidsLimit: PidsLimit > 0 ? PidsLimit : null,
+    ...(MemorySwappiness !== null && { MemorySwappiness }),
     MaskedPaths: hostConfig.MaskedPaths ?? (hostConfig.Privileged ? [] : MASKED_PATHS),
     ReadonlyPaths: hostConfig.ReadonlyPaths ?? (hostConfig.Privileged ? [] : READONLY_PATHS),
     ...(Mounts.length > 0 && { Mounts }),

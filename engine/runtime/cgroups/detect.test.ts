@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cgroupVersion, mountedHierarchies } from './detect.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
-import { weightOfShares } from './v2.ts';
+import { weightOfShares } from './v2-limits.ts';
 
 const line = (mountPoint: string, type: string, options: string) =>
   `31 23 0:29 / ${mountPoint} rw,relatime shared:9 - ${type} ${type} ${options}\n`;

@@ -22,6 +22,35 @@ export interface CgroupStats {
   processes: number;
 }
 
+/** Everything that is counted, as far as the host counts it. Times in nanoseconds, sizes in bytes; Infinity is no limit. */
+export interface CgroupUsage {
+  version: 1 | 2;
+  cpu: {
+    total: number;
+    user: number;
+    system: number;
+    /** Empty on v2, which counts all CPUs together. */
+    perCpu: number[];
+    /** Of the bandwidth limit: its periods, those in which the cgroup had to wait, and how long it did. */
+    periods: number;
+    throttledPeriods: number;
+    throttledTime: number;
+  };
+  /** `peak` is null where it is not counted; `details` are the lines of memory.stat, by the names of each version. */
+  memory: { usage: number; peak: number | null; failures: number; limit: number; details: Record<string, number> };
+  processes: { current: number; limit: number };
+  /** Null where the cgroup is in no hierarchy that counts it. */
+  io: { bytes: IoCount[]; operations: IoCount[] } | null;
+}
+
+export interface IoCount {
+  major: number;
+  minor: number;
+  /** `read` and `write`; on v1 `Read`, `Write` and more. */
+  operation: string;
+  value: number;
+}
+
 /** One container's cgroup: on v1, one directory in each hierarchy it is in. */
 export interface Cgroup {
   openEntrance(): Entrance;
@@ -32,6 +61,12 @@ export interface Cgroup {
   /** How many of its processes the kernel killed because it ran out of memory. */
   outOfMemoryKills(): number;
   stats(): CgroupStats;
+  usage(): CgroupUsage;
+  /**
+   * Set the limits that `resources` names while it is in use; the others stay.
+   * @throws Error that names the file and the value the kernel refused; those before it are set then.
+   */
+  update(resources: Resources): void;
   /**
    * Remove it with everything below. @returns false while a process is still in it, which is the case for a moment
    * after a kill: try again when the process has been reaped.

@@ -45,6 +45,12 @@ export function readKey(directory: string, file: string, key: string): number {
   return line === undefined ? 0 : Number(line.slice(key.length + 1));
 }
 
+/** A file of `key value` lines as an object; empty when there is none. */
+export function readNumbers(directory: string, file: string): Record<string, number> {
+  const lines = (readValue(directory, file) ?? '').split('\n').map((line) => line.split(' '));
+  return Object.fromEntries(lines.flatMap(([key, value]) => (key && value ? [[key, Number(value)]] : [])));
+}
+
 /** A directory and its parents below `root`, top down. @returns those that were not there, topmost first. */
 export function makeDirectories(root: string, path: string): string[] {
   const directory = join(root, path);

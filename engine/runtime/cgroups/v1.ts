@@ -20,9 +20,11 @@ import {
   writeValue,
   writeValues,
 } from './files.ts';
+import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
+import { NO_LIMIT, usageOf } from './v1-usage.ts';
 
-/** v1 writes "no limit" as the largest number of pages in bytes. */
-const NO_LIMIT = 2 ** 62;
+/** A program that forks faster than its processes are moved is left to its parents' cgroup. */
+const MOST_LOOKS = 100;
 
 /** @param hierarchies all that are mounted. Each move and each removal costs time, so only those are joined that do something. */
 export function v1Driver(hierarchies: Hierarchy[]): CgroupDriver {
@@ -31,14 +33,11 @@ export function v1Driver(hierarchies: Hierarchy[]): CgroupDriver {
     create: (request) => create(hierarchies, request),
     find(path) {
       const there = hierarchies.filter(({ mountPoint }) => tree(join(mountPoint, path)).length > 0);
-      return there.length === 0 ? null : cgroup(directories(there, path));
+      return there.length === 0 ? null : cgroup(hierarchies, path, directories(there, path));
     },
     removeEmpty: (path) => hierarchies.map(({ mountPoint }) => removeDirectory(join(mountPoint, path))).every(Boolean),
   };
 }
-
-/** Controller → its directory; controllers that are mounted together have the same one. */
-type Directories = Map<string, string>;
 
 function directories(hierarchies: Hierarchy[], path: string): Directories {
   return new Map(
@@ -47,16 +46,12 @@ function directories(hierarchies: Hierarchy[], path: string): Directories {
 }
 
 function create(hierarchies: Hierarchy[], { path, resources, devices }: CgroupRequest): Cgroup {
-  const wanted = new Set(['memory', 'cpu', 'cpuacct', 'pids', 'freezer', 'devices']);
-  if (resources.cpu?.cpus || resources.cpu?.mems) wanted.add('cpuset');
+  const wanted = new Set(['memory', 'cpu', 'cpuacct', 'pids', 'freezer', 'devices', ...controllersOnDemand(resources)]);
   const used = hierarchies.filter(({ controllers }) => controllers.some((name) => wanted.has(name)));
   const made = directories(used, path);
-  const group = cgroup(made);
+  const group = cgroup(hierarchies, path, made);
   try {
-    for (const { controllers, mountPoint } of used) {
-      const fresh = step(`cgroup ${controllers.join(',')}`, () => makeDirectories(mountPoint, path));
-      if (controllers.includes('cpuset')) for (const directory of fresh) inheritCpuset(directory);
-    }
+    for (const hierarchy of used) makeIn(hierarchy, path);
     setLimits(made, resources);
     setDevices(made, deviceRules(resources.devices, devices));
     return group;
@@ -66,32 +61,44 @@ function create(hierarchies: Hierarchy[], { path, resources, devices }: CgroupRe
   }
 }
 
+function makeIn({ controllers, mountPoint }: Hierarchy, path: string): void {
+  const fresh = step(`cgroup ${controllers.join(',')}`, () => makeDirectories(mountPoint, path));
+  if (controllers.includes('cpuset')) for (const directory of fresh) inheritCpuset(directory);
+}
+
+/** Set limits while processes run. They move into a hierarchy that they were in no cgroup of, each with all its threads. */
+function update(hierarchies: Hierarchy[], path: string, made: Directories, resources: Resources): void {
+  for (const name of controllersOnDemand(resources)) {
+    const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(name));
+    if (made.has(name) || hierarchy === undefined) continue;
+    makeIn(hierarchy, path);
+    for (const [controller, directory] of directories([hierarchy], path)) made.set(controller, directory);
+  }
+  setLimits(made, resources);
+  for (const name of controllersOnDemand(resources)) moveIn([...new Set(made.values())], made.get(name)!);
+}
+
+/** What a process forks meanwhile is found in the next look. */
+function moveIn(from: string[], directory: string): void {
+  const outside = () => {
+    const inside = new Set(pidsIn(directory));
+    return [...new Set(from.flatMap(pidsIn))].filter((pid) => !inside.has(pid));
+  };
+  for (let left = outside(), looks = 0; left.length > 0 && looks < MOST_LOOKS; left = outside(), looks++)
+    for (const pid of left)
+      try {
+        writeValue(directory, 'cgroup.procs', pid);
+      } catch (error) {
+        // It has ended meanwhile.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+}
+
 /** A new cpuset is empty, and nothing can be moved into an empty one. */
 function inheritCpuset(directory: string): void {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     if (readValue(directory, file) === '') writeValue(directory, file, readValue(join(directory, '..'), file) ?? '');
   }
-}
-
-function setLimits(made: Directories, { memory, cpu, pids }: Resources): void {
-  const set = (controller: string, file: string, value: string | number | undefined, optional = false) => {
-    if (value === undefined) return;
-    const directory = made.get(controller);
-    if (directory === undefined)
-      throw new Error(`This host has no ${controller} cgroup to limit a container with; start it without ${file}.`);
-    if (optional && readValue(directory, file) === null) return;
-    writeValue(directory, file, value);
-  };
-  // The sum of memory and swap can never be below memory, so memory is set first. Not every kernel counts swap.
-  set('memory', 'memory.limit_in_bytes', memory?.limit);
-  set('memory', 'memory.memsw.limit_in_bytes', memory?.swap, true);
-  set('memory', 'memory.soft_limit_in_bytes', memory?.reservation);
-  set('cpu', 'cpu.shares', cpu?.shares);
-  set('cpu', 'cpu.cfs_period_us', cpu?.period);
-  set('cpu', 'cpu.cfs_quota_us', cpu?.quota);
-  set('cpuset', 'cpuset.cpus', cpu?.cpus || undefined);
-  set('cpuset', 'cpuset.mems', cpu?.mems || undefined);
-  set('pids', 'pids.max', pids && (pids.limit > 0 ? pids.limit : 'max'));
 }
 
 function setDevices(made: Directories, rules: DeviceRule[]): void {
@@ -113,15 +120,18 @@ function runsOf(rules: DeviceRule[]): DeviceRule[][] {
   return runs;
 }
 
-function cgroup(made: Directories): Cgroup {
-  const distinct = [...new Set(made.values())];
+/** @param made grows when an update needs one more hierarchy. */
+function cgroup(hierarchies: Hierarchy[], path: string, made: Directories): Cgroup {
+  const distinct = () => [...new Set(made.values())];
   return {
-    openEntrance: () => openEntrance(distinct),
-    processes: () => [...new Set(distinct.flatMap(pidsIn))],
-    killAll: () => killAll(distinct, made.get('freezer')),
+    openEntrance: () => openEntrance(distinct()),
+    processes: () => [...new Set(distinct().flatMap(pidsIn))],
+    killAll: () => killAll(distinct(), made.get('freezer')),
     outOfMemoryKills: () => readKey(made.get('memory') ?? '', 'memory.oom_control', 'oom_kill'),
     stats: () => stats(made),
-    remove: () => distinct.map(removeTree).every(Boolean),
+    usage: () => usageOf(made),
+    update: (resources) => update(hierarchies, path, made, resources),
+    remove: () => distinct().map(removeTree).every(Boolean),
   };
 }
 

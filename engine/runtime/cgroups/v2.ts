@@ -13,6 +13,8 @@ import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
 import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
 import { killFrozen } from './kill-frozen.ts';
+import { setLimits } from './v2-limits.ts';
+import { usageOf } from './v2-usage.ts';
 
 /** @param mountPoint where cgroup2 is mounted. */
 export function v2Driver(mountPoint: string): CgroupDriver {
@@ -21,7 +23,7 @@ export function v2Driver(mountPoint: string): CgroupDriver {
     create: (request) => create(mountPoint, request),
     find(path) {
       const directory = join(mountPoint, path);
-      return tree(directory).length === 0 ? null : cgroup(directory);
+      return tree(directory).length === 0 ? null : cgroup(mountPoint, directory);
     },
     removeEmpty: (path) => removeDirectory(join(mountPoint, path)),
   };
@@ -29,7 +31,7 @@ export function v2Driver(mountPoint: string): CgroupDriver {
 
 function create(mountPoint: string, { path, resources, devices }: CgroupRequest): Cgroup {
   const directory = join(mountPoint, path);
-  const group = cgroup(directory);
+  const group = cgroup(mountPoint, directory);
   try {
     step('cgroup', () => makeDirectories(mountPoint, path));
     enableControllers(mountPoint, directory, controllersFor(resources));
@@ -52,15 +54,16 @@ interface Wanted {
   wished: string[];
 }
 
-function controllersFor({ memory, cpu, pids }: Resources): Wanted {
+function controllersFor({ memory, cpu, pids, blockIO }: Resources): Wanted {
   const has = (values: object | undefined) => Object.values(values ?? {}).some((value) => value !== undefined);
   const needed = [
     ...(has(memory) ? ['memory'] : []),
     ...(cpu?.shares !== undefined || cpu?.quota !== undefined || cpu?.period !== undefined ? ['cpu'] : []),
     ...(cpu?.cpus || cpu?.mems ? ['cpuset'] : []),
     ...(pids ? ['pids'] : []),
+    ...(blockIO ? ['io'] : []),
   ];
-  return { needed, wished: ['memory', 'cpu', 'pids'].filter((name) => !needed.includes(name)) };
+  return { needed, wished: ['memory', 'cpu', 'pids', 'io'].filter((name) => !needed.includes(name)) };
 }
 
 /** A controller works in a cgroup once each cgroup above it hands it down, from the top. "Controlling Controllers". */
@@ -106,39 +109,18 @@ function cannotDelegate(controller: string, directory: string, error: Error): st
   );
 }
 
-function setLimits(directory: string, { memory, cpu, pids }: Resources): void {
-  // The specification's -1; any other negative number is the kernel's to refuse.
-  const unlimited = (value: number) => (value === -1 ? 'max' : value);
-  if (memory?.limit !== undefined) writeValue(directory, 'memory.max', unlimited(memory.limit));
-  // The specification's number is memory and swap together, the kernel's is swap alone. Not every kernel counts swap.
-  if (memory?.swap !== undefined && readValue(directory, 'memory.swap.max') !== null) {
-    const swap = memory.swap === -1 ? 'max' : Math.max(0, memory.swap - Math.max(0, memory.limit ?? 0));
-    writeValue(directory, 'memory.swap.max', swap);
-  }
-  if (memory?.reservation !== undefined) writeValue(directory, 'memory.low', unlimited(memory.reservation));
-  if (cpu?.shares) writeValue(directory, 'cpu.weight', weightOfShares(cpu.shares));
-  if (cpu?.quota !== undefined || cpu?.period !== undefined) {
-    const quota = cpu.quota === undefined || cpu.quota <= 0 ? 'max' : cpu.quota;
-    writeValue(directory, 'cpu.max', `${quota} ${cpu.period || 100_000}`);
-  }
-  if (cpu?.cpus) writeValue(directory, 'cpuset.cpus', cpu.cpus);
-  if (cpu?.mems) writeValue(directory, 'cpuset.mems', cpu.mems);
-  if (pids) writeValue(directory, 'pids.max', pids.limit > 0 ? pids.limit : 'max');
-}
-
-/** v1's 2…262144 laid linearly over v2's 1…10000. @param shares out of range is cut to it. */
-export function weightOfShares(shares: number): number {
-  const within = Math.min(Math.max(shares, 2), 262_144);
-  return 1 + Math.floor(((within - 2) * 9_999) / 262_142);
-}
-
-function cgroup(directory: string): Cgroup {
+function cgroup(mountPoint: string, directory: string): Cgroup {
   return {
     openEntrance: () => openEntrance(directory),
     processes: () => pidsIn(directory),
     killAll: () => killAll(directory),
     outOfMemoryKills: () => readKey(directory, 'memory.events', 'oom_kill'),
     stats: () => stats(directory),
+    usage: () => usageOf(directory),
+    update(resources) {
+      enableControllers(mountPoint, directory, { needed: controllersFor(resources).needed, wished: [] });
+      setLimits(directory, resources);
+    },
     remove: () => removeTree(directory),
   };
 }

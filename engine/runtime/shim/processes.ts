@@ -92,6 +92,13 @@ export class Processes {
     return {};
   }
 
+  update({ container, resources }: Params<'update'>): Result<'update'> {
+    const { cgroup } = this.#running({ container });
+    if (cgroup === null) throw new RequestError('conflict', `container ${container} has no control group.`);
+    cgroup.update(resources);
+    return {};
+  }
+
   resize({ key, height, width }: Params<'resize'>): Result<'resize'> {
     this.find(key).streams?.resize({ height, width });
     return {};

@@ -9,7 +9,7 @@
  */
 
 import type { ExitStatus, StepFailure } from '../contract/process.ts';
-import type { Process, Spec } from '../spec.ts';
+import type { Process, Resources, Spec } from '../spec.ts';
 
 /** The process of a container (`exec` absent) or one that was started in it by exec. */
 export interface ProcessKey {
@@ -64,6 +64,8 @@ export interface ShimMethods {
   exec: { params: { container: string; exec: string; process: Process }; result: { pid: number } };
   /** `signal` is a number, 1…64. With `all`, to every process in the container's cgroup. */
   signal: { params: { key: ProcessKey; signal: number; all?: boolean }; result: Record<string, never> };
+  /** Set the limits that `resources` names of a running container's cgroup; the others stay. */
+  update: { params: { container: string; resources: Resources }; result: Record<string, never> };
   resize: { params: { key: ProcessKey; height: number; width: number }; result: Record<string, never> };
   /** Drop streams and exit record of a process that is not running; a running one is a `conflict`. Idempotent. */
   forget: { params: { key: ProcessKey }; result: Record<string, never> };

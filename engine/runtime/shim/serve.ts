@@ -44,6 +44,7 @@ export function serve(socketPath: string, runDirectory: string): void {
     },
     exec: (params) => processes.exec(params),
     signal: (params) => processes.signal(params),
+    update: (params) => processes.update(params),
     resize: (params) => processes.resize(params),
     forget: (params) => processes.forget(params),
     shutdown: () => {
