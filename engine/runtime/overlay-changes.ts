@@ -30,7 +30,6 @@ export function changesOf(upper: Layer, lowers: Layer[]): Change[] {
     else if (!isSame(entry, seen)) record(path, 'changed');
     const own = found.length;
     if (entry.type === 'directory') walk(path, merged, hidden || mark(entry, 'opaque') === 'y');
-    else for (const name of namesSeen(merged, path)) record(join(path, name), 'deleted');
     if (own === before && found.length > own) record(path, 'changed');
   };
   const record = (path: string, kind: Change['kind']) => found.push({ path: `/${path}`, kind });
