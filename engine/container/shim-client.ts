@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { openUnwritable } from '#kernel/unwritable';
 import type { Exited, Greeting, ShimEvent, ShimFailure, ShimMethod, ShimMethods } from '../runtime/shim/protocol.ts';
 import { readLines } from './lines.ts';
 import { socketAddress } from './socket-address.ts';
@@ -152,14 +153,17 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
     this.#endForsaken();
     const log = path.join(runDirectory, 'shim.log');
     const errors = fs.openSync(log, 'a', 0o600);
-    const child = spawn(process.execPath, [...SHIM_FLAGS, program, socket, runDirectory], {
+    // Run from there at once, the shim need not start twice.
+    const node = openUnwritable(process.execPath);
+    const child = spawn(`/proc/self/fd/${node}`, [...SHIM_FLAGS, program, socket, runDirectory], {
+      argv0: process.execPath,
       detached: true,
       stdio: ['ignore', 'pipe', errors],
       cwd: '/',
       // Of the environment only this: NODE_OPTIONS and the like are not for the process that forks.
       env: { PATH: process.env.PATH },
     });
-    fs.closeSync(errors);
+    for (const fd of [errors, node]) fs.closeSync(fd);
     fs.writeFileSync(path.join(runDirectory, PID_FILE), String(child.pid ?? ''), { mode: 0o600 });
     child.unref();
     // It prints one line when it listens, and closes its standard output.

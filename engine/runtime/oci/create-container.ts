@@ -8,6 +8,7 @@ import { hostCgroups } from '../cgroups/host.ts';
 import { checkCgroupsPath, releaseParents } from '../cgroups/parents.ts';
 import { type Started, type Streams, startTimeOf } from '../launch.ts';
 import { startReaper } from '../reaper.ts';
+import { runUnwritable } from '../run-unwritable.ts';
 import { startContainer } from '../start.ts';
 import { readBundle } from './bundle.ts';
 import { checkConsole, sendConsole } from './console-socket.ts';
@@ -44,6 +45,7 @@ export interface Created {
 /** @throws RuntimeError or StartError; nothing of the container is left then. */
 export async function createContainer(options: CreateOptions): Promise<Created> {
   const { root, log, consoleSocket, stays } = options;
+  runUnwritable(options.preserveFds);
   const id = checkContainerId(options.id);
   const { path: bundle, config, rootfs } = readBundle(options.bundle);
   const terminal = config.process.terminal === true;

@@ -14,6 +14,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { compileFunction } from 'node:vm';
+import { runUnwritable } from '../run-unwritable.ts';
 
 const second = Symbol.for('skiff.shim.compiled');
 const marked = globalThis as { [second]?: true };
@@ -28,6 +29,7 @@ function main(): void {
     void import('./serve.ts').then(({ serve }) => serve(socketPath, runDirectory));
     return;
   }
+  runUnwritable();
   marked[second] = true;
   setFlagsFromString('--no-lazy');
   setFlagsFromString('--no-flush-bytecode');
