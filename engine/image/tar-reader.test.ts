@@ -195,10 +195,18 @@ describe('hostile headers are refused before they cost anything', () => {
     ['in a header', 300],
     ['after a header', 512],
     ['in the content', 1000],
-    ['in the fill after the content', 2100],
+    ['a byte before the content ends', 512 + 1536],
   ])('an archive that is cut off %s is not taken for a whole one', async (_, length) => {
     const tar = archive(entry({ content: Buffer.alloc(1537, 'x') })).subarray(0, length);
     await expect(entriesOf(tar)).rejects.toThrow(UnexpectedEnd);
+  });
+
+  test.each([
+    ['without any fill', 512 + 1537],
+    ['in the fill', 2100],
+  ])('an archive that ends after the content of its last entry, %s, is whole: umoci writes such', async (_, length) => {
+    const tar = archive(entry({ content: Buffer.alloc(1537, 'x') })).subarray(0, length);
+    expect(await entriesOf(tar)).toMatchObject([{ size: 1537 }]);
   });
 
   test('an extended header needs its entry', async () => {

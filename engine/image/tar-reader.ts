@@ -153,11 +153,14 @@ export class TarReader {
   }
 
   async #skip(): Promise<void> {
-    let rest = this.#left + this.#fill;
-    while (rest > 0) {
+    for (let rest = this.#left + this.#fill; rest > 0; ) {
       const got = this.#bytes.some(rest);
       const { length } = got instanceof Promise ? await got : got;
-      if (length === 0) throw new UnexpectedEnd('the archive is cut off: unexpected end of data');
+      if (length === 0) {
+        // The content is whole: umoci's `insert` leaves out what should fill the last block up.
+        if (rest <= this.#fill) break;
+        throw new UnexpectedEnd('the archive is cut off: unexpected end of data');
+      }
       rest -= length;
     }
     this.#left = this.#fill = 0;
