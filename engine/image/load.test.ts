@@ -71,25 +71,41 @@ describe('refused, and nothing of it is left:', () => {
   const broken = dockerArchive();
   broken[5000]! ^= 1;
   const link = (linkname: string) => [{ name: 'link.tar', type: '2', linkname }];
-  test.each<[string, Buffer]>([
-    ['an archive that is cut off in a layer', dockerArchive().subarray(0, 50_000)],
-    ['an archive that is cut off before its manifest', dockerArchive().subarray(0, 512 * 200)],
-    ['a layer with a bit that is wrong', broken],
-    ['a layer that its configuration does not name', dockerArchive({ diffId: digestOf('other') })],
-    ['a configuration that is no JSON', dockerArchive({ config: '{"architecture": ' })],
-    ['a layer that lies outside', dockerArchive({ layers: ['../../../../etc/passwd'] })],
-    ['a layer with an absolute name', dockerArchive({ layers: ['/etc/passwd'] })],
-    ['a link that leads outside', dockerArchive({ layers: ['link.tar'], more: link('../../../../etc/passwd') })],
-    ['a link to itself', dockerArchive({ layers: ['link.tar'], more: link('link.tar') })],
-    ['a manifest that is deeply nested', dockerArchive({ manifest: '['.repeat(1_000_000) + ']'.repeat(1_000_000) })],
-    ['a manifest of a size that none has', dockerArchive({ manifest: `[${' '.repeat(5 << 20)}]` })],
-    ['more images than anybody saves', dockerArchive({ manifest: `[${'{"Config":"config.json"},'.repeat(1000)}{}]` })],
-    ['no tar', Buffer.from('hello')],
-    ['nothing', Buffer.alloc(0)],
-  ])('%s', async (_, archive) => {
+  test.each<[string, RegExp, Buffer]>([
+    ['an archive that is cut off in a layer', /cut off/, dockerArchive().subarray(0, 50_000)],
+    [
+      'an archive that is cut off before its manifest',
+      /neither manifest.json nor index.json/,
+      dockerArchive().subarray(0, 512 * 200),
+    ],
+    ['a layer with a bit that is wrong', /unpacks to/, broken],
+    ['a layer that its configuration does not name', /unpacks to/, dockerArchive({ diffId: digestOf('other') })],
+    ['a configuration that is no JSON', /config.json is not JSON/, dockerArchive({ config: '{"architecture": ' })],
+    ['a layer that lies outside', /is not in it/, dockerArchive({ layers: ['../../../../etc/passwd'] })],
+    ['a layer with an absolute name', /is not in it/, dockerArchive({ layers: ['/etc/passwd'] })],
+    [
+      'a link that leads outside',
+      /is not in it/,
+      dockerArchive({ layers: ['link.tar'], more: link('../../../../etc/passwd') }),
+    ],
+    ['a link to itself', /is not in it/, dockerArchive({ layers: ['link.tar'], more: link('link.tar') })],
+    [
+      'a manifest that is deeply nested',
+      /expected object/,
+      dockerArchive({ manifest: '['.repeat(1_000_000) + ']'.repeat(1_000_000) }),
+    ],
+    ['a manifest of a size that none has', /too large/, dockerArchive({ manifest: `[${' '.repeat(5 << 20)}]` })],
+    [
+      'more images than anybody saves',
+      /Too big/,
+      dockerArchive({ manifest: `[${'{"Config":"config.json"},'.repeat(1000)}{}]` }),
+    ],
+    ['no tar', /cut off/, Buffer.from('hello')],
+    ['nothing', /is empty/, Buffer.alloc(0)],
+  ])('%s', async (_, message, archive) => {
     const directory = scratchDirectory();
     const images = await Images.open(directory);
-    await expect(load(images, archive)).rejects.toThrow();
+    await expect(load(images, archive)).rejects.toThrow(message);
     expect(left(directory)).toEqual([]);
     expect(await images.list()).toEqual([]);
     await load(images, dockerArchive());
