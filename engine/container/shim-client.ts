@@ -41,9 +41,13 @@ interface Connection {
   pending: Map<number, Pending>;
 }
 
+/**
+ * One thread, so that it can fork; a small young generation, since every page it has is copied for every child; and the
+ * program's text on huge pages where the kernel has them (Node says nothing where it has not): a child then has one
+ * page fault for what would be hundreds.
+ */
+const SHIM_FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1', '--use-largepages=silent'];
 /** In the run directory: the shim that was started last. */
-/** One thread, so that it can fork; and a small young generation, since every page it has is copied for every child. */
-const SHIM_FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1'];
 const PID_FILE = 'shim.pid';
 /** How long a new shim may take to listen, in milliseconds. */
 const PATIENCE = 10_000;
