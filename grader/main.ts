@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Chalk, supportsColor } from 'chalk';
 import { Command, CommanderError } from 'commander';
+import { endOnLostOutput } from '../engine/cli/lost-output.ts';
 import { BadInput } from './bad-input.ts';
 import { checkSubmission } from './check.ts';
 import { home } from './harness/home.ts';
@@ -98,6 +99,7 @@ function write(file: string, text: string): void {
 }
 
 async function main(): Promise<void> {
+  endOnLostOutput('grade');
   const role = inner[process.argv[2] ?? ''];
   if (role !== undefined) {
     // What a process of the harness dies of is read by its parent, and passed on to people.

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { CliError, errorText, UsageError } from './errors.ts';
-import { complain, endQuietlyOnBrokenPipe, exitAfterFlush } from './output.ts';
+import { endOnLostOutput } from './lost-output.ts';
+import { complain, exitAfterFlush } from './output.ts';
 import { runProgram } from './program.ts';
 
 /** Where an error came from, and what it came of. */
@@ -32,7 +33,7 @@ ${error.usage}`,
 }
 
 async function main(): Promise<void> {
-  endQuietlyOnBrokenPipe();
+  endOnLostOutput('skiff');
   let code: number;
   try {
     code = await runProgram(process.argv.slice(2));

@@ -1,18 +1,4 @@
 import type { Writable } from 'node:stream';
-import { errorCode } from './errors.ts';
-
-/** What a shell shows for a program that SIGPIPE ended. */
-const BROKEN_PIPE = 141;
-
-/** A reader that went away (`skiff logs x | head`) ends the command quietly, as it would end any other program. */
-export function endQuietlyOnBrokenPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (errorCode(error) !== 'EPIPE') process.stderr.write(`skiff: ${error.message}\n`);
-      process.exit(errorCode(error) === 'EPIPE' ? BROKEN_PIPE : 1);
-    });
-  }
-}
 
 /** End the process once everything written has reached its reader. */
 export async function exitAfterFlush(code: number): Promise<never> {

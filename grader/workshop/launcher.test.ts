@@ -27,6 +27,20 @@ describe('a launcher', () => {
     expect(help('./two', folder).stdout).toContain('Usage: workshop');
   });
 
+  test.each(['workshop', 'grade', 'skiff'])(
+    '%s says it when its output cannot be written, and no more than that',
+    (name) => {
+      const shell = (line: string) =>
+        spawnSync('bash', ['-c', line, path.join(clone.home, name)], { encoding: 'utf8' });
+      const full = shell('"$0" --help > /dev/full');
+      expect(full.stderr).toBe(`${name}: the output cannot be written: no space left on device\n`);
+      expect(full.status).toBe(1);
+      const closed = shell('"$0" --help | true; echo "${PIPESTATUS[0]}"');
+      expect(closed.stderr).toBe('');
+      expect(['0\n', '141\n']).toContain(closed.stdout);
+    },
+  );
+
   test('builds again when a source is newer, and only then', () => {
     const before = fs.statSync(bundle()).mtimeMs;
     expect(clone.run('workshop', '--help').status).toBe(0);

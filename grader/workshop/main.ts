@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { Command, Option } from 'commander';
+import { endOnLostOutput } from '../../engine/cli/lost-output.ts';
 import { giveBack } from './give-back.ts';
 import { stateFolder } from './home.ts';
 import { nearest } from './nearest.ts';
@@ -108,8 +109,7 @@ program
   .command('probe-kernel', { hidden: true })
   .action(async () => (await import('./doctor/kernel-probes.ts')).answerKernelProbes());
 
-// `./workshop list | head` has read enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+endOnLostOutput('workshop');
 
 process.on('exit', giveBack);
 program.parseAsync().catch(fail);
