@@ -80,6 +80,33 @@ export const TopSchema = z.looseObject({
   Processes: z._default(z.nullable(z.array(z.array(z.string()))), null),
 });
 
+const CpuSchema = z.looseObject({
+  cpu_usage: z.looseObject({ total_usage: number }),
+  system_cpu_usage: z.optional(z.number()),
+  online_cpus: z.optional(z.number()),
+});
+
+export const StatsSchema = z.looseObject({
+  id: text,
+  name: text,
+  cpu_stats: CpuSchema,
+  precpu_stats: z._default(z.nullable(CpuSchema), null),
+  memory_stats: z.looseObject({
+    usage: z.optional(z.number()),
+    limit: z.optional(z.number()),
+    stats: z.optional(z.nullable(z.record(z.string(), z.number()))),
+  }),
+  pids_stats: z.optional(z.nullable(z.looseObject({ current: number }))),
+  blkio_stats: z.optional(
+    z.nullable(
+      z.looseObject({
+        io_service_bytes_recursive: z._default(z.nullable(z.array(z.looseObject({ op: text, value: number }))), null),
+      }),
+    ),
+  ),
+  networks: z.optional(z.nullable(z.record(z.string(), z.looseObject({ rx_bytes: number, tx_bytes: number })))),
+});
+
 export const PrunedSchema = z.looseObject({ ContainersDeleted: strings, SpaceReclaimed: number });
 
 export const DeletedSchema = z.array(
@@ -157,6 +184,7 @@ export const ProgressSchema = z.looseObject({
   error: z.optional(z.string()),
 });
 
+export type StatsDocument = z.infer<typeof StatsSchema>;
 export type VolumeDocument = z.infer<typeof VolumeSchema>;
 export type DiskUsage = z.infer<typeof DiskUsageSchema>;
 export type ContainerSummary = z.infer<typeof SummarySchema>;

@@ -121,6 +121,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/start.ts')).startCommand,
   },
   {
+    name: 'stats',
+    summary: 'Display a live stream of container(s) resource usage statistics',
+    load: async () => (await import('./commands/stats.ts')).statsCommand,
+  },
+  {
     name: 'stop',
     summary: 'Stop one or more running containers',
     load: async () => (await import('./commands/stop.ts')).stopCommand,
@@ -151,7 +156,7 @@ export const COMMANDS: CommandEntry[] = [
 export const GROUPS: Record<string, Record<string, string>> = {
   container: {
     ...Object.fromEntries(
-      'attach create exec inspect kill logs pause rename restart rm run start stop top unpause update wait ps'
+      'attach create exec inspect kill logs pause rename restart rm run start stats stop top unpause update wait ps'
         .split(' ')
         .map((name) => [name, name]),
     ),

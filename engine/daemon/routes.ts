@@ -27,6 +27,7 @@ import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './rout
 import { containerChanges, exportContainerRoute, getArchive, putArchive, statArchive } from './routes/files.ts';
 import { createImage, getImage, listImages, postImage, pruneImages, removeImage } from './routes/images.ts';
 import { logs } from './routes/logs.ts';
+import { stats } from './routes/stats.ts';
 import { info, ping, version } from './routes/system.ts';
 import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
 import {
@@ -52,6 +53,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['POST', '/containers/prune', pruneContainers],
   ['GET', '/containers/:id/json', inspectContainer],
   ['GET', '/containers/:id/top', topContainer],
+  ['GET', '/containers/:id/stats', stats],
   ['GET', '/containers/:id/logs', logs],
   ['POST', '/containers/:id/start', startContainerRoute],
   ['POST', '/containers/:id/stop', stopContainerRoute],
