@@ -22,7 +22,9 @@ describe('help', () => {
     expect(alone).toEqual(flag);
     expect(alone).toEqual(word);
     for (const { name, summary } of COMMANDS)
-      expect(alone?.stdout).toMatch(new RegExp(`^ {2}${name} +${summary}$`, 'm'));
+      expect(alone?.stdout.split('\n').map((line) => line.trim().replace(/ {2,}/, ' '))).toContain(
+        `${name} ${summary}`,
+      );
     expect((await runSkiff(['help', 'ps'])).stdout).toBe((await runSkiff(['ps', '--help'])).stdout);
   });
 

@@ -38,7 +38,7 @@ const CLEAR = '\x1b[H\x1b[J';
 
 export function statsCommand({ client }: Context): SkiffCommand {
   return new SkiffCommand('stats')
-    .description('Display a live stream of resource usage statistics')
+    .description('Display a live stream of container(s) resource usage statistics')
     .operands('[CONTAINER...]', 0, Number.POSITIVE_INFINITY)
     .option('-a, --all', 'Show all containers (default shows just running)')
     .option('--format <template>', "'table', 'table TEMPLATE', 'json', or a Go template for each container")
