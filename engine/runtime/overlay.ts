@@ -4,7 +4,7 @@ import { chmodSync, lchownSync, mkdirSync, statSync } from 'node:fs';
 import type { OverlayStack, Owner } from '#contract/overlay';
 import { close, O_DIRECTORY, O_PATH, open } from '#kernel/descriptors';
 import { chdir } from '#kernel/execve';
-import { MS_BIND, MS_RDONLY, MS_REMOUNT, mount } from '#kernel/mounts';
+import { MOUNT_ATTR_RDONLY, MS_BIND, mount, setMountAttributes } from '#kernel/mounts';
 
 export { changesOf } from './overlay-changes.ts';
 
@@ -58,10 +58,18 @@ function escapePath(path: string): string {
   return path.replace(/[\\:,]/g, (character) => `\\${character}`);
 }
 
-/** overlayfs wants two layers, or an upper. Flags count only in the second call: mount(2), "Creating a bind mount". */
+/**
+ * overlayfs wants two layers, or an upper. The flags of a bind are ignored, and a remount would have to repeat those that
+ * a user namespace may not take away: mount_setattr(2) adds to what there is.
+ */
 function bindReadonly(directory: string, target: string): void {
   mount({ source: directory, target, flags: MS_BIND });
-  mount({ target, flags: MS_BIND | MS_REMOUNT | MS_RDONLY });
+  const fd = open(target, O_PATH | O_DIRECTORY);
+  try {
+    setMountAttributes(fd, MOUNT_ATTR_RDONLY);
+  } finally {
+    close(fd);
+  }
 }
 
 /** Seen from /proc/self/fd the name of an open directory is its number: three bytes instead of a hundred. */

@@ -23,7 +23,7 @@ export const plannedLabs: readonly PlannedLab[] = [
   lab(6, 'exec', 1, 'rootless', 'Joining a running container'),
   lab(7, 'store', 2, 'pure', 'A content-addressed store'),
   lab(8, 'layer', 2, 'pure', 'Layers: tar apply and diff'),
-  lab(9, 'overlay', 2, 'kernel', 'Copy-on-write snapshots'),
+  lab(9, 'overlay', 2, 'rootless', 'Copy-on-write snapshots'),
   lab(10, 'build', 2, 'pure', 'Building from a Dockerfile'),
   lab(11, 'pull', 3, 'pure', 'Pulling from a registry'),
   lab(12, 'push', 3, 'pure', 'Pushing to a registry'),

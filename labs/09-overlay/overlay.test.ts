@@ -1,0 +1,403 @@
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Change, LayerEntry, OverlayStack } from '../../engine/runtime/contract/overlay.ts';
+import { changesOf as referenceChanges } from '../../engine/runtime/overlay-changes.ts';
+import { idMap, mountinfo, nonce, openDescriptors } from '../../grader/harness/evidence.ts';
+import { inside } from '../../grader/harness/inside.ts';
+import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
+import type { Step } from './overlay.driver.ts';
+import {
+  device,
+  directory,
+  type Entries,
+  file,
+  layerOf,
+  opaque,
+  randomStack,
+  redirected,
+  symlink,
+  whiteout,
+} from './testing/entries.ts';
+
+let subject: Subject;
+beforeAll(async () => {
+  subject = await openSubject();
+});
+afterAll(async () => {
+  await subject?.[Symbol.asyncDispose]();
+});
+
+/** A new directory in the sandbox, with trees in it that the subject's own user has made. */
+async function place(trees: Record<string, Step[]>) {
+  const dir = `${subject.scratch}/${nonce()}`;
+  await subject.call('work', subject.scratch, [{ mkdir: dir.slice(subject.scratch.length + 1) }]);
+  for (const [name, steps] of Object.entries(trees)) {
+    await subject.call('work', dir, [{ mkdir: name }]);
+    await subject.call('work', `${dir}/${name}`, steps);
+  }
+  return {
+    path: (name: string) => `${dir}/${name}`,
+    /** As the judge sees what lies below the mount. */
+    outside: (name: string) => join(subject.outsidePath(dir), name),
+  };
+}
+
+const own: Record<string, Step[]> = { upper: [], work: [], root: [] };
+const write = (path: string, text = path): Step => ({ write: path, text });
+
+/** What is mounted on `target` in the subject's namespace. */
+const mounted = (target: string) => mountinfo(subject.pid).filter(({ mountPoint }) => mountPoint === target);
+
+/** Overlayfs in a user namespace needs Linux 5.11, and `user.*` attributes where the layers are. */
+async function mountStack(call: 'mountByData' | 'mountOverlay', target: string, stack: OverlayStack): Promise<void> {
+  await subject.call(call, target, stack, true);
+  expect(mounted(target), `nothing is mounted on ${target}`).toHaveLength(1);
+}
+
+/** The words between commas that have no backslash before them. */
+const words = (data: unknown) => String(data).match(/(?:\\.|[^,\\])+/gs) ?? [];
+
+describe('the words for mount(2)', () => {
+  const lower = ['/layers/3', '/layers/2', '/layers/1'];
+
+  test('task 1: the stack, and what it is mounted with', async () => {
+    const data = await subject.call('overlayData', { lower, upper: '/own/upper', work: '/own/work' }, true);
+    expect(words(data).sort()).toEqual(
+      [
+        'lowerdir=/layers/3:/layers/2:/layers/1',
+        'upperdir=/own/upper',
+        'workdir=/own/work',
+        'index=off',
+        'userxattr',
+      ].sort(),
+    );
+    expect(words(await subject.call('overlayData', { lower }, true)).sort()).toEqual(
+      ['lowerdir=/layers/3:/layers/2:/layers/1', 'index=off', 'userxattr'].sort(),
+    );
+  });
+
+  test('task 1: with privileges a layer holds whole files and whole directories', async () => {
+    const data = await subject.call('overlayData', { lower, upper: '/own/upper', work: '/own/work' }, false);
+    expect(words(data)).toEqual(expect.arrayContaining(['index=off', 'redirect_dir=off', 'metacopy=off']));
+    expect(words(data)).not.toContain('userxattr');
+  });
+
+  test('task 1: of a name that many layers have the topmost is seen', async () => {
+    const at = await place({
+      top: [write('both', 'top'), write('only-top')],
+      bottom: [write('both', 'bottom'), write('only-bottom')],
+      ...own,
+    });
+    const stack = { lower: [at.path('top'), at.path('bottom')], upper: at.path('upper'), work: at.path('work') };
+    await mountStack('mountByData', at.path('root'), stack);
+    const tree = inside(subject.pid);
+    expect(tree.list(at.path('root')).sort()).toEqual(['both', 'only-bottom', 'only-top']);
+    expect(tree.read(`${at.path('root')}/both`)).toBe('top');
+    expect(mounted(at.path('root'))[0]?.type).toBe('overlay');
+  });
+
+  test('task 1: a comma, a colon and a backslash belong to the path', async () => {
+    const names = ['a,b', 'c:d', 'e\\f', 'g\\:h,'];
+    const at = await place({
+      ...Object.fromEntries(names.map((name, index) => [name, [write(`file-${index}`)]])),
+      'up,per': [],
+      'wo:rk': [],
+      root: [],
+    });
+    const stack = { lower: names.map(at.path), upper: at.path('up,per'), work: at.path('wo:rk') };
+    await mountStack('mountByData', at.path('root'), stack);
+    expect(inside(subject.pid).list(at.path('root')).sort()).toEqual(['file-0', 'file-1', 'file-2', 'file-3']);
+  });
+});
+
+describe('the mount', () => {
+  test('task 2: what is written goes to the upper, and the layer stays as it was', async () => {
+    const at = await place({ image: [write('kept', 'as the image has it'), write('doomed')], ...own });
+    const before = statSync(at.outside('image/kept'), { bigint: true });
+    const stack = { lower: [at.path('image')], upper: at.path('upper'), work: at.path('work') };
+    await mountStack('mountOverlay', at.path('root'), stack);
+    expect(readdirSync(at.outside('upper')), 'mounting copies nothing').toEqual([]);
+    await subject.call('work', at.path('root'), [{ append: 'kept', text: ', and more' }, { remove: 'doomed' }]);
+    const after = statSync(at.outside('image/kept'), { bigint: true });
+    expect([after.ino, after.size, after.mtimeNs]).toEqual([before.ino, before.size, before.mtimeNs]);
+    expect(readFileSync(at.outside('upper/kept'), 'utf8')).toBe('as the image has it, and more');
+    const gone = lstatSync(at.outside('upper/doomed'));
+    expect([gone.isCharacterDevice(), gone.rdev], 'a deleted name is the character device 0:0').toEqual([true, 0]);
+    expect(existsSync(at.outside('image/doomed'))).toBe(true);
+  });
+
+  test('task 2: one layer without an upper is seen, and read-only', async () => {
+    const at = await place({ image: [write('file', 'of the image')], root: [] });
+    await mountStack('mountOverlay', at.path('root'), { lower: [at.path('image')] });
+    const tree = inside(subject.pid);
+    expect(tree.read(`${at.path('root')}/file`)).toBe('of the image');
+    expect(() => tree.write(`${at.path('root')}/new`, 'x')).toThrow(/EROFS/);
+    expect(readdirSync(at.outside('image'))).toEqual(['file']);
+  });
+
+  test('task 2: more layers than there is room for in a page', async () => {
+    const long = (index: number) => `${String(index).padStart(3, '0')}-${'layer'.repeat(12)}`;
+    const count = 150;
+    const layers = Array.from({ length: count }, (_, index) => index);
+    const at = await place({
+      ...Object.fromEntries(layers.map((index) => [long(index), [write(`of-${index}`), write('all', `${index}`)]])),
+      ...own,
+    });
+    const stack = {
+      lower: layers.map((index) => at.path(long(index))),
+      upper: at.path('upper'),
+      work: at.path('work'),
+    };
+    await mountStack('mountOverlay', at.path('root'), stack);
+    const tree = inside(subject.pid);
+    expect(tree.list(at.path('root')).length, 'the files of all layers').toBe(count + 1);
+    expect(tree.read(`${at.path('root')}/all`), 'the topmost layer').toBe('0');
+    expect(readlinkSync(`/proc/${subject.pid}/cwd`), 'the working directory of who mounted it').toBe('/');
+    const read = { lower: stack.lower };
+    const second = await place({ root: [] });
+    await mountStack('mountOverlay', second.path('root'), read);
+    expect(tree.list(second.path('root')).length, 'the same without an upper').toBe(count + 1);
+  });
+
+  test('task 2: no descriptor stays open, also of a mount that failed', async () => {
+    const layers = Array.from({ length: 60 }, (_, index) => `${'a-layer-with-a-long-name-'.repeat(3)}${index}`);
+    const at = await place({ ...Object.fromEntries(layers.map((name) => [name, [write(name)]])), ...own });
+    const lower = layers.map(at.path);
+    await mountStack('mountOverlay', at.path('root'), { lower, upper: at.path('upper'), work: at.path('work') });
+    const before = Object.keys(openDescriptors(subject.pid)).length;
+    const second = await place(own);
+    const rest = { upper: second.path('upper'), work: second.path('work') };
+    await mountStack('mountOverlay', second.path('root'), { lower, ...rest });
+    const third = await place(own);
+    const failed = [...lower, third.path('no-such-layer')];
+    const stack = { lower: failed, upper: third.path('upper'), work: third.path('work') };
+    await expect(subject.call('mountOverlay', third.path('root'), stack, true)).rejects.toThrow(/ENOENT/);
+    expect(mounted(third.path('root'))).toEqual([]);
+    expect(Object.keys(openDescriptors(subject.pid)).length, 'descriptors open in the engine').toBe(before);
+    const again = await place({ image: [write('file')], root: [] });
+    await mountStack('mountOverlay', again.path('root'), { lower: [again.path('image')] });
+  });
+});
+
+describe('a container’s own directories', () => {
+  const rights = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+
+  test('task 3: the upper has the mode of the layer’s root, whatever the umask', async () => {
+    const at = await place({ like: [{ chmod: '', mode: 0o1751 }] });
+    const root = { upper: at.path('upper'), work: at.path('work') };
+    await subject.call('makeWithUmask', 0o077, root, at.path('like'));
+    expect(rights(at.outside('upper'))).toBe('1751');
+    const open = await place({ like: [{ chmod: '', mode: 0o777 }] });
+    await subject.call('makeWithUmask', 0o022, { upper: open.path('u'), work: open.path('w') }, open.path('like'));
+    expect(rights(open.outside('u'))).toBe('777');
+  });
+
+  test('task 3: work is for the kernel alone', async () => {
+    const at = await place({ like: [] });
+    await subject.call('makeWithUmask', 0, { upper: at.path('upper'), work: at.path('work') }, at.path('like'));
+    expect(rights(at.outside('work'))).toBe('700');
+  });
+
+  test('task 3: what is there from an earlier start stays as it is', async () => {
+    const at = await place({ like: [], upper: [write('kept'), { chmod: '', mode: 0o700 }], work: [] });
+    await subject.call('makeWithUmask', 0, { upper: at.path('upper'), work: at.path('work') }, at.path('like'));
+    expect(readFileSync(at.outside('upper/kept'), 'utf8')).toBe('kept');
+    expect(rights(at.outside('upper'))).toBe('700');
+  });
+
+  test('task 3: both belong to the layer’s owner, or to root of the container’s user namespace', async () => {
+    const ids = idMap(subject.pid, 'uid').reduce((sum, { size }) => sum + size, 0);
+    if (ids < 2000) throw unsupported('The sandbox has only one user id here, so no owner can be given.');
+    const ownerOf = (path: string) => {
+      const { uid, gid } = inside(subject.pid).lstat(path);
+      return [uid, gid].map((id) => Number(id) - Number(inside(subject.pid).lstat(subject.scratch).uid));
+    };
+    const at = await place({ like: [{ chown: '', uid: 7, gid: 9 }] });
+    const root = { upper: at.path('upper'), work: at.path('work') };
+    await subject.call('makeWithUmask', 0, root, at.path('like'));
+    expect(ownerOf(at.path('upper'))).toEqual([7, 9]);
+    await subject.call('makeWithUmask', 0, root, at.path('like'), { uid: 1000, gid: 1001 });
+    expect([ownerOf(at.path('upper')), ownerOf(at.path('work'))]).toEqual([
+      [1000, 1001],
+      [1000, 1001],
+    ]);
+  });
+});
+
+describe('the changes', () => {
+  const changes = async (upper: Entries, ...lowers: Entries[]) =>
+    (
+      (await subject.call(
+        'changesOfEntries',
+        { '': directory(), ...upper },
+        lowers.map((lower) => ({ '': directory(), ...lower })),
+      )) as Change[]
+    ).map(({ kind, path }) => `${kind} ${path}`);
+
+  test('task 4: what is new, what is other than it was, what is gone', async () => {
+    const image = {
+      same: file(),
+      bytes: file({ size: 3 }),
+      time: file({ mtime: 5n }),
+      mode: file(),
+      owner: file(),
+      kind: file(),
+      gone: file(),
+    };
+    const upper = {
+      bytes: file({ size: 4 }),
+      time: file({ mtime: 6n }),
+      mode: file({ mode: 0o755 }),
+      owner: file({ uid: 1 }),
+      kind: symlink(),
+      gone: whiteout(),
+      new: file(),
+    };
+    expect(await changes(upper, image)).toEqual([
+      'changed /bytes',
+      'deleted /gone',
+      'changed /kind',
+      'changed /mode',
+      'added /new',
+      'changed /owner',
+      'changed /time',
+    ]);
+  });
+
+  test('task 4: numbers of a device and rights of a program count too', async () => {
+    const capability = { 'security.capability': '\x01\0\0\x02' };
+    const image = {
+      node: device(1, 3),
+      tool: file({ attributes: capability }),
+      both: file({ attributes: capability }),
+    };
+    const upper = { node: device(1, 5), tool: file(), both: file({ attributes: capability }) };
+    expect(await changes(upper, image)).toEqual(['changed /node', 'changed /tool']);
+  });
+
+  test('task 4: what was only copied up has not changed', async () => {
+    const image = { etc: directory({ mtime: 1n, size: 40 }), 'etc/hosts': file() };
+    expect(await changes({ etc: directory({ mtime: 2n, size: 60 }), 'etc/hosts': file() }, image)).toEqual([]);
+    expect(await changes({ gone: whiteout() }, image), 'a whiteout of nothing').toEqual([]);
+  });
+
+  test('task 4: a directory has changed when something below it has; the root is not listed', async () => {
+    const image = { a: directory(), 'a/b': directory(), 'a/b/c': file(), d: directory() };
+    const upper = {
+      a: directory(),
+      'a/b': directory(),
+      'a/b/new': file(),
+      d: directory({ mode: 0o700 }),
+      '': directory({ mode: 0o700 }),
+    };
+    expect(await changes(upper, image)).toEqual(['changed /a', 'changed /a/b', 'added /a/b/new', 'changed /d']);
+  });
+
+  test('task 4: below what was deleted nothing is listed', async () => {
+    const image = { a: directory(), 'a/b': directory(), 'a/b/c': file(), e: directory(), 'e/f': file() };
+    expect(await changes({ a: directory(), 'a/b': whiteout(), e: file() }, image)).toEqual([
+      'changed /a',
+      'deleted /a/b',
+      'changed /e',
+    ]);
+  });
+
+  test('task 4: of a directory made anew the old names are deleted', async () => {
+    const image = { a: directory(), 'a/kept': file(), 'a/gone': file(), 'a/b': directory(), 'a/b/c': file() };
+    expect(await changes({ a: opaque(), 'a/kept': file(), 'a/b': directory() }, image)).toEqual([
+      'changed /a',
+      'changed /a/b',
+      'deleted /a/b/c',
+      'deleted /a/gone',
+    ]);
+    const trusted = directory({ attributes: { 'trusted.overlay.opaque': 'y' } });
+    expect(await changes({ a: trusted }, { a: directory(), 'a/x': file() })).toEqual(['changed /a', 'deleted /a/x']);
+  });
+
+  test('task 4: what the layers hide from each other was not there before', async () => {
+    const bottom = { hidden: file(), a: directory(), 'a/old': file(), d: directory(), 'd/deep': file(), seen: file() };
+    const top = { hidden: whiteout(), a: opaque(), d: file() };
+    expect(await changes({ hidden: file(), a: directory(), 'a/old': file(), seen: whiteout() }, top, bottom)).toEqual([
+      'changed /a',
+      'added /a/old',
+      'added /hidden',
+      'deleted /seen',
+    ]);
+    const anew = { d: opaque() };
+    expect(await changes(anew, top, bottom), 'd was a file, whatever is below it').toEqual(['changed /d']);
+  });
+
+  test('task 4: the order is that of the bytes', async () => {
+    const names = ['Z', 'a', 'a.b', 'a-b', 'é', 'z', '\u{10000}', '\uffee'];
+    const upper = { ...Object.fromEntries(names.map((name) => [name, file()])), a: directory(), 'a/x': file() };
+    const sorted = [...names, 'a/x'].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    expect(await changes(upper, {})).toEqual(sorted.map((name) => `added /${name}`));
+  });
+
+  test('task 4: a directory whose content is elsewhere is refused by its name', async () => {
+    await expect(changes({ 'moved here': redirected('/old') }, { old: directory() })).rejects.toThrow(/moved here/);
+  });
+
+  test('task 4: layers thrown together at random', async () => {
+    for (let round = 0; round < 60; round++) {
+      const [upper, ...lowers] = randomStack(3) as [Entries, ...Entries[]];
+      const expected = referenceChanges(layerOf(upper), lowers.map(layerOf));
+      const said = await subject.call('changesOfEntries', upper, lowers);
+      expect(said, `of ${describeLayers([upper, ...lowers])}`).toEqual(expected);
+    }
+  });
+
+  test('task 4: what a program did, as the kernel has kept it', async () => {
+    const at = await place({
+      bottom: [
+        write('old'),
+        { mkdir: 'tree' },
+        write('tree/leaf'),
+        write('tree/twig'),
+        { mkdir: 'bin' },
+        write('bin/sh'),
+      ],
+      top: [write('motd', 'hello'), write('rights')],
+      ...own,
+    });
+    const lower = [at.path('top'), at.path('bottom')];
+    await mountStack('mountOverlay', at.path('root'), { lower, upper: at.path('upper'), work: at.path('work') });
+    await subject.call('work', at.path('root'), [
+      { append: 'motd', text: '!' },
+      { chmod: 'rights', mode: 0o600 },
+      { remove: 'old' },
+      { remove: 'tree' },
+      { mkdir: 'tree' },
+      { write: 'tree/new', text: '' },
+      { rename: 'bin/sh', to: 'bin/ash' },
+      { link: 'link', target: 'motd' },
+      // Read and written back unchanged: opening it for writing copies it up.
+      { append: 'tree/new', text: '' },
+    ]);
+    const said = (await subject.call('changesOnDisk', at.path('upper'), lower)) as Change[];
+    expect(said.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+      'changed /bin',
+      'added /bin/ash',
+      'deleted /bin/sh',
+      'added /link',
+      'changed /motd',
+      'deleted /old',
+      'changed /rights',
+      'changed /tree',
+      'deleted /tree/leaf',
+      'added /tree/new',
+      'deleted /tree/twig',
+    ]);
+  });
+});
+
+function describeLayers(layers: Record<string, LayerEntry>[]): string {
+  const short = ({ type, attributes }: LayerEntry) =>
+    type === 'character-device' ? 'whiteout' : `${type}${attributes['user.overlay.opaque'] ? ' (opaque)' : ''}`;
+  return layers
+    .map((layer) =>
+      JSON.stringify(Object.fromEntries(Object.entries(layer).map(([path, entry]) => [path, short(entry)]))),
+    )
+    .join(' over ');
+}
