@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { settingsFor } from '../cgroups.ts';
 import { cgroupVersion, mountedHierarchies } from './detect.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
-import { weightOfShares } from './v2-limits.ts';
 
 const line = (mountPoint: string, type: string, options: string) =>
   `31 23 0:29 / ${mountPoint} rw,relatime shared:9 - ${type} ${type} ${options}\n`;
@@ -47,10 +47,10 @@ test.each([
   [512, 20],
   [1024, 39],
   [262_144, 10_000],
-  [0, 1],
+  [1, 1],
   [1e9, 10_000],
 ])('%i shares are a weight of %i', (shares, weight) => {
-  expect(weightOfShares(shares)).toBe(weight);
+  expect(settingsFor(2, { cpu: { shares } })).toEqual([{ controller: 'cpu', file: 'cpu.weight', value: `${weight}` }]);
 });
 
 test('without rules of its own a container is denied all, and allowed the usual devices and those it was given', () => {

@@ -1,5 +1,6 @@
 /** What a container needs of control groups, whichever of the two interfaces the host has. cgroups(7). */
 
+import type { CgroupVersion, Usage } from '#contract/cgroups';
 import type { Device, Resources } from '../spec.ts';
 
 /** The way of a child into its cgroup. The descriptors are opened by the parent, with the parent's rights. */
@@ -22,23 +23,9 @@ export interface CgroupStats {
   processes: number;
 }
 
-/** Everything that is counted, as far as the host counts it. Times in nanoseconds, sizes in bytes; Infinity is no limit. */
-export interface CgroupUsage {
-  version: 1 | 2;
-  cpu: {
-    total: number;
-    user: number;
-    system: number;
-    /** Empty on v2, which counts all CPUs together. */
-    perCpu: number[];
-    /** Of the bandwidth limit: its periods, those in which the cgroup had to wait, and how long it did. */
-    periods: number;
-    throttledPeriods: number;
-    throttledTime: number;
-  };
-  /** `peak` is null where it is not counted; `details` are the lines of memory.stat, by the names of each version. */
-  memory: { usage: number; peak: number | null; failures: number; limit: number; details: Record<string, number> };
-  processes: { current: number; limit: number };
+/** Everything that is counted, as far as the host counts it. */
+export interface CgroupUsage extends Usage {
+  version: CgroupVersion;
   /** Null where the cgroup is in no hierarchy that counts it. */
   io: { bytes: IoCount[]; operations: IoCount[] } | null;
 }

@@ -2,8 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { freeze } from '#cgroups';
 import { mountedHierarchies } from './detect.ts';
-import { readKey, readValue, writeValue } from './files.ts';
+import { readKey, readValue } from './files.ts';
 
 /** v1 stays at FREEZING while a process is in a call that cannot be interrupted; asked again it goes on trying. */
 const MOST_LOOKS = 1000;
@@ -11,14 +12,7 @@ const MOST_LOOKS = 1000;
 /** Below the root of the hierarchies. @throws Error where the host has no freezer, or the processes do not stop. */
 export function setFrozen(cgroupsPath: string, frozen: boolean): void {
   const { directory, version } = freezerOf(cgroupsPath);
-  const set = () =>
-    version === 1
-      ? writeValue(directory, 'freezer.state', frozen ? 'FROZEN' : 'THAWED')
-      : writeValue(directory, 'cgroup.freeze', frozen ? 1 : 0);
-  for (let look = 0; look < MOST_LOOKS; look++) {
-    set();
-    if (isFrozenAt(directory, version) === frozen) return;
-  }
+  for (let look = 0; look < MOST_LOOKS; look++) if (freeze(version, directory, frozen)) return;
   if (frozen) setFrozen(cgroupsPath, false);
   throw new Error(`The processes in the cgroup ${cgroupsPath} do not stop; try again.`);
 }

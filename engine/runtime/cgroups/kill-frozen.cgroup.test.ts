@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { killFrozen } from '../cgroups.ts';
 import { mountedHierarchies } from './detect.ts';
 import { pidsIn, readKey, removeTree } from './files.ts';
-import { killFrozen } from './kill-frozen.ts';
 
 const tree = process.getuid?.() === 0 ? mountedHierarchies().v2?.mountPoint : undefined;
 const directory = join(tree ?? '/', `skiff-kill-test-${process.pid}`);
@@ -25,12 +25,12 @@ test.skipIf(!tree)('without cgroup.kill no process escapes by forking, and none 
       const shell = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
       const ended = once(shell, 'exit');
       await once(shell.stdout, 'data');
-      killFrozen(directory);
+      killFrozen(2, [directory], directory);
       expect(await ended).toEqual([null, 'SIGKILL']);
       await expect.poll(() => pidsIn(directory)).toEqual([]);
       expect(readKey(directory, 'cgroup.events', 'frozen')).toBe(0);
     } finally {
-      killFrozen(directory);
+      killFrozen(2, [directory], directory);
       await expect.poll(() => removeTree(directory)).toBe(true);
     }
   }

@@ -1,7 +1,9 @@
-/** A container's limits as the files of v1. Kernel documentation, admin-guide/cgroup-v1, memory, blkio-controller; scheduler/sched-bwc. */
+/** A container's limits in a cgroup of v1. Kernel documentation, admin-guide/cgroup-v1, memory, blkio-controller; scheduler/sched-bwc. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { settingsFor } from '#cgroups';
+import type { Setting } from '#contract/cgroups';
 import type { BlockIo, Resources, ThrottledDevice } from '../spec.ts';
 import { readValue, writeValue } from './files.ts';
 
@@ -14,20 +16,13 @@ export function controllersOnDemand({ cpu, blockIO }: Resources): string[] {
 }
 
 /** Set what `resources` names, in a new cgroup or in one that is in use. @throws Error that names the file and the value */
-export function setLimits(made: Directories, { memory, cpu, pids, blockIO }: Resources): void {
-  const set = (controller: string, file: string, value: string | number | undefined) => {
-    if (value !== undefined) writeValue(directoryOf(made, controller, file), file, value);
-  };
-  if (memory?.limit !== undefined || memory?.swap !== undefined) setMemory(made, memory);
-  set('memory', 'memory.soft_limit_in_bytes', memory?.reservation);
-  set('memory', 'memory.swappiness', memory?.swappiness);
-  set('memory', 'memory.oom_control', memory?.disableOOMKiller ? 1 : undefined);
-  set('cpu', 'cpu.shares', cpu?.shares);
-  set('cpu', 'cpu.cfs_period_us', cpu?.period);
-  set('cpu', 'cpu.cfs_quota_us', cpu?.quota);
-  set('cpuset', 'cpuset.cpus', cpu?.cpus || undefined);
-  set('cpuset', 'cpuset.mems', cpu?.mems || undefined);
-  set('pids', 'pids.max', pids && (pids.limit > 0 ? pids.limit : 'max'));
+export function setLimits(made: Directories, resources: Resources): void {
+  const { memory, blockIO } = resources;
+  for (const { controller, file, value } of inOrder(made, settingsFor(1, resources)))
+    writeValue(directoryOf(made, controller, file), file, value);
+  if (memory?.swappiness !== undefined)
+    writeValue(directoryOf(made, 'memory', 'memory.swappiness'), 'memory.swappiness', memory.swappiness);
+  if (memory?.disableOOMKiller) writeValue(directoryOf(made, 'memory', 'memory.oom_control'), 'memory.oom_control', 1);
   if (blockIO) setBlockIo(directoryOf(made, 'blkio', 'blkio'), blockIO);
 }
 
@@ -38,21 +33,17 @@ function directoryOf(made: Directories, controller: string, file: string): strin
   return directory;
 }
 
+const SWAP = 'memory.memsw.limit_in_bytes';
+
 /** The sum of memory and swap can never be below memory: what is raised is raised there first. Not every kernel counts swap. */
-function setMemory(made: Directories, { limit, swap }: NonNullable<Resources['memory']>): void {
-  const directory = directoryOf(made, 'memory', 'memory.limit_in_bytes');
-  const setLimit = () => {
-    if (limit !== undefined) writeValue(directory, 'memory.limit_in_bytes', limit);
-  };
-  const before = readValue(directory, 'memory.memsw.limit_in_bytes');
-  if (swap === undefined || before === null) {
-    setLimit();
-    return;
-  }
-  const isRaised = swap === -1 || swap > Number(before);
-  if (!isRaised) setLimit();
-  writeValue(directory, 'memory.memsw.limit_in_bytes', swap);
-  if (isRaised) setLimit();
+function inOrder(made: Directories, settings: Setting[]): Setting[] {
+  const swap = settings.find(({ file }) => file === SWAP);
+  if (swap === undefined) return settings;
+  const others = settings.filter((each) => each !== swap);
+  const before = readValue(directoryOf(made, 'memory', SWAP), SWAP);
+  if (before === null) return others;
+  const isRaised = swap.value === '-1' || Number(swap.value) > Number(before);
+  return isRaised ? [swap, ...others] : settings;
 }
 
 function setBlockIo(directory: string, io: BlockIo): void {

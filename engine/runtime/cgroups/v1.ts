@@ -1,30 +1,22 @@
 /** Control groups with one hierarchy for each controller. Kernel documentation, admin-guide/cgroup-v1. */
 
 import { join } from 'node:path';
-import { close, O_WRONLY, open, write } from '#kernel/descriptors';
+import { enter, killAll, makeGroup, openDoors, usageOf } from '#cgroups';
+import { close } from '#kernel/descriptors';
 import type { DeviceRule, Resources } from '../spec.ts';
 import { step } from '../step.ts';
 import type { Hierarchy } from './detect.ts';
 import { refuseUnfiltered } from './device-filter.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
-import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
-import {
-  killUnlessGone,
-  makeDirectories,
-  pidsIn,
-  readKey,
-  readValue,
-  removeDirectory,
-  removeTree,
-  tree,
-  writeValue,
-  writeValues,
-} from './files.ts';
+import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, CgroupUsage, Entrance } from './driver.ts';
+import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue, writeValues } from './files.ts';
 import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
-import { NO_LIMIT, usageOf } from './v1-usage.ts';
+import { ioOf } from './v1-io.ts';
 
 /** A program that forks faster than its processes are moved is left to its parents' cgroup. */
 const MOST_LOOKS = 100;
+/** The directory of a controller that the host does not have. */
+const NOWHERE = '/nowhere';
 
 /** @param hierarchies all that are mounted. Each move and each removal costs time, so only those are joined that do something. */
 export function v1Driver(hierarchies: Hierarchy[]): CgroupDriver {
@@ -62,8 +54,8 @@ function create(hierarchies: Hierarchy[], { path, resources, devices }: CgroupRe
 }
 
 function makeIn({ controllers, mountPoint }: Hierarchy, path: string): void {
-  const fresh = step(`cgroup ${controllers.join(',')}`, () => makeDirectories(mountPoint, path));
-  if (controllers.includes('cpuset')) for (const directory of fresh) inheritCpuset(directory);
+  step(`cgroup ${controllers.join(',')}`, () => makeGroup(1, mountPoint, path, controllers));
+  if (controllers.includes('cpuset')) for (const directory of ways(mountPoint, path)) inheritCpuset(directory);
 }
 
 /** Set limits while processes run. They move into a hierarchy that they were in no cgroup of, each with all its threads. */
@@ -92,6 +84,12 @@ function moveIn(from: string[], directory: string): void {
         // It has ended meanwhile.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
+}
+
+/** The directories from below the mount point down to `path`. */
+function ways(mountPoint: string, path: string): string[] {
+  const names = path.split('/').filter(Boolean);
+  return names.map((_, index) => join(mountPoint, ...names.slice(0, index + 1)));
 }
 
 /** A new cpuset is empty, and nothing can be moved into an empty one. */
@@ -126,64 +124,35 @@ function cgroup(hierarchies: Hierarchy[], path: string, made: Directories): Cgro
   return {
     openEntrance: () => openEntrance(distinct()),
     processes: () => [...new Set(distinct().flatMap(pidsIn))],
-    killAll: () => killAll(distinct(), made.get('freezer')),
+    killAll: () => killAll(1, distinct(), made.get('freezer') ?? NOWHERE),
     outOfMemoryKills: () => readKey(made.get('memory') ?? '', 'memory.oom_control', 'oom_kill'),
     stats: () => stats(made),
-    usage: () => usageOf(made),
+    usage: () => usage(made),
     update: (resources) => update(hierarchies, path, made, resources),
     remove: () => distinct().map(removeTree).every(Boolean),
   };
 }
 
-/**
- * The child writes itself into each `tasks`. Moving one's own single thread spares the kernel the lock it has to take
- * against forks of a whole process, and with it several milliseconds of waiting for all CPUs.
- */
 function openEntrance(distinct: string[]): Entrance {
-  const fds: number[] = [];
-  const closeAll = () => fds.forEach(close);
-  try {
-    for (const directory of distinct) fds.push(open(join(directory, 'tasks'), O_WRONLY));
-  } catch (error) {
-    closeAll();
-    throw error;
-  }
+  const doors = openDoors(1, distinct);
   return {
     aroundFork: (fork) => fork(),
-    join() {
-      for (const [index, fd] of fds.entries()) step(`join cgroup ${distinct[index]}`, () => write(fd, '0'));
-    },
-    close: closeAll,
+    join: () => step(`join cgroup ${distinct.join(', ')}`, () => enter(doors)),
+    close: () => doors.forEach(close),
   };
 }
 
-/** Frozen processes cannot fork away from the signal; they die of it as soon as they are thawed. */
-function killAll(distinct: string[], freezer: string | undefined): void {
-  const frozen = freezer === undefined ? [] : tree(freezer).reverse();
-  const setState = (state: string) => {
-    for (const directory of frozen) if (readValue(directory, 'freezer.state') !== null) tryState(directory, state);
-  };
-  if (distinct.flatMap(pidsIn).length === 0) return;
-  setState('FROZEN');
-  for (const pid of new Set(distinct.flatMap(pidsIn))) killUnlessGone(pid);
-  setState('THAWED');
-}
-
-function tryState(directory: string, state: string): void {
-  try {
-    writeValue(directory, 'freezer.state', state);
-  } catch {
-    // Removed meanwhile, or empty: the signal follows all the same.
-  }
+function usage(made: Directories): CgroupUsage {
+  const blkio = made.get('blkio');
+  return { version: 1, ...usageOf(1, Object.fromEntries(made)), io: blkio === undefined ? null : ioOf(blkio) };
 }
 
 function stats(made: Directories): CgroupStats {
-  const number = (controller: string, file: string) => Number(readValue(made.get(controller) ?? '', file) ?? 0);
-  const limit = number('memory', 'memory.limit_in_bytes');
+  const { cpu, memory, processes } = usageOf(1, Object.fromEntries(made));
   return {
-    memoryUsage: number('memory', 'memory.usage_in_bytes'),
-    memoryLimit: limit > NO_LIMIT ? Number.POSITIVE_INFINITY : limit,
-    cpuUsage: made.has('cpuacct') ? number('cpuacct', 'cpuacct.usage') : null,
-    processes: number('pids', 'pids.current'),
+    memoryUsage: memory.usage,
+    memoryLimit: memory.limit,
+    cpuUsage: made.has('cpuacct') ? cpu.total : null,
+    processes: processes.current,
   };
 }

@@ -1,7 +1,8 @@
 /** Control groups with one tree for all controllers. Kernel documentation, admin-guide/cgroup-v2. */
 
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { enter, killAll, makeGroup, openDoors, usageOf } from '#cgroups';
+import type { Usage } from '#contract/cgroups';
 import { close, O_DIRECTORY, O_RDONLY, open } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 import { bornIn } from '#kernel/fork';
@@ -11,10 +12,9 @@ import { step } from '../step.ts';
 import { filterDevices } from './device-filter.ts';
 import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
-import { makeDirectories, pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue } from './files.ts';
-import { killFrozen } from './kill-frozen.ts';
+import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree } from './files.ts';
 import { setLimits } from './v2-limits.ts';
-import { usageOf } from './v2-usage.ts';
+import { ioOf } from './v2-io.ts';
 
 /** @param mountPoint where cgroup2 is mounted. */
 export function v2Driver(mountPoint: string): CgroupDriver {
@@ -22,8 +22,7 @@ export function v2Driver(mountPoint: string): CgroupDriver {
     version: 2,
     create: (request) => create(mountPoint, request),
     find(path) {
-      const directory = join(mountPoint, path);
-      return tree(directory).length === 0 ? null : cgroup(mountPoint, directory);
+      return tree(join(mountPoint, path)).length === 0 ? null : cgroup(mountPoint, path);
     },
     removeEmpty: (path) => removeDirectory(join(mountPoint, path)),
   };
@@ -31,10 +30,9 @@ export function v2Driver(mountPoint: string): CgroupDriver {
 
 function create(mountPoint: string, { path, resources, devices }: CgroupRequest): Cgroup {
   const directory = join(mountPoint, path);
-  const group = cgroup(mountPoint, directory);
+  const group = cgroup(mountPoint, path);
   try {
-    step('cgroup', () => makeDirectories(mountPoint, path));
-    enableControllers(mountPoint, directory, controllersFor(resources));
+    step('cgroup', () => makeWith(mountPoint, path, controllersFor(resources)));
     setLimits(directory, resources);
     // In a user namespace no filter can be attached, and none is needed: no node can be made there, and those that
     // exist have their owners and modes.
@@ -66,25 +64,32 @@ function controllersFor({ memory, cpu, pids, blockIO }: Resources): Wanted {
   return { needed, wished: ['memory', 'cpu', 'pids', 'io'].filter((name) => !needed.includes(name)) };
 }
 
-/** A controller works in a cgroup once each cgroup above it hands it down, from the top. "Controlling Controllers". */
-function enableControllers(mountPoint: string, directory: string, { needed, wished }: Wanted): void {
-  for (const parent of parentsFromTop(mountPoint, directory)) {
-    const there = words(readValue(parent, 'cgroup.controllers'));
-    const handedDown = words(readValue(parent, 'cgroup.subtree_control'));
-    for (const name of [...needed, ...wished]) {
-      if (handedDown.includes(name)) continue;
-      const isNeeded = needed.includes(name);
-      if (!there.includes(name)) {
-        if (isNeeded) throw new Error(notDelegated(name, parent));
-        continue;
-      }
-      try {
-        writeValue(parent, 'cgroup.subtree_control', `+${name}`);
-      } catch (error) {
-        if (isNeeded) throw Object.assign(error as Error, { message: cannotDelegate(name, parent, error as Error) });
-      }
-    }
+/** Make the cgroup where it is missing, with its controllers. */
+function makeWith(mountPoint: string, path: string, { needed, wished }: Wanted): void {
+  const directory = join(mountPoint, path);
+  try {
+    makeGroup(2, mountPoint, path, needed);
+  } catch (error) {
+    throw explained(error as Error, parentsFromTop(mountPoint, directory), needed);
   }
+  const there = words(readValue(directory, 'cgroup.controllers'));
+  for (const name of wished.filter((each) => !there.includes(each)))
+    try {
+      makeGroup(2, mountPoint, path, [name]);
+    } catch {
+      // Then it does not count.
+    }
+}
+
+/** Why a controller does not reach a cgroup, and the way out. */
+function explained(error: Error, parents: string[], needed: string[]): Error {
+  for (const parent of parents)
+    for (const name of needed) {
+      if (!words(readValue(parent, 'cgroup.controllers')).includes(name)) return new Error(notDelegated(name, parent));
+      if (!words(readValue(parent, 'cgroup.subtree_control')).includes(name))
+        return Object.assign(error, { message: cannotDelegate(name, parent, error) });
+    }
+  return error;
 }
 
 function parentsFromTop(mountPoint: string, directory: string): string[] {
@@ -109,16 +114,17 @@ function cannotDelegate(controller: string, directory: string, error: Error): st
   );
 }
 
-function cgroup(mountPoint: string, directory: string): Cgroup {
+function cgroup(mountPoint: string, path: string): Cgroup {
+  const directory = join(mountPoint, path);
   return {
     openEntrance: () => openEntrance(directory),
     processes: () => pidsIn(directory),
-    killAll: () => killAll(directory),
+    killAll: () => killAll(2, [directory], directory),
     outOfMemoryKills: () => readKey(directory, 'memory.events', 'oom_kill'),
     stats: () => stats(directory),
-    usage: () => usageOf(directory),
+    usage: () => ({ version: 2, ...usage(directory), io: ioOf(directory) }),
     update(resources) {
-      enableControllers(mountPoint, directory, { needed: controllersFor(resources).needed, wished: [] });
+      makeWith(mountPoint, path, { needed: controllersFor(resources).needed, wished: [] });
       setLimits(directory, resources);
     },
     remove: () => removeTree(directory),
@@ -140,7 +146,7 @@ function openEntrance(directory: string): Entrance {
       }
     },
     join() {
-      if (!born) step(`join cgroup ${directory}`, () => writeValue(directory, 'cgroup.procs', 0));
+      if (!born) step(`join cgroup ${directory}`, () => moveIn(directory));
     },
     close: () => close(place),
   };
@@ -149,19 +155,25 @@ function openEntrance(directory: string): Entrance {
 /** What clone3 answers to a flag or a field it does not know. */
 const notKnown = new Set(['EINVAL', 'E2BIG']);
 
-/** cgroup.kill is there since Linux 5.14. */
-function killAll(directory: string): void {
-  if (pidsIn(directory).length === 0) return;
-  if (existsSync(join(directory, 'cgroup.kill'))) writeValue(directory, 'cgroup.kill', 1);
-  else killFrozen(directory);
+function moveIn(directory: string): void {
+  const doors = openDoors(2, [directory]);
+  try {
+    enter(doors);
+  } finally {
+    doors.forEach(close);
+  }
+}
+
+function usage(directory: string): Usage {
+  return usageOf(2, { memory: directory, cpu: directory, pids: directory });
 }
 
 function stats(directory: string): CgroupStats {
-  const limit = readValue(directory, 'memory.max') ?? 'max';
+  const { cpu, memory, processes } = usage(directory);
   return {
-    memoryUsage: Number(readValue(directory, 'memory.current') ?? 0),
-    memoryLimit: limit === 'max' ? Number.POSITIVE_INFINITY : Number(limit),
-    cpuUsage: readKey(directory, 'cpu.stat', 'usage_usec') * 1000,
-    processes: Number(readValue(directory, 'pids.current') ?? 0),
+    memoryUsage: memory.usage,
+    memoryLimit: memory.limit,
+    cpuUsage: cpu.total,
+    processes: processes.current,
   };
 }
