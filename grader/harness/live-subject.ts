@@ -19,6 +19,7 @@ const PATIENCE_TO_LOAD = 10_000;
 interface Options {
   uid: SubjectUser;
   noNewPrivileges?: boolean;
+  cgroups?: boolean;
   /** Milliseconds. */
   patience: number;
 }
@@ -160,15 +161,15 @@ async function startRun(module: string, options: Options): Promise<Run> {
   }
 }
 
-async function place({ uid, noNewPrivileges = true }: Options): Promise<SubjectPlace> {
+async function place({ uid, noNewPrivileges = true, cgroups = false }: Options): Promise<SubjectPlace> {
   const why = inject('skiffNoSandbox');
   if (why !== undefined) {
     if (inject('skiffPlain')) return new PlainSandbox();
     unsupported(`${why} ./workshop doctor says what this machine lacks.`);
   }
   const session = await currentSession();
-  const spare = uid === 'root' && noNewPrivileges ? takeSpare(session) : null;
-  return new Sandbox(session, spare ?? (await startContainer(session, uid, noNewPrivileges)));
+  const spare = uid === 'root' && noNewPrivileges && !cgroups ? takeSpare(session) : null;
+  return new Sandbox(session, spare ?? (await startContainer(session, uid, { noNewPrivileges, cgroups })));
 }
 
 function obituary(sandbox: SubjectPlace, ending: Ending): string {

@@ -18,6 +18,8 @@ export interface SandboxRequest {
   user: SubjectUser;
   /** Where it is not set, a set-user-id program can still only make somebody of these ids: the machine's own are not among them. */
   noNewPrivileges: boolean;
+  /** Its own control groups, at /sys/fs/cgroup. */
+  showCgroups: boolean;
   /** Absent where cgroups cannot be made: without root. */
   cgroupsPath: string | undefined;
 }
@@ -26,7 +28,8 @@ export interface SandboxRequest {
  * What a submission runs in. It may do as it likes with namespaces and mounts of its own, so /proc and /sys are not
  * masked and root keeps its capabilities: all of them are those of a user namespace that owns nothing of this machine.
  */
-export function sandboxSpec({ paths, slot, ids, user, noNewPrivileges, cgroupsPath }: SandboxRequest): Spec {
+export function sandboxSpec(request: SandboxRequest): Spec {
+  const { paths, slot, ids, user, noNewPrivileges, showCgroups, cgroupsPath } = request;
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.size }];
   const id = user === 'root' ? 0 : NOBODY;
   const capabilities = user === 'root' ? [...capabilityNames] : [];
@@ -57,7 +60,7 @@ export function sandboxSpec({ paths, slot, ids, user, noNewPrivileges, cgroupsPa
       ],
       oomScoreAdj: 500,
     },
-    mounts: mounts(paths.slot(slot)),
+    mounts: [...mounts(paths.slot(slot)), ...(showCgroups ? [CGROUPS] : [])],
     linux: {
       namespaces: (['user', 'pid', 'mount', 'ipc', 'uts', 'network', 'cgroup'] as const).map((type) => ({ type })),
       uidMappings: mapping,
@@ -67,6 +70,13 @@ export function sandboxSpec({ paths, slot, ids, user, noNewPrivileges, cgroupsPa
     },
   };
 }
+
+const CGROUPS: Mount = {
+  destination: '/sys/fs/cgroup',
+  type: 'cgroup',
+  source: 'cgroup',
+  options: ['nosuid', 'nodev', 'noexec'],
+};
 
 function mounts(slot: string): Mount[] {
   const options = ['nosuid', 'nodev', 'noexec'];

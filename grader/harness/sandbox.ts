@@ -55,8 +55,10 @@ export const NOBODY = 65534;
 export async function startContainer(
   session: Session,
   user: SubjectUser,
-  noNewPrivileges = true,
+  { noNewPrivileges = true, cgroups = false }: { noNewPrivileges?: boolean; cgroups?: boolean } = {},
 ): Promise<SandboxRecord> {
+  if (cgroups && !canMakeCgroups())
+    unsupported('Control groups can only be given away by root. Try: sudo ./workshop check cgroups');
   if (user === 'nobody' && sandboxIds(session.address.shimPid, 0).size <= NOBODY)
     unsupported('Your user has no subordinate ids to be somebody else with. Try: sudo apt-get install uidmap');
   const slot = takeSlot(session, user);
@@ -75,6 +77,7 @@ export async function startContainer(
         ids: sandboxIds(session.address.shimPid, slot),
         user,
         noNewPrivileges,
+        showCgroups: cgroups,
         cgroupsPath: canMakeCgroups() ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
     });

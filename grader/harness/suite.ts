@@ -51,6 +51,8 @@ export interface SubjectOptions {
   uid?: 'root' | 'nobody';
   /** Whether the module begins with no_new_privs, which nothing takes away again; true if absent. */
   noNewPrivileges?: boolean;
+  /** Whether the sandbox shows its own control groups at /sys/fs/cgroup, to be given away with `delegateCgroups`; false if absent. */
+  cgroups?: boolean;
   /** Milliseconds a call may take, 5,000 if absent. */
   patience?: number;
 }
@@ -61,6 +63,7 @@ export async function openSubject(options: SubjectOptions = {}): Promise<Subject
   return LiveSubject.open(module, {
     uid: options.uid ?? 'root',
     noNewPrivileges: options.noNewPrivileges,
+    cgroups: options.cgroups,
     patience: options.patience ?? inject('skiffPatience') ?? 5_000,
   });
 }
