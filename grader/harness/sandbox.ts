@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { hostCgroups } from '../../engine/runtime/cgroups/host.ts';
 import { unsupported } from './outcome-errors.ts';
 import { sandboxSpec } from './sandbox-spec.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
@@ -24,6 +25,8 @@ export interface SandboxRecord {
   slot: number;
   /** Of the subject, on this machine. */
   pid: number;
+  /** Whether its control groups are shown to it. */
+  hasCgroups: boolean;
 }
 
 const MOST_OUTPUT_KEPT = 64 << 10;
@@ -81,7 +84,7 @@ export async function startContainer(
         cgroupsPath: canMakeCgroups() ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
     });
-    const record = { container, slot, pid };
+    const record: SandboxRecord = { container, slot, pid, hasCgroups: cgroups };
     fs.writeFileSync(recordFile(session, record), JSON.stringify(record));
     return record;
   } catch (error) {
@@ -172,6 +175,11 @@ export class Sandbox implements SubjectPlace {
 
   async destroy(): Promise<void> {
     const key = { container: this.#record.container };
+    // What a subject has frozen in a group of its own does not die of a signal, and would keep the whole sandbox waiting.
+    if (this.#record.hasCgroups)
+      hostCgroups()
+        .find(`${cgroupsPathOf(this.#session.address.directory)}/${key.container}`)
+        ?.killAll();
     // A sandbox that is not there to be killed has ended, maybe before anyone listened.
     if (await this.#kill()) await this.ended;
     // Without the shim there is nothing left to be forgotten.

@@ -10,8 +10,8 @@ import { refuseUnfiltered } from './device-filter.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, CgroupUsage, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue, writeValues } from './files.ts';
-import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
 import { ioOf } from './v1-io.ts';
+import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
 
 /** A program that forks faster than its processes are moved is left to its parents' cgroup. */
 const MOST_LOOKS = 100;

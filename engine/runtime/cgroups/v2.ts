@@ -13,8 +13,8 @@ import { filterDevices } from './device-filter.ts';
 import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree } from './files.ts';
-import { setLimits } from './v2-limits.ts';
 import { ioOf } from './v2-io.ts';
+import { setLimits } from './v2-limits.ts';
 
 /** @param mountPoint where cgroup2 is mounted. */
 export function v2Driver(mountPoint: string): CgroupDriver {
