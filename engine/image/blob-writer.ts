@@ -3,32 +3,29 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fdatasync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { type Blob, BlobCorrupt, type BlobWriter } from '#contract/store';
 import { beginWriteback } from '#kernel/writeback';
-import type { Digest } from './digest.ts';
 
 const sync = promisify(fdatasync);
 
 /** The disk is told to begin each time so many bytes have come, so that it has little left to do at the end. */
 const WRITEBACK_STEP = 8 * 1024 * 1024;
 
-export interface WrittenBlob {
-  digest: Digest;
-  /** Bytes. */
-  size: number;
-}
-
-export class BlobWriter {
+export class ScratchBlob implements BlobWriter {
   readonly #scratch: string;
   readonly #fd: number;
+  readonly #place: (digest: string) => string;
   readonly #hash = createHash('sha256');
-  #digest: Digest | undefined;
+  #digest: string | undefined;
   #open = true;
   #begun = 0;
   /** Bytes so far. */
   size = 0;
 
-  constructor(scratch: string) {
+  /** @param place where the blob of a digest belongs. */
+  constructor(scratch: string, place: (digest: string) => string) {
     this.#scratch = scratch;
+    this.#place = place;
     this.#fd = openSync(scratch, 'wx', 0o644);
   }
 
@@ -45,16 +42,18 @@ export class BlobWriter {
     this.#begun = this.size;
   }
 
-  /** What was written up to now. The file is still under its scratch name; nothing can be added any more. */
-  finish(): WrittenBlob {
-    this.#digest ??= `sha256:${this.#hash.digest('hex')}` as Digest;
-    return { digest: this.#digest, size: this.size };
+  /** The file is still under its scratch name. */
+  finish(expected: Partial<Blob> = {}): Blob {
+    this.#digest ??= `sha256:${this.#hash.digest('hex')}`;
+    const blob = { digest: this.#digest, size: this.size };
+    checkBlob(blob, expected);
+    return blob;
   }
 
-  /** Make it last a power cut, and give it its name. */
-  async publish(path: string): Promise<void> {
+  async publish(): Promise<void> {
+    const { digest } = this.finish();
     await sync(this.#fd);
-    renameSync(this.#scratch, path);
+    renameSync(this.#scratch, this.#place(digest));
     this.#close();
   }
 
@@ -67,5 +66,18 @@ export class BlobWriter {
   #close(): void {
     if (this.#open) closeSync(this.#fd);
     this.#open = false;
+  }
+}
+
+function checkBlob(blob: Blob, expected: Partial<Blob>): void {
+  if (expected.size !== undefined && blob.size !== expected.size) {
+    throw new BlobCorrupt(
+      `blob ${expected.digest ?? ''} should have ${expected.size} bytes but has ${
+        blob.size > expected.size ? 'more' : blob.size
+      }`,
+    );
+  }
+  if (expected.digest !== undefined && blob.digest !== expected.digest) {
+    throw new BlobCorrupt(`blob ${expected.digest} is damaged: its bytes have the digest ${blob.digest}`);
   }
 }

@@ -3,7 +3,9 @@
  * image that is being loaded, pulled, committed or built has parts that no image has yet.
  */
 
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { garbage } from '#store';
 import type { Digest } from './digest.ts';
 import type { ImageConfig, LayerDescriptor } from './documents.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -79,10 +81,15 @@ export async function orphansIn(
   images: Parts[],
   kept: Required<Leftovers>,
 ): Promise<Leftovers> {
-  const blobs = new Set([...kept.blobs, ...images.flatMap(blobsOf)]);
+  const unused = garbage(
+    await store.list(),
+    images.map(({ manifest }) => manifest),
+    (digest) => readFileSync(store.path(digest as Digest)),
+  ) as Digest[];
+  const keptBlobs = new Set(kept.blobs);
   const diffIds = new Set([...kept.diffIds, ...images.flatMap((image) => image.config.rootfs.diff_ids)]);
   return {
-    blobs: (await store.list()).filter((digest) => !blobs.has(digest)),
+    blobs: unused.filter((digest) => !keptBlobs.has(digest)),
     diffIds: (await snapshots.list()).filter((diffId) => !diffIds.has(diffId)),
   };
 }

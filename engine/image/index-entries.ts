@@ -30,7 +30,7 @@ export async function putEntry(store: Store, entry: IndexEntry): Promise<void> {
     annotations: { ...annotations, ...(entry.reference && { [REF_NAME]: entry.reference }) },
   };
   store.syncNames();
-  await store.replaceFile(entryPath(store, entry), JSON.stringify(named));
+  store.replaceFile(entryPath(store, entry), JSON.stringify(named));
   await syncIndex(store);
 }
 
@@ -95,7 +95,7 @@ export async function syncIndex(store: Store): Promise<void> {
   for (;;) {
     const sum = indexOf(await readEntries(store));
     if (sum === (await readFile(path, 'utf8').catch(whenMissing('')))) return;
-    await store.replaceFile(path, sum);
+    store.replaceFile(path, sum);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A layer on its way in: stored, decompressed, hashed and, if wanted, unpacked in one pass over its bytes. */
 
-import type { BlobWriter } from './blob-writer.ts';
+import type { BlobWriter } from '#contract/store';
 import { type Compression, compressionOf, type ExpansionLimits } from './compression.ts';
 import { consumeTar, drain } from './consume-tar.ts';
 import type { Digest } from './digest.ts';
@@ -51,7 +51,7 @@ export async function putLayer(
     const { compression, bytes } = await sniff(stored);
     const tar = await consumeTar(bytes, { compression, consume, limits, hash: compression !== 'none' });
     const written = writer.finish();
-    const diffId = tar.digest ?? written.digest;
+    const diffId = tar.digest ?? (written.digest as Digest);
     if (expected.diffId !== undefined && diffId !== expected.diffId) {
       const name = expected.digest ?? written.digest;
       throw new BlobCorrupt(`layer ${name} unpacks to ${diffId}, but its image says ${expected.diffId}`);

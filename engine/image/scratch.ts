@@ -4,8 +4,18 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** The disk that the state is on cannot take more. */
 export class DiskFull extends Error {
@@ -42,6 +52,19 @@ export function sweepScratch(directory: string): void {
     const [, pid, started] = NAME.exec(entry) ?? [];
     if (pid === undefined || startTime(pid) === started) continue;
     rmSync(join(directory, entry), { recursive: true, force: true });
+  }
+}
+
+/** Replace a file as a whole. @param scratch a directory on the same file system. */
+export function replaceFile(path: string, content: string, scratch: string): void {
+  const name = scratchPath(scratch);
+  try {
+    writeFileSync(name, content, { flag: 'wx', flush: true });
+    renameSync(name, path);
+    syncDirectory(dirname(path));
+  } catch (error) {
+    rmSync(name, { force: true });
+    throw error;
   }
 }
 

@@ -10,29 +10,21 @@
  */
 
 import { createReadStream, type ReadStream } from 'node:fs';
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { BlobWriter } from './blob-writer.ts';
-import { type Digest, digestOf, hexOf, isDigest } from './digest.ts';
-import { DOCUMENT_SIZE_MAX, Layout, parseDocument } from './documents.ts';
-import { explainFullDisk, scratchPath, sweepScratch, syncDirectory } from './scratch.ts';
+import { BlobNotFound, type BlobWriter } from '#contract/store';
+import { beginBlob, blobPath, openLayout, readBlob } from '#store';
+import { type Digest, isDigest } from './digest.ts';
+import { DOCUMENT_SIZE_MAX } from './documents.ts';
+import { explainFullDisk, replaceFile, syncDirectory } from './scratch.ts';
+
+export { BlobCorrupt, BlobNotFound } from '#contract/store';
 
 export interface Blob {
   digest: Digest;
   /** Bytes. */
   size: number;
-}
-
-export class BlobNotFound extends Error {
-  readonly code = 'BLOB_UNKNOWN';
-  override readonly name = 'BlobNotFound';
-}
-
-/** Bytes that are not what their digest or size says. */
-export class BlobCorrupt extends Error {
-  readonly code = 'BLOB_CORRUPT';
-  override readonly name = 'BlobCorrupt';
 }
 
 export class Store {
@@ -52,19 +44,13 @@ export class Store {
    * @throws InvalidDocument when the directory holds a layout of another version.
    */
   static async open(directory: string): Promise<Store> {
-    const store = new Store(directory);
-    await mkdir(store.#blobs, { recursive: true });
-    sweepScratch(store.#scratch);
-    const marker = join(directory, 'oci-layout');
-    const existing = await readFile(marker).catch(() => undefined);
-    if (existing) parseDocument(Layout, existing, marker);
-    else await store.replaceFile(marker, JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-    return store;
+    openLayout(directory);
+    return new Store(directory);
   }
 
   /** Where the blob is, or would be. */
   path(digest: Digest): string {
-    return join(this.#blobs, hexOf(digest));
+    return blobPath(this.directory, digest);
   }
 
   async list(): Promise<Digest[]> {
@@ -101,14 +87,13 @@ export class Store {
 
   /** A blob that is written bit by bit; `publish` or `abandon` ends it. */
   writer(): BlobWriter {
-    return new BlobWriter(scratchPath(this.#scratch));
+    return beginBlob(this.directory);
   }
 
   /** Give what was written its place. @throws BlobCorrupt, and the caller abandons the writer. */
   async publish(writer: BlobWriter, expected: Partial<Blob> = {}): Promise<Blob> {
-    const blob = writer.finish();
-    checkBlob(blob, expected);
-    await writer.publish(this.path(blob.digest));
+    const blob = writer.finish(expected) as Blob;
+    await writer.publish();
     return blob;
   }
 
@@ -125,13 +110,7 @@ export class Store {
    * @throws BlobNotFound, or BlobCorrupt when it does not match or is larger than DOCUMENT_SIZE_MAX.
    */
   async read(digest: Digest): Promise<Buffer> {
-    const { size } = await this.stat(digest);
-    if (size > DOCUMENT_SIZE_MAX) {
-      throw new BlobCorrupt(`blob ${digest} has ${size} bytes, a document at most ${DOCUMENT_SIZE_MAX}`);
-    }
-    const bytes = await readFile(this.path(digest));
-    checkBlob({ digest: digestOf(bytes), size: bytes.length }, { digest });
-    return bytes;
+    return Buffer.from(await readBlob(this.directory, digest, DOCUMENT_SIZE_MAX));
   }
 
   /** The blob's bytes as they are on disk: whoever reads a stream verifies it. @throws BlobNotFound */
@@ -151,28 +130,11 @@ export class Store {
   }
 
   /** Replace a file of the layout as a whole. */
-  async replaceFile(path: string, content: string): Promise<void> {
-    const scratch = scratchPath(this.#scratch);
+  replaceFile(path: string, content: string): void {
     try {
-      await writeFile(scratch, content, { flag: 'wx', flush: true });
-      await rename(scratch, path);
-      syncDirectory(dirname(path));
+      replaceFile(path, content, this.#scratch);
     } catch (error) {
-      await rm(scratch, { force: true });
       throw explainFullDisk(error, this.directory);
     }
-  }
-}
-
-function checkBlob(blob: Blob, expected: Partial<Blob>): void {
-  if (expected.size !== undefined && blob.size !== expected.size) {
-    throw new BlobCorrupt(
-      `blob ${expected.digest ?? ''} should have ${expected.size} bytes but has ${
-        blob.size > expected.size ? 'more' : blob.size
-      }`,
-    );
-  }
-  if (expected.digest !== undefined && blob.digest !== expected.digest) {
-    throw new BlobCorrupt(`blob ${expected.digest} is damaged: its bytes have the digest ${blob.digest}`);
   }
 }
