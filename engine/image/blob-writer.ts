@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { type Blob, BlobCorrupt, type BlobWriter } from '#contract/store';
 import { beginWriteback } from '#kernel/writeback';
 
-const sync = promisify(fdatasync);
+/** fdatasync(2). */
+const sync = (fd: number) => promisify(fdatasync)(fd);
 
 /** The disk is told to begin each time so many bytes have come, so that it has little left to do at the end. */
 const WRITEBACK_STEP = 8 * 1024 * 1024;
