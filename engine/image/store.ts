@@ -17,7 +17,7 @@ import { BlobNotFound, type BlobWriter } from '#contract/store';
 import { beginBlob, blobPath, openLayout, readBlob } from '#store';
 import { type Digest, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX } from './documents.ts';
-import { explainFullDisk, replaceFile, syncDirectory } from './scratch.ts';
+import { explainFullDisk, replaceFile, sweepScratch, syncDirectory } from './scratch.ts';
 
 export { BlobCorrupt, BlobNotFound } from '#contract/store';
 
@@ -45,7 +45,9 @@ export class Store {
    */
   static async open(directory: string): Promise<Store> {
     openLayout(directory);
-    return new Store(directory);
+    const store = new Store(directory);
+    sweepScratch(store.#scratch);
+    return store;
   }
 
   /** Where the blob is, or would be. */

@@ -17,8 +17,7 @@ else
 fi
 
 # In a process group of its own, so that the kill meets all of it.
-set -m
-"$@" <"$place/slow" &
+setsid "$@" <"$place/slow" &
 writer=$!
 exec 9>"$place/slow"
 head -c 200000 /dev/zero >&9
