@@ -109,7 +109,8 @@ program
   .command('probe-kernel', { hidden: true })
   .action(async () => (await import('./doctor/kernel-probes.ts')).answerKernelProbes());
 
-endOnLostOutput('workshop');
+// `./workshop list | head` has read enough.
+endOnLostOutput('workshop', 0);
 
 process.on('exit', giveBack);
 program.parseAsync().catch(fail);
