@@ -139,6 +139,7 @@ export const DiskUsageSchema = z.looseObject({
   Images: z._default(z.nullable(ImagesSchema), null),
   Containers: z._default(z.nullable(SummariesSchema), null),
   Volumes: z._default(z.nullable(z.array(VolumeSchema)), null),
+  BuildCache: z._default(z.nullable(z.array(z.looseObject({ InUse: z.boolean(), Size: number }))), null),
 });
 
 export const VersionSchema = z.looseObject({

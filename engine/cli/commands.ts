@@ -51,6 +51,16 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/builder-prune.ts')).builderPruneCommand,
   },
   {
+    name: 'commit',
+    summary: "Create a new image from a container's changes",
+    load: async () => (await import('./commands/commit.ts')).commitCommand,
+  },
+  {
+    name: 'container prune',
+    summary: 'Remove all stopped containers',
+    load: async () => (await import('./commands/prune.ts')).pruneCommand,
+  },
+  {
     name: 'create',
     summary: 'Create a new container',
     load: async () => (await import('./commands/create.ts')).createCommand,
@@ -61,9 +71,34 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/daemon.ts')).daemonCommand,
   },
   {
+    name: 'diff',
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: async () => (await import('./commands/diff.ts')).diffCommand,
+  },
+  {
     name: 'events',
     summary: 'Get real time events from the daemon',
     load: async () => (await import('./commands/events.ts')).eventsCommand,
+  },
+  {
+    name: 'export',
+    summary: "Export a container's filesystem as a tar archive",
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
+    name: 'history',
+    summary: 'Show the history of an image',
+    load: async () => (await import('./commands/history.ts')).historyCommand,
+  },
+  {
+    name: 'image prune',
+    summary: 'Remove unused images',
+    load: async () => (await import('./commands/image-prune.ts')).imagePruneCommand,
+  },
+  {
+    name: 'import',
+    summary: 'Import the contents from a tarball to create a filesystem image',
+    load: async () => (await import('./commands/import.ts')).importCommand,
   },
   {
     name: 'inspect',
@@ -74,6 +109,11 @@ export const COMMANDS: CommandEntry[] = [
     name: 'kill',
     summary: 'Kill one or more running containers',
     load: async () => (await import('./commands/kill.ts')).killCommand,
+  },
+  {
+    name: 'load',
+    summary: 'Load an image from a tar archive or STDIN',
+    load: async () => (await import('./commands/load.ts')).loadCommand,
   },
   {
     name: 'logs',
@@ -91,9 +131,9 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/ping.ts')).pingCommand,
   },
   {
-    name: 'container prune',
-    summary: 'Remove all stopped containers',
-    load: async () => (await import('./commands/prune.ts')).pruneCommand,
+    name: 'port',
+    summary: 'List port mappings or a specific mapping for the container',
+    load: async () => (await import('./commands/port.ts')).portCommand,
   },
   {
     name: 'rename',
@@ -116,6 +156,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/rmi.ts')).rmiCommand,
   },
   {
+    name: 'save',
+    summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
+    load: async () => (await import('./commands/save.ts')).saveCommand,
+  },
+  {
     name: 'start',
     summary: 'Start one or more stopped containers',
     load: async () => (await import('./commands/start.ts')).startCommand,
@@ -129,6 +174,21 @@ export const COMMANDS: CommandEntry[] = [
     name: 'stop',
     summary: 'Stop one or more running containers',
     load: async () => (await import('./commands/stop.ts')).stopCommand,
+  },
+  {
+    name: 'system df',
+    summary: 'Show disk usage of images, containers, volumes and the build cache',
+    load: async () => (await import('./commands/system-df.ts')).systemDfCommand,
+  },
+  {
+    name: 'system prune',
+    summary: 'Remove unused data',
+    load: async () => (await import('./commands/system-prune.ts')).systemPruneCommand,
+  },
+  {
+    name: 'tag',
+    summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+    load: async () => (await import('./commands/tag.ts')).tagCommand,
   },
   {
     name: 'top',
@@ -146,6 +206,31 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/update.ts')).updateCommand,
   },
   {
+    name: 'volume create',
+    summary: 'Create a volume',
+    load: async () => (await import('./commands/volume-create.ts')).volumeCreateCommand,
+  },
+  {
+    name: 'volume inspect',
+    summary: 'Display detailed information on one or more volumes',
+    load: async () => (await import('./commands/volume-inspect.ts')).volumeInspectCommand,
+  },
+  {
+    name: 'volume ls',
+    summary: 'List volumes',
+    load: async () => (await import('./commands/volume-ls.ts')).volumeLsCommand,
+  },
+  {
+    name: 'volume prune',
+    summary: 'Remove unused local volumes',
+    load: async () => (await import('./commands/volume-prune.ts')).volumePruneCommand,
+  },
+  {
+    name: 'volume rm',
+    summary: 'Remove one or more volumes',
+    load: async () => (await import('./commands/volume-rm.ts')).volumeRmCommand,
+  },
+  {
     name: 'wait',
     summary: 'Block until one or more containers stop, then print their exit codes',
     load: async () => (await import('./commands/wait.ts')).waitCommand,
@@ -156,7 +241,7 @@ export const COMMANDS: CommandEntry[] = [
 export const GROUPS: Record<string, Record<string, string>> = {
   container: {
     ...Object.fromEntries(
-      'attach create exec inspect kill logs pause rename restart rm run start stats stop top unpause update wait ps'
+      'attach commit create diff exec export inspect kill logs pause port rename restart rm run start stats stop top unpause update wait ps'
         .split(' ')
         .map((name) => [name, name]),
     ),
@@ -166,6 +251,22 @@ export const GROUPS: Record<string, Record<string, string>> = {
     remove: 'rm',
   },
   builder: { build: 'build', prune: 'builder prune' },
-  image: { build: 'build', ls: 'images', list: 'images', rm: 'rmi', remove: 'rmi', inspect: 'inspect' },
-  system: { info: 'info', events: 'events' },
+  image: {
+    ...Object.fromEntries('build history import inspect load save tag'.split(' ').map((name) => [name, name])),
+    ls: 'images',
+    list: 'images',
+    rm: 'rmi',
+    remove: 'rmi',
+    prune: 'image prune',
+  },
+  volume: {
+    create: 'volume create',
+    inspect: 'volume inspect',
+    ls: 'volume ls',
+    list: 'volume ls',
+    rm: 'volume rm',
+    remove: 'volume rm',
+    prune: 'volume prune',
+  },
+  system: { info: 'info', events: 'events', df: 'system df', prune: 'system prune' },
 };
