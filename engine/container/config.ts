@@ -147,6 +147,7 @@ export const HostConfig = z.object({
   Privileged: flag,
   SecurityOpt: strings,
   ReadonlyRootfs: flag,
+  Init: flag,
   /** Null leaves it to the engine; an empty list hides nothing. */
   MaskedPaths: z
     .array(text)

@@ -121,7 +121,7 @@ test('signals have names with and without SIG, numbers, and places among the rea
 
 test('what would weaken or change a container is never left out in silence', () => {
   for (const hostConfig of [
-    { Init: true },
+    { StorageOpt: { size: '1G' } },
     { UsernsMode: 'remap' },
     { VolumesFrom: ['other'] },
     { Runtime: 'runsc' },

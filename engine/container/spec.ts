@@ -51,15 +51,18 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       readonly: hostConfig.ReadonlyRootfs,
       overlay: { lower, upper: paths.upper, work: paths.work },
     },
-    process: buildProcess(record, {
-      args: record.args,
-      env: [],
-      cwd: config.WorkingDir,
-      user: config.User,
-      terminal: config.Tty,
-      privileged,
-      consoleSize: hostConfig.ConsoleSize,
-    }),
+    process: {
+      ...buildProcess(record, {
+        args: record.args,
+        env: [],
+        cwd: config.WorkingDir,
+        user: config.User,
+        terminal: config.Tty,
+        privileged,
+        consoleSize: hostConfig.ConsoleSize,
+      }),
+      ...(hostConfig.Init && { init: true }),
+    },
     mounts: [
       ...defaultMounts(record),
       ...etcMounts(record, paths),

@@ -6,7 +6,6 @@ const HOST_FIELDS: Record<string, string> = {
   CpuRealtimePeriod: '--cpu-rt-period',
   CpuRealtimeRuntime: '--cpu-rt-runtime',
   DeviceRequests: '--gpus',
-  Init: '--init',
   KernelMemory: '--kernel-memory',
   KernelMemoryTCP: 'none',
   Links: '--link',

@@ -177,7 +177,7 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { NetworkMode: 'mine' } }],
     [400, 'GET', '/containers/json?filters=nonsense'],
     [400, 'GET', `/containers/json?filters=${encodeURIComponent('{"nonsense":["a"]}')}`],
-    [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { Init: true } }],
+    [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { VolumesFrom: ['x'] } }],
     [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { SecurityOpt: ['seccomp={}'] } }],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { UsernsMode: 'private' } }],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { PidMode: 'container:x' } }],

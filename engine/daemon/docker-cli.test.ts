@@ -139,7 +139,7 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
       [126, /permission denied|is a directory/, 'hostbox', '/etc'],
       [125, /cannot pull docker.io\/library\/nothing:latest/, 'nothing', 'true'],
       [125, /unable to find user nobody-there/, '-u', 'nobody-there', 'hostbox', 'true'],
-      [125, /does not have HostConfig.Init/, '--init', 'hostbox', 'true'],
+      [125, /does not have HostConfig.VolumesFrom/, '--volumes-from', 'x', 'hostbox', 'true'],
       [125, /does not have HostConfig.PortBindings/, '-p', '80:80', 'hostbox', 'true'],
       [125, /--network bridge/, '--network', 'bridge', 'hostbox', 'true'],
       [125, /network mine not found/, '--network', 'mine', 'hostbox', 'true'],

@@ -7,7 +7,7 @@ const lseekCall = systemCall('long lseek(int, long, int)');
 const MFD_CLOEXEC = 1;
 
 /** A file that is nowhere but in memory, open for reading from its beginning and for writing. memfd_create(2). @param name seen in /proc only. */
-export function memoryFile(name: string, content = ''): number {
+export function memoryFile(name: string, content: string | Uint8Array = ''): number {
   const fd = memfdCreateCall(name, name, MFD_CLOEXEC);
   try {
     write(fd, content);

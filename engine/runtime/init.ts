@@ -20,6 +20,7 @@ import type { Spec } from './spec.ts';
 import { step } from './step.ts';
 import { setKernelParameters } from './sysctl.ts';
 import { bindConsole, takeTerminal } from './terminal.ts';
+import { underInit } from './under-init.ts';
 
 const ENOTDIR = 20;
 
@@ -57,6 +58,7 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
   makeWorkingDirectory(spec.process.cwd);
   if (spec.root.readonly) makeRootReadonly();
+  if (spec.process.init) program.args = step('init', () => underInit(program));
   becomeUser({ process: spec.process, program, parent, seccomp, holds });
 }
 

@@ -66,6 +66,8 @@ export interface Process {
   userSpec?: string;
   /** Beyond the specification: supplementary groups by name or number, looked up in the container's own /etc/group. */
   groupSpecs?: string[];
+  /** Beyond the specification: the program runs below a process 1 that hands signals on to it and reaps. */
+  init?: boolean;
   rlimits?: Rlimit[];
   capabilities?: Capabilities;
   noNewPrivileges?: boolean;
