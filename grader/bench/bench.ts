@@ -10,6 +10,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { useUnpackedTools } from '../harness/unpacked-tools.ts';
 import { Engines } from './engines/engines.ts';
 import type { Figure, Result } from './figure.ts';
+import { builds } from './figures/build.ts';
+import { commit } from './figures/commit.ts';
 import { dockerCli } from './figures/docker-cli.ts';
 import { exec } from './figures/exec.ts';
 import { layers } from './figures/layers.ts';
@@ -22,7 +24,7 @@ import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, memory, runtime, watch];
+const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, commit, builds, memory, runtime, watch];
 
 interface Options {
   only?: string[];

@@ -5,7 +5,8 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ArchiveEntry, packEntries } from '../../../engine/image/archive.ts';
 
-const MTIME = new Date('2001-09-09T01:46:40Z');
+/** What every file is dated. */
+export const FILE_TIME = new Date('2001-09-09T01:46:40Z');
 const WORDS = 'the quick brown ship of theseus sails on while every plank of her is replaced by another one'.split(' ');
 
 export interface LayerPlan {
@@ -42,7 +43,7 @@ export function* imageArchive(
   const manifest = [
     { Config: 'config.json', RepoTags: [name], Layers: layers.map((_, index) => `${index}/layer.tar`) },
   ];
-  const metadata = (path: string) => ({ type: 'file' as const, path, mode: 0o644, mtime: MTIME });
+  const metadata = (path: string) => ({ type: 'file' as const, path, mode: 0o644, mtime: FILE_TIME });
   yield* packEntries([
     ...layers.map(({ path, size }, index): ArchiveEntry => ({ ...metadata(`${index}/layer.tar`), source: path, size })),
     { ...metadata('config.json'), content: JSON.stringify(config) },
@@ -61,11 +62,12 @@ function* filesOf({ files, size }: LayerPlan, layer: number): Generator<ArchiveE
   for (let file = 0; file < files; file++) {
     const seed = layer * 1000 + file;
     const content = file % 2 === 0 ? randomBytes(seed, size) : words(seed, size);
-    yield { type: 'file', path: `layer-${layer}/file-${file}`, mode: 0o644, mtime: MTIME, content };
+    yield { type: 'file', path: `layer-${layer}/file-${file}`, mode: 0o644, mtime: FILE_TIME, content };
   }
 }
 
-function randomBytes(seed: number, size: number): Buffer {
+/** The same on every machine, and not to be compressed. */
+export function randomBytes(seed: number, size: number): Buffer {
   const key = createHash('sha256').update(`${seed}`).digest();
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size));
 }
