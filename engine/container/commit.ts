@@ -41,7 +41,7 @@ export async function commitContainer(
   const leftovers: { blobs: Digest[]; diffIds: Digest[] } = { blobs: [], diffIds: [] };
   try {
     const stored = await standingStill(engine, container, pause, () =>
-      layerOfContainer(container, (layer) => images.receiveLayer(layer)),
+      layerOfContainer(container, (layer) => images.storeLayer(layer)),
     );
     leftovers.blobs.push(stored.descriptor.digest);
     leftovers.diffIds.push(stored.diffId);

@@ -9,7 +9,7 @@ import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, readContent } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
 import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
-import type { PutLayerOptions, StoredLayer } from './put-layer.ts';
+import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
 import {
   completeName,
   displayName,
@@ -213,6 +213,11 @@ export class Images {
    */
   receiveLayer(source: AsyncIterable<Uint8Array>, expected: PutLayerOptions['expected'] = {}): Promise<StoredLayer> {
     return this.#snapshots.receive(this.store, source, { expected });
+  }
+
+  /** Store a layer that nobody may ever run: it is unpacked when it is wanted. @throws as `putLayer` */
+  storeLayer(source: AsyncIterable<Uint8Array>): Promise<StoredLayer> {
+    return putLayer(this.store, source);
   }
 
   /**

@@ -39,6 +39,27 @@ async function entriesOf(tar: Buffer | AsyncIterable<Buffer>, limits?: TarLimits
 
 const archive = (...parts: Buffer[]) => Buffer.concat([...parts, end]);
 
+test('a source may use one buffer again and again, wherever its chunks end', async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `file-${index}`);
+  const tar = archive(
+    ...names.flatMap((name) => [pax({ comment: name }), entry({ name, content: Buffer.from(name) })]),
+  );
+  for (const size of [1, 7, 511, 513, 700, 1000, 5000]) {
+    const source = async function* () {
+      const buffer = Buffer.alloc(size);
+      for (let at = 0; at < tar.length; at += size) yield buffer.subarray(0, tar.copy(buffer, 0, at));
+    };
+    const reader = new TarReader(source());
+    const found: string[] = [];
+    for (let header = await reader.next(); header; header = await reader.next()) {
+      let content = '';
+      for (let piece = await reader.read(); piece; piece = await reader.read()) content += piece.data.toString();
+      found.push(`${header.name}=${content}`);
+    }
+    expect(found, `chunks of ${size}`).toEqual(names.map((name) => `${name}=${name}`));
+  }
+});
+
 describe('what headers can say', () => {
   test('records of a pax header are about one entry, those of a global one about all that follow', async () => {
     const tar = archive(

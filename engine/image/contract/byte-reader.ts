@@ -14,6 +14,7 @@ export class ByteReader {
   /** Bytes given so far. */
   position = 0;
 
+  /** @param source one of its chunks is valid until the next is asked for; so is what is given of it. */
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#chunks = source[Symbol.asyncIterator]();
   }
@@ -35,19 +36,21 @@ export class ByteReader {
     await this.#chunks.return?.();
   }
 
+  /** Copied, since a chunk is valid only until the next one is asked for. */
   async #gather(size: number): Promise<Buffer> {
-    const parts = [this.#rest];
-    let length = this.#rest.length;
-    while (length < size) {
-      if (!(await this.#more())) {
-        if (length === 0) return EMPTY;
-        throw new UnexpectedEnd('the archive is cut off: unexpected end of data');
-      }
-      parts.push(this.#rest);
-      length += this.#rest.length;
+    const whole = Buffer.allocUnsafe(size);
+    let length = 0;
+    for (;;) {
+      const taken = this.#rest.copy(whole, length);
+      length += taken;
+      this.#rest = this.#rest.subarray(taken);
+      if (length === size) break;
+      if (await this.#more()) continue;
+      if (length === 0) return EMPTY;
+      throw new UnexpectedEnd('the archive is cut off: unexpected end of data');
     }
-    this.#rest = Buffer.concat(parts, length);
-    return this.#cut(size);
+    this.position += size;
+    return whole;
   }
 
   #cut(size: number): Buffer {
