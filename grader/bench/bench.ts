@@ -19,12 +19,13 @@ import { lifecycle } from './figures/lifecycle.ts';
 import { load } from './figures/load.ts';
 import { memory } from './figures/memory.ts';
 import { runtime } from './figures/runtime.ts';
+import { start } from './figures/start.ts';
 import { watch } from './figures/watch.ts';
 import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [lifecycle, exec, dockerCli, layers, load, commit, builds, memory, runtime, watch];
+const FIGURES: Figure[] = [start, lifecycle, exec, dockerCli, layers, load, commit, builds, memory, runtime, watch];
 
 interface Options {
   only?: string[];

@@ -9,6 +9,7 @@ import { startPodman } from './podman.ts';
 import { run } from './process.ts';
 import { unpackHostbox } from './rootfs.ts';
 import { prepareRunc, type Runc } from './runc.ts';
+import { type Shim, startShim } from './shim.ts';
 import { type Skiff, startSkiff } from './skiff.ts';
 
 /** Either the thing, or why there is none. */
@@ -72,6 +73,21 @@ export class Engines {
         const runtime = await prepareRunc(bundle, await this.rootfs(), program);
         this.stops.push(runtime.remove);
         return runtime;
+      }),
+    );
+  }
+
+  /** Our runtime alone, for runc's bundle. */
+  shim(): Promise<Maybe<Shim>> {
+    return this.once('shim', () =>
+      attempt(async () => {
+        const runc = await this.runc();
+        if (runc.value === null) throw new Error(runc.reason);
+        const directory = join(this.directory, 'shim');
+        mkdirSync(directory);
+        const shim = await startShim(runc.value.bundle, directory);
+        this.stops.push(shim.stop);
+        return shim;
       }),
     );
   }

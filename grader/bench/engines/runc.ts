@@ -1,6 +1,6 @@
 /** runc, the reference runtime that Docker and Podman use, and others with its command line. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { cgroupParent, removeCgroupParent } from './cgroup-parent.ts';
@@ -16,6 +16,8 @@ const configuration = z.looseObject({
 export interface Runc {
   /** Start `true` in a container of its own, wait for its end and remove it: one command. */
   runTrue: (id: string) => Promise<void>;
+  /** With a configuration like theirs. */
+  bundle: string;
   remove: () => void;
 }
 
@@ -34,12 +36,18 @@ export async function prepareRunc(directory: string, rootfs: string, program = '
   const types = spec.linux.namespaces.map((namespace) => namespace.type);
   if (!types.includes('cgroup')) spec.linux.namespaces.push({ type: 'cgroup' });
   const state = join(directory, 'state');
+  const documentOf = (id: string) =>
+    JSON.stringify({ ...spec, linux: { ...spec.linux, cgroupsPath: `${cgroup}/${id}` } });
+  writeFileSync(path, documentOf('nobody'));
   return {
     runTrue: async (id) => {
-      spec.linux.cgroupsPath = `${cgroup}/${id}`;
-      writeFileSync(path, JSON.stringify(spec));
-      await run(program, ['--root', state, 'run', '--bundle', directory, id]);
+      // A bundle of its own: others may be starting at the same time.
+      const bundle = join(directory, id);
+      mkdirSync(bundle);
+      writeFileSync(join(bundle, 'config.json'), documentOf(id));
+      await run(program, ['--root', state, 'run', '--bundle', bundle, id]);
     },
+    bundle: directory,
     // It removes a container's cgroup, not the one above it that it made as well.
     remove: () => removeCgroupParent(cgroup),
   };
