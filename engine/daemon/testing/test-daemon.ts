@@ -35,6 +35,8 @@ export class TestDaemon {
   process: ChildProcess | null = null;
   errors = '';
   readonly #temporary: string;
+  /** Where the bundles are that it runs. */
+  #bundles = bundles;
   readonly #agent = new http.Agent({ keepAlive: false });
 
   private constructor(temporary: string, below: string) {
@@ -43,12 +45,21 @@ export class TestDaemon {
     this.socket = path.join(this.root, 'run/skiff.sock');
   }
 
-  /** A daemon on a root that is new, with hostbox in it. @param below a directory between the temporary one and the root */
-  static async start(below = ''): Promise<TestDaemon> {
+  /**
+   * A daemon on a root that is new, with hostbox in it.
+   * @param below a directory between the temporary one and the root
+   * @param alter given the directory of the bundles and one that goes away with the root: makes others there.
+   */
+  static async start(below = '', alter?: (from: string, to: string) => void): Promise<TestDaemon> {
     if (!built)
       execFileSync(process.execPath, [path.join(home, 'engine/build.mjs'), '--need', 'skiff'], { stdio: 'inherit' });
     built = true;
     const daemon = new TestDaemon(fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-daemon-')), below);
+    if (alter) {
+      daemon.#bundles = path.join(daemon.#temporary, 'bundles');
+      fs.mkdirSync(daemon.#bundles);
+      alter(bundles, daemon.#bundles);
+    }
     try {
       await daemon.launch();
       await daemon.hostbox();
@@ -61,7 +72,7 @@ export class TestDaemon {
 
   /** Start the daemon's process, again if it was killed. */
   async launch(...options: string[]): Promise<void> {
-    const child = spawn(process.execPath, [path.join(bundles, 'daemon.cjs'), '--root', this.root, ...options], {
+    const child = spawn(process.execPath, [path.join(this.#bundles, 'daemon.cjs'), '--root', this.root, ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;
