@@ -143,6 +143,6 @@ describe.skipIf(!isRoot)('whoever is killed, at any step', () => {
       const mounts = fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
       expect(mounts.filter((line) => line.includes(daemon.root))).toEqual([]);
     },
-    120_000,
+    PATIENCE,
   );
 });
