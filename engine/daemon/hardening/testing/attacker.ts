@@ -60,5 +60,6 @@ export async function attack<T = Record<string, string>>(
     ...['run', '--rm', ...withNode, ...options, 'hostbox', '/attack/node', '--single-threaded', '-e', source],
   );
   if (ran.code !== 0) throw new Error(`the attack itself failed: ${JSON.stringify(ran)}`);
-  return JSON.parse(ran.stdout) as T;
+  // A terminal echoes what was typed before.
+  return JSON.parse(ran.stdout.slice(ran.stdout.indexOf('{'))) as T;
 }
