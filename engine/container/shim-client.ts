@@ -52,6 +52,15 @@ const PID_FILE = 'shim.pid';
 /** How long a new shim may take to listen, in milliseconds. */
 const PATIENCE = 10_000;
 
+/** It has ended while it was asked, and with it all that it ran. */
+export class ShimGone extends Error {
+  override readonly name = 'ShimGone';
+
+  constructor() {
+    super('The shim has gone.');
+  }
+}
+
 /**
  * The one connection to the shim. Emits `exit` for every process that ended, and `lost` when the shim has gone without
  * being told to: whatever it ran has died with it.
@@ -203,7 +212,7 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
     socket.on('close', () => {
       this.#connection = null;
       this.#connecting = null;
-      for (const { reject } of connection.pending.values()) reject(new Error('The shim has gone.'));
+      for (const { reject } of connection.pending.values()) reject(new ShimGone());
       if (!this.#closed) this.emit('lost');
     });
     this.#connection = connection;
@@ -238,7 +247,7 @@ async function readLine(socket: net.Socket): Promise<unknown> {
   for (;;) {
     const chunk = socket.read() as Buffer | null;
     if (chunk === null) {
-      if (socket.readableEnded || socket.destroyed) throw new Error('The shim has gone.');
+      if (socket.readableEnded || socket.destroyed) throw new ShimGone();
       await Promise.race([once(socket, 'readable'), once(socket, 'end'), once(socket, 'close')]);
       continue;
     }

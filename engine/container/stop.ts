@@ -3,7 +3,7 @@ import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { unpauseLocked } from './pause.ts';
-import { isShimFailure } from './shim-client.ts';
+import { isShimFailure, ShimGone } from './shim-client.ts';
 import { parseSignal } from './signals.ts';
 
 const SIGKILL = 9;
@@ -70,8 +70,11 @@ async function sendSignal(engine: Engine, container: Container, signal: number):
   try {
     await engine.shim.request('signal', { key: { container: container.id }, signal });
   } catch (error) {
-    if (!isShimFailure(error, 'not-found') && !isShimFailure(error, 'conflict')) throw error;
-    await askForExit(engine, container);
+    // With the shim the container has ended, too, which is on its way to the record.
+    if (!(error instanceof ShimGone)) {
+      if (!isShimFailure(error, 'not-found') && !isShimFailure(error, 'conflict')) throw error;
+      await askForExit(engine, container);
+    }
   }
   emitContainerEvent(engine, container, 'kill', { signal: String(signal) });
   if (container.paused && isToEnd(container, signal)) await unpauseLocked(engine, container);
