@@ -11,6 +11,7 @@ import { useUnpackedTools } from '../harness/unpacked-tools.ts';
 import { Engines } from './engines/engines.ts';
 import type { Figure, Result } from './figure.ts';
 import { builds } from './figures/build.ts';
+import { churn } from './figures/churn.ts';
 import { commit } from './figures/commit.ts';
 import { dockerCli } from './figures/docker-cli.ts';
 import { exec } from './figures/exec.ts';
@@ -25,7 +26,20 @@ import { describeResult } from './report.ts';
 
 useUnpackedTools();
 
-const FIGURES: Figure[] = [start, lifecycle, exec, dockerCli, layers, load, commit, builds, memory, runtime, watch];
+const FIGURES: Figure[] = [
+  start,
+  lifecycle,
+  exec,
+  dockerCli,
+  layers,
+  load,
+  commit,
+  builds,
+  churn,
+  memory,
+  runtime,
+  watch,
+];
 
 interface Options {
   only?: string[];
