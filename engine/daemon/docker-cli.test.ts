@@ -104,6 +104,19 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
     expect((await docker('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 'oom')).stdout).toBe(
       'true 137\n',
     );
+    const now = `${Date.now() / 1000 + 1}`;
+    const events = await docker(
+      'events',
+      '--since',
+      '1',
+      '--until',
+      now,
+      '-f',
+      'container=oom',
+      '--format',
+      '{{.Action}}',
+    );
+    expect(events.stdout.trim().split('\n')).toEqual(['create', 'attach', 'start', 'oom', 'die']);
     await docker('rm', 'oom');
   });
 
