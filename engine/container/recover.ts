@@ -61,7 +61,16 @@ export async function loseShim(engine: Engine): Promise<void> {
   const lost = engine.containers.all().filter((container) => container.running || container.starting);
   for (const container of engine.containers.all()) container.streamsOpen = false;
   for (const { record } of lost) await sweepCgroup(engine, cgroupOf(engine.root, record));
-  if (lost.some((container) => container.running)) await resume(engine);
+  if (!lost.some((container) => container.running)) return;
+  try {
+    // A new shim finds what the old one has written down of ends that nobody was told.
+    await resume(engine);
+  } catch (error) {
+    // They have ended all the same.
+    for (const container of lost)
+      if (container.running) finishExit(engine, container, { status: VANISHED, oomKilled: false, finishedAt: now() });
+    throw error;
+  }
 }
 
 function hasExits(engine: Engine): boolean {

@@ -98,7 +98,8 @@ describe.skipIf(!isRoot)('whoever is killed, at any step', () => {
       const { Running, Pid } = json.State;
       const inGroup = hostCgroups().find(`/skiff/${key}/${id}`)?.processes() ?? [];
       if (Running && fs.existsSync(`/proc/${Pid}`) && inGroup.includes(Pid)) return 'runs';
-      return !Running && inGroup.length === 0 ? 'rests' : `says running ${Running}, in its cgroup are ${inGroup}`;
+      if (!Running && inGroup.length === 0) return 'rests';
+      return `says running ${Running}, in its cgroup are ${inGroup}; the daemon said: ${daemon.errors.slice(-400)}`;
     };
     await expect.poll(look, { timeout: 10_000, message: where }).toMatch(/^(gone|runs|rests)$/);
   }
