@@ -1,9 +1,10 @@
 /** Why a stack was not mounted, in words: mount(2) says EINVAL for most of it, and the rest only to the kernel's log. */
 
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inUserNamespace } from '#kernel/user-namespace';
 import type { OverlayRoot } from './spec.ts';
+import { unfitForUpper } from './unfit-file-systems.ts';
 
 /** OVL_MAX_STACK of the kernel's fs/overlayfs/params.h. */
 const MOST_LAYERS = 500;
@@ -28,7 +29,7 @@ function reasonFor({ lower, upper, work }: OverlayRoot, { code }: NodeJS.ErrnoEx
   if (code === 'ENODEV') return 'This kernel has no overlay file system; try: sudo modprobe overlay';
   if (code === 'EPERM' && inUserNamespace())
     return 'An ordinary user may mount an overlay since Linux 5.11; take a newer kernel, or run the engine as root.';
-  const unfit = UNFIT[statfsSync(upper).type];
+  const unfit = unfitForUpper(upper);
   const elsewhere =
     'Keep the engine’s files on a local disk with ext4, xfs or btrfs: skiff --root DIRECTORY, or SKIFF_ROOT';
   if (unfit !== undefined)
@@ -40,17 +41,3 @@ function reasonFor({ lower, upper, work }: OverlayRoot, { code }: NodeJS.ErrnoEx
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
-
-/** File systems that cannot be an upper, by their magic numbers. statfs(2). */
-const UNFIT: Partial<Record<number, string>> = {
-  2035054128: 'an overlay already (a container’s own disk)',
-  26985: 'NFS',
-  4283649346: 'CIFS',
-  4266872130: 'SMB',
-  1702057286: 'FUSE',
-  19780: 'FAT',
-  538032816: 'exFAT',
-  1397118030: 'NTFS',
-  16914839: '9p',
-  61791: 'eCryptfs',
-};

@@ -35,7 +35,7 @@ describe('a launcher', () => {
       const full = shell('"$0" --help > /dev/full');
       expect(full.stderr).toBe(`${name}: the output cannot be written: no space left on device\n`);
       expect(full.status).toBe(1);
-      const closed = shell('"$0" --help | true; echo "${PIPESTATUS[0]}"');
+      const closed = shell('"$0" --help | true; echo "$PIPESTATUS"');
       expect(closed.stderr).toBe('');
       expect(['0\n', '141\n']).toContain(closed.stdout);
     },

@@ -210,7 +210,7 @@ describe('doctor', () => {
     expect(labs['what-is-a-container']).toBe(true);
     const kinds = findings.map(({ id }: { id: string }) => id);
     expect(kinds).toEqual(
-      expect.arrayContaining(['node', 'koffi', 'pid', 'user', 'overlay', 'seccomp', 'cgroup-limits']),
+      expect.arrayContaining(['node', 'koffi', 'pid', 'user', 'overlay', 'disk', 'seccomp', 'cgroup-limits']),
     );
     for (const { status, fix, id } of findings) expect(status === 'ok' || fix !== undefined, id).toBe(true);
   });

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import type { Lane } from '../../lab.ts';
 import { home } from '../home.ts';
 import { probeCgroups } from './cgroup-probe.ts';
+import { probeDisk } from './disk-probe.ts';
 import type { Finding, KernelAnswer } from './finding.ts';
 import { probePrograms, probeSubordinateIds } from './programs.ts';
 
@@ -30,7 +31,7 @@ const TITLES: Record<string, string> = {
 
 /** What each lane stands on. Kernel adds the limits, and with them root or a delegated cgroup. */
 const ROOTLESS = ['node', 'koffi', 'fork', 'mnt', 'pid', 'uts', 'ipc', 'net', 'cgroup', 'proc'];
-const KERNEL = [...ROOTLESS, 'overlay', 'seccomp', 'cgroup-limits'];
+const KERNEL = [...ROOTLESS, 'overlay', 'disk', 'seccomp', 'cgroup-limits'];
 
 export function examine(): Examination {
   const findings = [probeNode(), ...(process.platform === 'linux' ? probeLinux() : [notLinux()]), ...probePrograms()];
@@ -76,7 +77,7 @@ function notLinux(): Finding {
 function probeLinux(): Finding[] {
   const answers = askKernel();
   const kernel = Object.entries(TITLES).map(([id, title]) => kernelFinding(id, title, answers));
-  return [probeKoffi(), ...kernel, probeCgroups(), probeSubordinateIds()];
+  return [probeKoffi(), ...kernel, probeDisk(), probeCgroups(), probeSubordinateIds()];
 }
 
 /** In a child: a native module that does not fit this host takes its process down. */
