@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { VmUnavailable } from './unavailable.ts';
 
 export interface VmTools {
@@ -23,8 +23,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** The program's path in PATH or the administrator's directories, which a user's PATH may lack. */
+/**
+ * The program's path in PATH or the administrator's directories, which a user's PATH may lack; an absolute `program` is its
+ * own path.
+ */
 export function which(program: string): string | undefined {
+  if (isAbsolute(program)) return isExecutable(program) ? program : undefined;
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return directories.map((directory) => join(directory, program)).find(isExecutable);
 }
