@@ -32,6 +32,19 @@ export function setGid(gid: number): void {
   rawSystemCall('setresgid', String(gid), gid, gid, gid);
 }
 
+/**
+ * Whose files this thread makes and reaches from now on, while it stays who it is. Root that becomes somebody else so loses
+ * the capabilities over files from its effective set, and may take them back. setfsuid(2), setfsgid(2).
+ * @throws Error when the ids are not of this user namespace: the calls themselves only ever answer who it was before.
+ */
+export function setFileSystemIds(uid: number, gid: number): void {
+  rawSystemCall('setfsgid', String(gid), gid);
+  rawSystemCall('setfsuid', String(uid), uid);
+  const nobody = -1;
+  if (rawSystemCall('setfsuid', '', nobody) !== uid || rawSystemCall('setfsgid', '', nobody) !== gid)
+    throw new Error(`setfsuid: the ids ${uid}:${gid} cannot be taken here.`);
+}
+
 /** The supplementary groups, at most 65536. setgroups(2). */
 export function setGroups(gids: number[]): void {
   const list = Buffer.alloc(Math.max(4, gids.length * 4));

@@ -60,6 +60,7 @@ export function rawSystemCall(
 const numbers = {
   pidfd_send_signal: 424,
   open_tree: 428,
+  move_mount: 429,
   pidfd_open: 434,
   clone3: 435,
   close_range: 436,
@@ -67,8 +68,26 @@ const numbers = {
   pidfd_getfd: 438,
   mount_setattr: 442,
   ...(process.arch === 'arm64'
-    ? { setresuid: 147, setresgid: 149, setgroups: 159, seccomp: 277, bpf: 280, execveat: 281 }
-    : { setresuid: 117, setresgid: 119, setgroups: 116, seccomp: 317, bpf: 321, execveat: 322 }),
+    ? {
+        setresuid: 147,
+        setresgid: 149,
+        setfsuid: 151,
+        setfsgid: 152,
+        setgroups: 159,
+        seccomp: 277,
+        bpf: 280,
+        execveat: 281,
+      }
+    : {
+        setresuid: 117,
+        setresgid: 119,
+        setfsuid: 122,
+        setfsgid: 123,
+        setgroups: 116,
+        seccomp: 317,
+        bpf: 321,
+        execveat: 322,
+      }),
 } as const;
 
 /** A NUL-terminated string to pass by address. */

@@ -91,9 +91,33 @@ export function setMountAttributes(fd: number, set: bigint, recursive = false): 
 const OPEN_TREE_CLONE = 1n;
 
 /**
- * open_tree(2): the mount that descriptor `fd` is open at, once more, without those below it. It has to be in the caller's
- * mount namespace. @returns a descriptor of the copy, which is nowhere in the tree and goes with its last user.
+ * open_tree(2): the mount that descriptor `fd` is open at, from there on downwards, once more. It has to be in the caller's
+ * mount namespace. @param recursive with those below it too. @returns a descriptor of the copy, which is nowhere in the tree
+ * and goes with its last user.
  */
-export function copyMount(fd: number): number {
-  return rawSystemCall('open_tree', `descriptor ${fd}`, fd, cString(''), OPEN_TREE_CLONE | AT_EMPTY_PATH | O_CLOEXEC);
+export function copyMount(fd: number, recursive = false): number {
+  const flags = OPEN_TREE_CLONE | AT_EMPTY_PATH | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0n);
+  return rawSystemCall('open_tree', `descriptor ${fd}`, fd, cString(''), flags);
+}
+
+const MOUNT_ATTR_IDMAP = 0x100000n;
+
+/**
+ * mount_setattr(2), "ID-mapped mounts": through the mount that `fd` is open at, a file of user n of the file system belongs
+ * to whom the user namespace calls n. The mount must be a copy that is nowhere in the tree yet.
+ * @throws KernelError EINVAL when the file system cannot do it.
+ */
+export function mapMountIds(fd: number, userNamespace: number): void {
+  const attr = Buffer.alloc(32); // struct mount_attr
+  attr.writeBigUInt64LE(MOUNT_ATTR_IDMAP, 0);
+  attr.writeBigUInt64LE(BigInt(userNamespace), 24);
+  rawSystemCall('mount_setattr', `descriptor ${fd}`, fd, cString(''), AT_EMPTY_PATH, attr, attr.length);
+}
+
+const MOVE_MOUNT_F_EMPTY_PATH = 4n;
+const AT_FDCWD = -100;
+
+/** move_mount(2): put the copy that `fd` is open at where `target` is: a directory on a directory, a file on a file. */
+export function placeMount(fd: number, target: string): void {
+  rawSystemCall('move_mount', target, fd, cString(''), AT_FDCWD, cString(target), MOVE_MOUNT_F_EMPTY_PATH);
 }

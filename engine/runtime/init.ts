@@ -13,6 +13,7 @@ import { mountWithCgroups } from './cgroup-mount.ts';
 import { bringsDevices, withDefaultDevices } from './devices.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
+import { type MappedRoot, placeMappedRoot } from './mapped-root.ts';
 import { explainingOverlay } from './overlay-failure.ts';
 import { makePathInRoot, withPathInRoot } from './path-in-root.ts';
 import { isolateMountsAs, setRootPropagation } from './propagation.ts';
@@ -26,6 +27,8 @@ const ENOTDIR = 20;
 
 export interface Init extends ChildSide {
   spec: Spec;
+  /** What its parent has ready of a root with mapped ids; null for a root that it mounts itself. */
+  mapped: MappedRoot | null;
   holds?: Holds;
 }
 
@@ -37,14 +40,15 @@ export interface Init extends ChildSide {
  * has to be done before the pivot; what must not be disturbed by the image's own symbolic links, after it. The
  * parameters in /proc/sys are written before /proc/sys becomes read-only, and powers are given up last.
  */
-export function initialize({ spec, program, cgroup, seccomp, terminal, parent, go, holds }: Init): void {
+export function initialize({ spec, mapped, program, cgroup, seccomp, terminal, parent, go, holds }: Init): void {
   const { namespaces } = spec.linux;
   waitForParent({ parent, go });
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
   step('namespaces', () => configureNamespaces(namespaces, spec));
-  prepareRoot(spec);
-  mountWithCgroups(spec.root.path, spec.mounts, spec.linux.cgroupsPath);
+  const mounts = mapped ? placeMappedRoot(mapped, spec.root.path, spec.mounts) : spec.mounts;
+  prepareRoot(spec, mapped);
+  mountWithCgroups(spec.root.path, mounts, spec.linux.cgroupsPath);
   if (!bringsDevices(spec.mounts))
     step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
   if (terminal) {
@@ -62,10 +66,12 @@ export function initialize({ spec, program, cgroup, seccomp, terminal, parent, g
   becomeUser({ process: spec.process, program, parent, seccomp, holds });
 }
 
-function prepareRoot({ root: { path, overlay }, linux: { namespaces, rootfsPropagation } }: Spec): void {
+function prepareRoot({ root, linux: { namespaces, rootfsPropagation } }: Spec, mapped: MappedRoot | null): void {
+  const { path, overlay } = root;
   const unprivileged = inUserNamespace() || namespaces.some(({ type }) => type === 'user');
   step('isolate mounts', () => isolateMountsAs(path, rootfsPropagation));
-  if (overlay) step('mount overlay', () => explainingOverlay(overlay, () => mountOverlay(path, overlay, unprivileged)));
+  if (overlay && !mapped)
+    step('mount overlay', () => explainingOverlay(overlay, () => mountOverlay(path, overlay, unprivileged)));
 }
 
 /** As Docker has it: a working directory the image does not have is made, for root. */

@@ -158,11 +158,11 @@ export function waitForParent({ parent, go }: Pick<ChildSide, 'parent' | 'go'>):
   waitForGo(go.read);
 }
 
-function waitForGo(fd: number): void {
+export function waitForGo(fd: number): void {
   if (read(fd, 1)?.length !== 1) throw new Error('The start was given up.');
 }
 
-function sayGo(fd: number): void {
+export function sayGo(fd: number): void {
   try {
     write(fd, '.');
   } catch {

@@ -136,6 +136,20 @@ export interface Root {
    * mount of it ever exists on the host and none can be left behind.
    */
   overlay?: OverlayRoot;
+  /** Beyond the specification: with an overlay, in a new user namespace. See `MappedState`. */
+  mapped?: MappedState;
+}
+
+/**
+ * The layers of an overlay, and what else of the engine's is mounted, belong on the disk to whom they belong in the
+ * container, whatever its user namespace calls them: id-mapped mounts, mount_setattr(2). So one tree of layers serves
+ * containers with and without a user namespace, and a container's changes are those of its image's users.
+ */
+export interface MappedState {
+  /** All such files are below it, and so is the root's path. Every user must be able to pass through what it lies in. */
+  directory: string;
+  /** A directory below it that is put to other use in the container's mount namespace until the root is in place. */
+  scratch: string;
 }
 
 export interface Linux {

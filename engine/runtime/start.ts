@@ -9,8 +9,10 @@ import { checkCgroupsPath } from './cgroups/parents.ts';
 import type { Holds } from './holds.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
+import { closeMappedRoot, type MappedRoot, openMappedRoot } from './mapped-root.ts';
 import { seccompFilterFor } from './seccomp/filter.ts';
 import type { Spec } from './spec.ts';
+import { hostIdsOfRoot } from './spec-ids.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
 
@@ -34,11 +36,13 @@ export async function startContainer(
   heldStart?: HeldStart,
 ): Promise<Started> {
   let cgroup: Cgroup | null = null;
+  let mapped: MappedRoot | null = null;
   try {
     checkSpec(spec);
     const seccomp = seccompFilter(spec);
     cgroup = makeCgroup(spec);
-    giveUpperToRoot(spec);
+    mapped = await openMappedRoot(spec, starter);
+    if (mapped === null) giveUpperToRoot(spec);
     return await launch({
       process: spec.process,
       streams,
@@ -47,7 +51,7 @@ export async function startContainer(
       starter,
       cloneFlags: step('namespaces', () => cloneFlags(spec.linux.namespaces)),
       prepare: (child) => {
-        initialize({ spec, ...child, holds: heldStart?.holds });
+        initialize({ spec, mapped, ...child, holds: heldStart?.holds });
         heldStart?.holds.execute?.(child.program);
       },
       held: heldStart?.held,
@@ -60,6 +64,8 @@ export async function startContainer(
   } catch (error) {
     cgroup?.remove();
     throw startErrorOf(error);
+  } finally {
+    if (mapped !== null) closeMappedRoot(mapped);
   }
 }
 
@@ -69,13 +75,6 @@ function checkSpec({ linux, root, process }: Spec): void {
   for (const path of [root.path, process.cwd])
     if (!path.startsWith('/')) throw new Error(`The path ${path} has to be absolute.`);
   if (process.args.length === 0) throw new Error('The container has no command to run; set process.args.');
-}
-
-/** Who root of the container's new user namespace is on the host; null without one. */
-export function hostIdsOfRoot({ uidMappings, gidMappings }: Spec['linux']): { uid: number; gid: number } | null {
-  const uid = uidMappings?.find(({ containerID }) => containerID === 0)?.hostID;
-  const gid = gidMappings?.find(({ containerID }) => containerID === 0)?.hostID;
-  return uid === undefined || gid === undefined ? null : { uid, gid };
 }
 
 /** A container's own root has to own the directories that what it writes goes into. */

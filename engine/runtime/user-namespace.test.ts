@@ -1,7 +1,19 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listXattrs, setXattr } from '#kernel/xattr';
 import { mountsOf, namespaceOf, statusOf } from './testing/proc.ts';
-import { specFor, userNamespaced } from './testing/rootfs.ts';
+import { type SpecOptions, specFor, userNamespaced } from './testing/rootfs.ts';
 import { startShim, type TestShim } from './testing/shim.ts';
 
 describe.skipIf(process.getuid?.() !== 0)('a container in a user namespace', () => {
@@ -59,4 +71,103 @@ describe.skipIf(process.getuid?.() !== 0)('a container in a user namespace', () 
     const { stdout, stderr } = await shim.run(spec);
     expect([stdout, stderr]).toEqual(['overlay\nnested 1\n', '']);
   });
+
+  describe('with its files mapped', () => {
+    /** The shim's directory is the state: layers and upper are below it. */
+    const mapped = (args: string[], options: SpecOptions = {}) => {
+      const spec = userNamespaced(specFor(shim, args, options));
+      const scratch = `${shim.directory}/scratch`;
+      mkdirSync(scratch, { recursive: true, mode: 0o700 });
+      return { ...spec, root: { ...spec.root, mapped: { directory: shim.directory, scratch } } };
+    };
+
+    test('an image’s files belong to the container’s users, and what it writes belongs to the image’s', async () => {
+      const script =
+        'ls -n /bin/busybox; echo mine > /file; chown 5:6 /file; mkdir /dir; ls -n /; ls -dn /etc; rm -r /tmp';
+      const spec = mapped(['sh', '-c', script]);
+      const { stdout, stderr } = await shim.run(spec);
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/^-rwxr-xr-x +1 0 +0 .*\/bin\/busybox\n/);
+      expect(stdout).toMatch(/\n-rw-r--r-- +1 5 +6 .*file\n/);
+      expect(stdout).toMatch(/\ndr-x?[^\n]* 0 +0 [^\n]*dir\n|\ndrwxr-xr-x +2 0 +0 [^\n]*dir\n/);
+      const { upper } = spec.root.overlay!;
+      expect(ownerOf(`${upper}/file`)).toEqual([5, 6]);
+      expect(ownerOf(`${upper}/dir`)).toEqual([0, 0]);
+      expect(ownerOf(`${upper}/tmp`)).toEqual([0, 0]);
+      expect(lstatSync(`${upper}/tmp`).isCharacterDevice()).toBe(true);
+    });
+
+    test('the marks of layers that root has unpacked count, and its own are where root reads them', async () => {
+      const layer = join(shim.directory, 'hides-bin');
+      mkdirSync(`${layer}/sys`, { recursive: true });
+      mkdirSync(`${layer}/hidden`);
+      mkdirSync(`${layer}/../shows/hidden`, { recursive: true });
+      writeFileSync(`${layer}/../shows/hidden/file`, '');
+      setXattr(`${layer}/hidden`, 'trusted.overlay.opaque', Buffer.from('y'));
+      const spec = mapped(['sh', '-c', 'ls /hidden; rm -r /etc && mkdir /etc']);
+      spec.root.overlay!.lower.unshift(layer, join(shim.directory, 'shows'));
+      const { stdout, stderr } = await shim.run(spec);
+      expect([stdout, stderr]).toEqual(['', '']);
+      const marks = listXattrs(`${spec.root.overlay!.upper}/etc`);
+      expect(marks).toContain('trusted.overlay.opaque');
+    });
+
+    test('a bind from where only the host’s root gets has the host’s owners, one of the engine’s the container’s', async () => {
+      const closed = mkdtempSync(join(tmpdir(), 'skiff-closed-'));
+      try {
+        writeFileSync(`${closed}/public`, 'read\n', { mode: 0o644 });
+        writeFileSync(`${closed}/secret`, 'not\n', { mode: 0o600 });
+        const volume = join(shim.directory, 'volume');
+        mkdirSync(volume, { mode: 0o755 });
+        chmodSync(closed, 0o711);
+        const inner = join(closed, 'inner');
+        mkdirSync(inner, { mode: 0o700 });
+        writeFileSync(`${inner}/file`, 'deep\n', { mode: 0o644 });
+        const spec = mapped([
+          'sh',
+          '-c',
+          'cat /host/public; cat /host/secret 2>&1; cat /one; echo new > /volume/file; ls -dn /host /volume',
+        ]);
+        spec.mounts = [
+          ...spec.mounts,
+          { destination: '/host', type: 'bind', source: closed, options: ['rbind', 'ro'] },
+          { destination: '/one', type: 'bind', source: `${inner}/file`, options: ['bind'] },
+          { destination: '/volume', type: 'bind', source: volume, options: ['rbind'] },
+        ];
+        const { stdout, stderr } = await shim.run(spec);
+        expect(stderr).toBe('');
+        const [read, refused, one, host, mine] = stdout.split('\n');
+        expect([read, refused, one]).toEqual(['read', "cat: can't open '/host/secret': Permission denied", 'deep']);
+        expect(host).toMatch(/ 65534 +65534 /);
+        expect(mine).toMatch(/ 0 +0 /);
+        expect(ownerOf(`${volume}/file`)).toEqual([0, 0]);
+      } finally {
+        rmSync(closed, { recursive: true });
+      }
+    });
+
+    test('a process that joins it sees the same, and a start that fails leaves nothing open', async () => {
+      const { key } = await shim.start(mapped(['sleep', '1000']));
+      const joined = await shim.exec(key.container, { args: ['sh', '-c', 'id -u; echo x > /by-exec; ls -n /by-exec'] });
+      expect(joined.stdout).toMatch(/^0\n-rw-r--r-- +1 0 +0 /);
+      const open = () => readdirSync(`/proc/${shim.pid}/fd`).length;
+      const before = open();
+      const wrong = mapped(['true']);
+      wrong.root.overlay!.lower.push(join(shim.directory, 'no-such-layer'));
+      await expect(shim.run(wrong)).rejects.toThrow(/There is no directory .*no-such-layer/);
+      const nowhere = mapped(['true']);
+      nowhere.mounts.push({ destination: '/x', type: 'bind', source: '/no/such/source', options: ['bind'] });
+      await expect(shim.run(nowhere)).rejects.toThrow(/no\/such\/source/);
+      expect(open()).toBeLessThanOrEqual(before + 0);
+      expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(shim.directory);
+      await shim.call('signal', { key, signal: 9 });
+      await shim.exit(key);
+      await shim.call('forget', { key });
+    });
+  });
 });
+
+function ownerOf(path: string): [uid: number, gid: number] {
+  const { uid, gid } = lstatSync(path);
+  return [uid, gid];
+}
