@@ -42,7 +42,7 @@ export function commandRunner(engine: Engine, limits: RunLimits): Run {
     const record = recordOf(request, limits);
     const paths = pathsOf(request);
     writeEtcFiles(record, paths);
-    const spec = buildSpec(record, { root: engine.root, paths, lower: request.lower });
+    const spec = buildSpec(record, { root: engine.root, paths, lower: request.lower, remap: engine.remap });
     const key = { container: record.id };
     const ended = untilEnd(engine, record.id);
     const kill = () => void engine.shim.request('signal', { key, signal: 9, all: true }).catch(() => {});

@@ -114,6 +114,7 @@ export const HostConfig = z.object({
   PidMode: string,
   IpcMode: string,
   UTSMode: string,
+  UsernsMode: string,
   CgroupnsMode: string,
   Memory: integer,
   MemoryReservation: integer,

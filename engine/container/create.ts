@@ -89,7 +89,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
         `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
       );
   const paths = containerPaths(engine.root, id);
-  buildSpec(record, { root: engine.root, paths, lower: [] });
+  buildSpec(record, { root: engine.root, paths, lower: [], remap: engine.remap });
 
   engine.containers.reserve(record.name, id);
   const container = new Container(record, paths, true);

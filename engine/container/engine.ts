@@ -9,6 +9,7 @@ import type { StateRoot } from './root.ts';
 import type { ShimClient } from './shim-client.ts';
 import { ContainerTable } from './table.ts';
 import { Trash } from './trash.ts';
+import type { UserRemap } from './user-remap.ts';
 
 /** What everything in this room works on: one state root, its images, its shim and its containers. */
 export interface Engine {
@@ -22,13 +23,15 @@ export interface Engine {
   /** Commands of builds that run, by the id of their container: who is told of their end. */
   hidden: Map<string, (exited: Exited) => void>;
   buildCache: BuildCache;
+  /** Whose ids containers have that do not share the host's; absent when all of them do. */
+  remap?: UserRemap;
   /** Why containers cannot be run here, in a sentence that says the way out. */
   refusal?: string;
   /** Told of what went wrong where nobody waits for an answer. */
   warn(message: string): void;
 }
 
-export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'refusal' | 'warn'>): Engine {
+export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'remap' | 'refusal' | 'warn'>): Engine {
   return {
     ...parts,
     events: new EventBus(),

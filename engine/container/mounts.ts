@@ -191,8 +191,12 @@ function refusePropagation(propagation: string): never {
   );
 }
 
-/** Make the directories on the host that are to be made when they are missing. @throws ContainerError `invalid` for the others */
-export function makeSources(mounts: ContainerMount[]): void {
+/**
+ * Make the directories on the host that are to be made when they are missing.
+ * @param owner of what is not the engine's own; whoever makes it if undefined.
+ * @throws ContainerError `invalid` for the others
+ */
+export function makeSources(mounts: ContainerMount[], owner?: { uid: number; gid: number }): void {
   for (const { type, source, makeSource } of mounts) {
     if (type === 'tmpfs' || fs.existsSync(source)) continue;
     if (!makeSource)
@@ -201,5 +205,6 @@ export function makeSources(mounts: ContainerMount[]): void {
         `invalid mount config for type "bind": bind source path does not exist: ${source}`,
       );
     fs.mkdirSync(source, { recursive: true, mode: 0o755 });
+    if (type === 'bind' && owner) fs.chownSync(source, owner.uid, owner.gid);
   }
 }

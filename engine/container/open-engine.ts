@@ -6,12 +6,15 @@ import { acquireLock } from './lock.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
 import { ShimClient } from './shim-client.ts';
+import { checkRemap, userRemap } from './user-remap.ts';
 
 export interface EngineOptions {
   /** The state root; made if missing. */
   directory: string;
   /** The shim's bundle: beside the running program unless told otherwise. */
   shim?: string;
+  /** What `--userns-remap` says, if anything. */
+  remap?: string;
   /** Why this process can run no containers, if so. */
   refusal?: string;
   warn(message: string): void;
@@ -27,8 +30,10 @@ export interface OpenEngine {
  * Take hold of a state root and of all that is in it.
  * @throws ContainerError `conflict` while another daemon has it
  */
-export async function openEngine({ directory, shim, refusal, warn }: EngineOptions): Promise<OpenEngine> {
+export async function openEngine({ directory, shim, remap, refusal, warn }: EngineOptions): Promise<OpenEngine> {
   const root = openRoot(directory);
+  const ids = remap === undefined ? undefined : userRemap(remap);
+  if (ids) checkRemap(root);
   const lock = acquireLock(root.lock);
   const client = new ShimClient({
     program: shim ?? path.join(path.dirname(process.argv[1] ?? ''), 'shim.cjs'),
@@ -36,7 +41,7 @@ export async function openEngine({ directory, shim, refusal, warn }: EngineOptio
     runDirectory: root.run,
   });
   try {
-    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, refusal, warn });
+    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, remap: ids, refusal, warn });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('lost', () => {
       warn('the shim has gone, and all containers with it');

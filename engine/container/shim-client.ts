@@ -49,8 +49,8 @@ interface Connection {
 const SHIM_FLAGS = ['--single-threaded', '--v8-pool-size=0', '--max-semi-space-size=1', '--use-largepages=silent'];
 /** In the run directory: the shim that was started last. */
 const PID_FILE = 'shim.pid';
-/** How long a new shim may take to listen, in milliseconds. */
-const PATIENCE = 10_000;
+/** How long a new shim may take to listen, in milliseconds: it takes 100 where nothing else runs, and 100 times that on an emulated machine under load. */
+const PATIENCE = 60_000;
 
 /** It has ended while it was asked, and with it all that it ran. */
 export class ShimGone extends Error {

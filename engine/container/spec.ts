@@ -17,6 +17,7 @@ import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
 import type { ContainerPaths, StateRoot } from './root.ts';
 import { securityOptions } from './security-options.ts';
+import { remapOf, type UserRemap } from './user-remap.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const TTY_GROUP = 5;
@@ -27,15 +28,19 @@ export interface SpecContext {
   paths: ContainerPaths;
   /** The directories of the image's layers, topmost first. */
   lower: string[];
+  /** Whose ids it gets if it does not share the host's. */
+  remap?: UserRemap;
 }
 
 /**
  * The runtime specification for a container, with Docker's defaults.
  * @throws ContainerError `invalid` or `unsupported` for what cannot be; so creating a container builds its spec too.
  */
-export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecContext): Spec {
+export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: asked }: SpecContext): Spec {
   const { config, hostConfig } = record;
   const privileged = hostConfig.Privileged;
+  const remap = remapOf(asked, hostConfig);
+  const inNamespace = remap !== undefined || inUserNamespace();
   const seccomp = privileged ? 'unconfined' : securityOptions(hostConfig.SecurityOpt).seccomp;
   const resources = containerResources(hostConfig);
   const devices = deviceAccess(hostConfig);
@@ -50,6 +55,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       path: root.merged,
       readonly: hostConfig.ReadonlyRootfs,
       overlay: { lower, upper: paths.upper, work: paths.work },
+      ...(remap && { mapped: { directory: root.dir, scratch: root.run } }),
     },
     process: {
       ...buildProcess(record, {
@@ -64,21 +70,22 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower }: SpecC
       ...(hostConfig.Init && { init: true }),
     },
     mounts: [
-      ...defaultMounts(record),
+      ...defaultMounts(record, inNamespace),
       ...etcMounts(record, paths),
       ...specMounts(record.mounts),
-      ...(inUserNamespace() ? deviceMounts(record) : []),
+      ...(inNamespace ? deviceMounts(record) : []),
     ],
     linux: {
-      namespaces: namespaces(record, networkNamespace(root, record)),
+      namespaces: [
+        ...(remap ? [{ type: 'user' as const }] : []),
+        ...namespaces(record, networkNamespace(root, record)),
+      ],
+      ...(remap && { uidMappings: remap.uids, gidMappings: remap.gids }),
       ...(seccomp !== 'unconfined' && { seccomp }),
       resources: { ...resources, ...(devices && { devices }) },
       ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
       ...(whyNoCgroups() === null && { cgroupsPath: cgroupOf(root, record) }),
-      devices: [
-        ...(privileged ? allHostDevices() : DEFAULT_DEVICES),
-        ...(inUserNamespace() ? [] : requestedDevices(record)),
-      ],
+      devices: [...(privileged ? allHostDevices() : DEFAULT_DEVICES), ...(inNamespace ? [] : requestedDevices(record))],
       maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : MASKED_PATHS),
       readonlyPaths: hostConfig.ReadonlyPaths ?? (privileged ? [] : READONLY_PATHS),
     },
@@ -170,11 +177,13 @@ function namespaces({ hostConfig }: ContainerRecord, network: string | undefined
 }
 
 /** Docker's default mounts, less those that the user mounts something else at. */
-function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
+function defaultMounts({ hostConfig, mounts }: ContainerRecord, inNamespace: boolean): Mount[] {
   const access = hostConfig.Privileged ? 'rw' : 'ro';
   const shm = `size=${hostConfig.ShmSize || DEFAULT_SHM_SIZE}`;
+  const view = (destination: string, type: string, mode: string, options: string[]) =>
+    kernelView({ destination, type, options, shared: mode === 'host' && inNamespace });
   const list: Mount[] = [
-    kernelView('/proc', 'proc', hostConfig.PidMode, []),
+    view('/proc', 'proc', hostConfig.PidMode, []),
     {
       destination: '/dev',
       type: 'tmpfs',
@@ -194,9 +203,9 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
         ...(hasId('gid', TTY_GROUP) ? [`gid=${TTY_GROUP}`] : []),
       ],
     },
-    kernelView('/sys', 'sysfs', hostConfig.NetworkMode, [access]),
+    view('/sys', 'sysfs', hostConfig.NetworkMode, [access]),
     ...(fs.existsSync('/sys/fs/cgroup/cgroup.controllers')
-      ? [kernelView('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, [access])]
+      ? [view('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, [access])]
       : []),
     ...(hostConfig.IpcMode === 'host'
       ? ['/dev/mqueue', '/dev/shm']
@@ -224,9 +233,10 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord): Mount[] {
  * A file system that shows a namespace. Root of a user namespace may mount it for a namespace of its own only; what the
  * container shares with the host is shown as the host has it.
  */
-function kernelView(destination: string, type: string, mode: string, options: string[]): Mount {
-  const safe = ['nosuid', 'noexec', 'nodev', ...options];
-  return mode === 'host' && inUserNamespace()
-    ? { destination, type: 'bind', source: destination, options: ['rbind', ...safe] }
-    : { destination, type, source: type === 'cgroup2' ? 'cgroup' : type, options: safe };
+function kernelView(view: { destination: string; type: string; options: string[]; shared: boolean }): Mount {
+  const { destination, type, shared } = view;
+  const options = ['nosuid', 'noexec', 'nodev', ...view.options];
+  return shared
+    ? { destination, type: 'bind', source: destination, options: ['rbind', ...options] }
+    : { destination, type, source: type === 'cgroup2' ? 'cgroup' : type, options };
 }

@@ -11,6 +11,7 @@ import { removeContainer } from './remove.ts';
 import { buildSpec } from './spec.ts';
 import { startFailure } from './start-failure.ts';
 import { now } from './time.ts';
+import { remapOf, rootOf } from './user-remap.ts';
 
 /**
  * Start a container that is not running. One that cannot be started stays as it was, with the reason in its record; if
@@ -74,10 +75,10 @@ async function runInShim(engine: Engine, container: Container) {
   const opened = openStreams(engine, container);
   opened.catch(() => {});
   const lower = await layersOf(engine, container);
-  makeSources(record.mounts);
+  makeSources(record.mounts, rootOf(remapOf(engine.remap, record.hostConfig)));
   writeEtcFiles(record, paths);
   await connectNetwork(engine.root, record);
-  const spec = buildSpec(record, { root: engine.root, paths, lower });
+  const spec = buildSpec(record, { root: engine.root, paths, lower, remap: engine.remap });
   await Promise.all([opened, container.saveAsRunning(now())]);
   return await engine.shim.request('start', { container: record.id, spec });
 }

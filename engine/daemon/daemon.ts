@@ -3,12 +3,13 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../container/open-engine.ts';
 import { defaultRootDirectory, openRoot } from '../container/root.ts';
+import { REMAP_IS_FOR_ROOT } from '../container/user-remap.ts';
 import { watchIdleness } from './idle.ts';
 import { listenOn, requireSafe } from './listen.ts';
 import { enterUserNamespace, hasEntered } from './rootless/enter.ts';
 import { newServer } from './server.ts';
 
-const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS]';
+const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS] [--userns-remap USER]';
 
 interface Options {
   root: string;
@@ -16,6 +17,8 @@ interface Options {
   socket: string | undefined;
   /** Seconds; undefined for never. */
   idleExit: number | undefined;
+  /** Whose ids containers get; undefined for the host's. */
+  remap: string | undefined;
 }
 
 /**
@@ -42,8 +45,9 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 /** An ordinary user's daemon starts over as root of a user namespace. @returns why it cannot run containers, if so */
-async function becomeRoot({ root, socket, idleExit }: Options): Promise<string | undefined> {
+async function becomeRoot({ root, socket, idleExit, remap }: Options): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.geteuid?.() === 0) return undefined;
+  if (remap !== undefined) throw new Error(REMAP_IS_FOR_ROOT);
   // In the namespace everybody whose id it lacks looks the same, so who owns what is asked before.
   const { dir, run, socket: own } = openRoot(root);
   requireSafe(path.dirname(socket ?? own));
@@ -59,7 +63,7 @@ interface Powers {
   refusal: string | undefined;
 }
 
-async function serve({ root, socket, idleExit }: Options, { entered, refusal }: Powers): Promise<void> {
+async function serve({ root, socket, idleExit, remap }: Options, { entered, refusal }: Powers): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
     idle = resolve;
@@ -70,7 +74,7 @@ async function serve({ root, socket, idleExit }: Options, { entered, refusal }: 
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 
   if (refusal !== undefined) warn(refusal);
-  const { engine, close } = await openEngine({ directory: root, refusal, warn });
+  const { engine, close } = await openEngine({ directory: root, remap, refusal, warn });
   try {
     const server = newServer(engine);
     const path = socket ?? engine.root.socket;
@@ -97,7 +101,12 @@ function parse(argv: string[]): Options {
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: { root: { type: 'string' }, socket: { type: 'string' }, 'idle-exit': { type: 'string' } },
+    options: {
+      root: { type: 'string' },
+      socket: { type: 'string' },
+      'idle-exit': { type: 'string' },
+      'userns-remap': { type: 'string' },
+    },
   });
   if (positionals.length > 0 && positionals[0] !== 'daemon')
     throw new Error(`There is no argument "${positionals[0]}".`);
@@ -109,6 +118,7 @@ function parse(argv: string[]): Options {
     socket:
       values.socket === undefined ? undefined : path.join(realDirectory(values.socket), path.basename(values.socket)),
     idleExit: idleExit === undefined ? undefined : Number(idleExit),
+    remap: (values['userns-remap'] ?? process.env.SKIFF_USERNS_REMAP) || undefined,
   };
 }
 

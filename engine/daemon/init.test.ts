@@ -22,8 +22,9 @@ describe.skipIf(missing)('docker run --init', () => {
     expect(await code('no-such-program')).toBe(127);
     expect(await code('/etc')).toBe(126);
     // Root may execute it, and this user may not: the init finds out.
-    const secret = 'cp /bin/true /tmp/x; chmod 700 /tmp/x';
+    const secret = 'cp /bin/true /tmp/x; chmod 700 /tmp/x; echo made';
     const { stdout } = await run('-d', 'hostbox', 'sh', '-c', `${secret}; exec sleep 1000`);
+    await expect.poll(async () => (await daemon.docker('logs', stdout.trim())).stdout).toBe('made\n');
     const image = (await daemon.docker('commit', stdout.trim())).stdout.trim();
     await daemon.docker('rm', '-f', stdout.trim());
     expect((await run('--rm', '-u', '1000', image, '/tmp/x')).code).toBe(126);

@@ -12,20 +12,30 @@ export function daemonCommand({ location }: Context): SkiffCommand {
     .operands('[stop]', 0, 1)
     .option('--socket <path>', 'Listen there instead of on the socket of the root')
     .option('--idle-exit <seconds>', 'End after so many seconds without a request and a container')
+    .option(
+      '--userns-remap <user>',
+      'Give containers a user namespace, with the ids that /etc/subuid has for that user',
+    )
     .examples('skiff daemon', 'skiff --root DIR daemon --socket DIR/docker.sock', 'skiff --root DIR daemon stop')
-    .run(async ([verb], { socket, idleExit }: { socket?: string; idleExit?: string }) => {
-      if (verb === 'stop') return await stop(location.root);
-      if (verb !== undefined)
-        throw new CliError(
-          `There is no 'skiff daemon ${verb}'. There are 'skiff daemon' and 'skiff daemon stop'.`,
-          125,
-        );
-      const bundle = siblingBundle('daemon.cjs');
-      if (!fs.existsSync(bundle)) throw new CliError(`The daemon is not built: there is no ${bundle}.`, 125);
-      const args = ['--root', location.root, '--socket', socket ?? location.socket];
-      if (idleExit !== undefined) args.push('--idle-exit', idleExit);
-      process.exitCode = await handOver(bundle, args);
-    });
+    .run(
+      async (
+        [verb],
+        { socket, idleExit, usernsRemap }: { socket?: string; idleExit?: string; usernsRemap?: string },
+      ) => {
+        if (verb === 'stop') return await stop(location.root);
+        if (verb !== undefined)
+          throw new CliError(
+            `There is no 'skiff daemon ${verb}'. There are 'skiff daemon' and 'skiff daemon stop'.`,
+            125,
+          );
+        const bundle = siblingBundle('daemon.cjs');
+        if (!fs.existsSync(bundle)) throw new CliError(`The daemon is not built: there is no ${bundle}.`, 125);
+        const args = ['--root', location.root, '--socket', socket ?? location.socket];
+        if (idleExit !== undefined) args.push('--idle-exit', idleExit);
+        if (usernsRemap !== undefined) args.push('--userns-remap', usernsRemap);
+        process.exitCode = await handOver(bundle, args);
+      },
+    );
 }
 
 async function stop(root: string): Promise<void> {

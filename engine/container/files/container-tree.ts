@@ -1,12 +1,15 @@
 /** Where a container's files are: in its own mount namespace while it runs, else in a stack that is mounted for the purpose. */
 
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { inUserNamespace } from '#kernel/user-namespace';
 import { startTimeOf } from '../../runtime/launch.ts';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
 import { etcMounts } from '../etc-files.ts';
 import { makeSources, specMounts } from '../mounts.ts';
+import { remapOf, rootOf } from '../user-remap.ts';
+import { type IdMaps, idMapsOf } from './id-maps.ts';
 import type { Work } from './worker.ts';
 
 /** From linux/fcntl.h. */
@@ -52,22 +55,24 @@ export async function inUpper<T>(container: Container, use: (place: Place) => Pr
 /** @returns undefined when it has ended a moment ago. */
 function placeOfRunning({ record }: Container, view: 'mounts' | 'bare', opened: number[]): Place | undefined {
   const { pid, startTime } = record;
+  let ids: IdMaps | undefined;
   try {
     opened.push(openSync(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY));
     if (view === 'bare') opened.push(openSync(`/proc/${pid}/ns/mnt`, constants.O_RDONLY));
+    ids = inUserNamespace() ? undefined : idMapsOf(pid);
     // Another process of that number would have begun later.
     if (startTimeOf(pid) !== startTime) return undefined;
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
-  return { tree: { kind: view === 'bare' ? 'bare' : 'open' }, descriptors: [...opened] };
+  return { tree: { kind: view === 'bare' ? 'bare' : 'open', ...(ids && { ids }) }, descriptors: [...opened] };
 }
 
 async function placeOfStopped(engine: Engine, container: Container, view: 'mounts' | 'bare'): Promise<Place> {
   const { record, paths } = container;
   const lower = await layersOf(engine, container);
-  if (view === 'mounts') makeSources(record.mounts);
+  if (view === 'mounts') makeSources(record.mounts, rootOf(remapOf(engine.remap, record.hostConfig)));
   const mounts =
     view === 'bare'
       ? []

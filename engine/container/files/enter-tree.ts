@@ -3,6 +3,7 @@
  * in the container changes at this moment. chroot(2).
  */
 
+import { setFileSystemIds } from '#kernel/credentials';
 import { chdir, fchdir } from '#kernel/execve';
 import { chroot, copyMount, MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { CLONE_FS, CLONE_NEWNS, setns, unshare } from '#kernel/namespaces';
@@ -12,6 +13,7 @@ import { setCapabilitySets } from '#privileges';
 import { isolateMounts, mountAll } from '#rootfs';
 import { explainingOverlay } from '../../runtime/overlay-failure.ts';
 import { withPathInRoot } from '../../runtime/path-in-root.ts';
+import { idOutside } from './id-maps.ts';
 import type { Tree } from './request.ts';
 
 const ROOT = 3;
@@ -31,6 +33,9 @@ export function enterTree(tree: Tree): void {
   if (tree.kind === 'stack') chdir(tree.target);
   else fchdir(tree.kind === 'bare' ? bareRoot() : ROOT);
   chroot('.');
+  const root = tree.kind === 'stack' || !tree.ids ? null : tree.ids;
+  // What is made here has to have an owner in the container.
+  if (root) setFileSystemIds(idOutside(root, 'uid', 0), idOutside(root, 'gid', 0));
   setCapabilitySets({ permitted: POWERS, effective: POWERS });
 }
 

@@ -19,6 +19,7 @@ const OUTPUT_CHUNK = 64 * 1024;
 
 async function main(text: string): Promise<void> {
   const { tree, request } = JSON.parse(text) as { tree: Tree; request: FileRequest };
+  const ids = tree.kind === 'stack' ? undefined : tree.ids;
   enterTree(tree);
   switch (request.operation) {
     case 'stat':
@@ -26,13 +27,13 @@ async function main(text: string): Promise<void> {
     case 'read': {
       const found = findPath(request.path, request.container);
       line(pathStat(found));
-      return writeAll(readPath(found));
+      return writeAll(readPath(found, ids));
     }
     case 'write':
-      return await writePath(request, input());
+      return await writePath(request, input(), ids);
     case 'export':
       line({});
-      return writeAll(readAll());
+      return writeAll(readAll(ids));
     case 'layer':
       line({});
       return writeAll(diffLayer('/'));

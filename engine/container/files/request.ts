@@ -2,13 +2,17 @@
 
 import type { LayerEntry } from '#contract/overlay';
 import type { Mount, OverlayRoot } from '../../runtime/spec.ts';
+import type { IdMaps } from './id-maps.ts';
 
-/** Where that process works. Everything it does, it does with this as its root directory. */
+/**
+ * Where that process works. With `ids` the tree shows the owners that a user namespace makes of those in the container.
+ * Everything it does, it does with this as its root directory.
+ */
 export type Tree =
   /** What descriptor 3 is open at. */
-  | { kind: 'open' }
+  | { kind: 'open'; ids?: IdMaps }
   /** What the container whose mount namespace descriptor 4 is has as its root (descriptor 3), without what is mounted in it. */
-  | { kind: 'bare' }
+  | { kind: 'bare'; ids?: IdMaps }
   /** A stack that is mounted for this alone, with these mounts in it. */
   | { kind: 'stack'; target: string; overlay: OverlayRoot; mounts: Mount[]; readonly: boolean };
 

@@ -27,6 +27,7 @@ import type { EntryHeader } from '../../image/tar-entry.ts';
 import { TarReader } from '../../image/tar-reader.ts';
 import { isOfUser } from '../../image/tree-entries.ts';
 import { lookUpIdentity } from '../../runtime/user.ts';
+import { capabilityOutside, type IdMaps, idOutside } from './id-maps.ts';
 import { FileError, type FileRequest, type WriteOptions } from './request.ts';
 import { findPath } from './stat-path.ts';
 
@@ -38,10 +39,11 @@ import { findPath } from './stat-path.ts';
 export async function writePath(
   { path, container, options }: Extract<FileRequest, { operation: 'write' }>,
   source: AsyncIterable<Uint8Array>,
+  ids?: IdMaps,
 ): Promise<void> {
   const { real, info } = findPath(`${path}/`, container);
   if (!info.isDirectory()) throw new FileError('invalid', 'extraction point is not a directory');
-  const unpacking = new Unpacking(real, options);
+  const unpacking = new Unpacking(real, options, ids);
   const tar = new TarReader(source);
   for (let header = await tar.next(); header; header = await tar.next()) {
     const file = unpacking.begin(header);
@@ -53,11 +55,13 @@ export async function writePath(
 class Unpacking {
   readonly #root: string;
   readonly #keepKinds: boolean;
+  readonly #ids: IdMaps | undefined;
   readonly #owner: { uid: number; gid: number } | undefined;
   /** Dated last: making something in a directory changes its time. */
   readonly #directories = new Map<string, EntryHeader>();
 
-  constructor(root: string, { keepKinds, owner }: WriteOptions) {
+  constructor(root: string, { keepKinds, owner }: WriteOptions, ids: IdMaps | undefined) {
+    this.#ids = ids;
     this.#root = root;
     this.#keepKinds = keepKinds;
     this.#owner = owner === undefined ? undefined : lookUpIdentity({ user: { uid: 0, gid: 0 }, userSpec: owner });
@@ -102,7 +106,7 @@ class Unpacking {
       const { uid, gid } = this.#ownerOf(header);
       fchownSync(fd, uid, gid);
       fchmodSync(fd, header.mode);
-      setAttributes(path, header);
+      setAttributes(path, header, this.#ids);
       setTimesOf(fd, header.mtime);
     } finally {
       closeSync(fd);
@@ -131,7 +135,7 @@ class Unpacking {
   #node(path: string, { type, linkname, device: { major, minor } }: EntryHeader): boolean {
     if (type === 'symlink') symlinkSync(linkname, path);
     else if (type === 'fifo') mknod(path, S_IFIFO | 0o600);
-    else if (inUserNamespace()) return false;
+    else if (this.#ids || inUserNamespace()) return false;
     else mknod(path, (type === 'block-device' ? S_IFBLK : S_IFCHR) | 0o600, makedev(major, minor));
     return true;
   }
@@ -140,12 +144,13 @@ class Unpacking {
     const { uid, gid } = this.#ownerOf(header);
     lchownSync(path, uid, gid);
     if (header.type !== 'symlink') chmodSync(path, header.mode);
-    setAttributes(path, header);
+    setAttributes(path, header, this.#ids);
     setTimes(path, header.mtime);
   }
 
   #ownerOf({ uid, gid, name }: EntryHeader): { uid: number; gid: number } {
-    return this.#owner ?? { uid: ownerHere('uid', uid, name), gid: ownerHere('gid', gid, name) };
+    const owner = this.#owner ?? { uid: ownerHere('uid', uid, name), gid: ownerHere('gid', gid, name) };
+    return { uid: idOutside(this.#ids, 'uid', owner.uid), gid: idOutside(this.#ids, 'gid', owner.gid) };
   }
 }
 
@@ -158,8 +163,8 @@ function makeParents(path: string): void {
 }
 
 /** Those that say something about the file itself. The kernel has user attributes on files and directories only. xattr(7). */
-function setAttributes(path: string, { type, xattrs }: EntryHeader): void {
-  for (const [name, value] of xattrs)
+function setAttributes(path: string, { type, xattrs }: EntryHeader, ids: IdMaps | undefined): void {
+  for (const [name, value] of capabilityOutside(ids, xattrs))
     if (((type === 'file' || type === 'directory') && isOfUser(name)) || name === 'security.capability')
       setXattr(path, name, value);
 }

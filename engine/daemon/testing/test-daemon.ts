@@ -37,6 +37,7 @@ export class TestDaemon {
   readonly #temporary: string;
   /** Where the bundles are that it runs. */
   #bundles = bundles;
+  #within: string[] = [];
   readonly #agent = new http.Agent({ keepAlive: false });
 
   private constructor(temporary: string, below: string) {
@@ -49,12 +50,21 @@ export class TestDaemon {
    * A daemon on a root that is new, with hostbox in it.
    * @param below a directory between the temporary one and the root
    * @param alter given the directory of the bundles and one that goes away with the root: makes others there.
+   * @param within a command that becomes the one whose words are appended to its own.
    */
-  static async start(below = '', alter?: (from: string, to: string) => void): Promise<TestDaemon> {
+  static async start(
+    below = '',
+    alter?: (from: string, to: string) => void,
+    within: string[] = [],
+  ): Promise<TestDaemon> {
     if (!built)
       execFileSync(process.execPath, [path.join(home, 'engine/build.mjs'), '--need', 'skiff'], { stdio: 'inherit' });
     built = true;
-    const daemon = new TestDaemon(fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-daemon-')), below);
+    const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-daemon-'));
+    // As /var/lib is: others may pass through.
+    fs.chmodSync(temporary, 0o711);
+    const daemon = new TestDaemon(temporary, below);
+    daemon.#within = within;
     if (alter) {
       daemon.#bundles = path.join(daemon.#temporary, 'bundles');
       fs.mkdirSync(daemon.#bundles);
@@ -72,9 +82,9 @@ export class TestDaemon {
 
   /** Start the daemon's process, again if it was killed. */
   async launch(...options: string[]): Promise<void> {
-    const child = spawn(process.execPath, [path.join(this.#bundles, 'daemon.cjs'), '--root', this.root, ...options], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const daemon = [process.execPath, path.join(this.#bundles, 'daemon.cjs'), '--root', this.root, ...options];
+    const [program, ...args] = [...this.#within, ...daemon];
+    const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process = child;
     child.stderr?.on('data', (data: Buffer) => {
       this.errors += data.toString();

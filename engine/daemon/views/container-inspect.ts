@@ -86,7 +86,6 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     VolumesFrom: [],
     Cgroup: '',
     Links: [],
-    UsernsMode: '',
     Runtime: 'skiff',
     Isolation: '',
     CpuRealtimePeriod: 0,

@@ -115,7 +115,11 @@ export async function infoView(engine: Engine) {
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: '' },
     InitCommit: { ID: '' },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(inUserNamespace() ? ['name=rootless'] : [])],
+    SecurityOptions: [
+      'name=seccomp,profile=builtin',
+      ...(inUserNamespace() ? ['name=rootless'] : []),
+      ...(engine.remap ? ['name=userns'] : []),
+    ],
     Warnings: warnings(engine),
   };
 }
