@@ -6,6 +6,7 @@ import path from 'node:path';
 import { buildImage } from '../image/build/build-image.ts';
 import { applyIgnore, unpackContext } from '../image/build/context.ts';
 import type { BuildOptions } from '../image/build/options.ts';
+import { remoteContext } from '../image/build/remote-context.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { commandRunner, type RunLimits } from './build-run.ts';
 import type { Engine } from './engine.ts';
@@ -14,6 +15,8 @@ import { findImage } from './find-image.ts';
 export interface BuildRequest {
   /** A tar, gzip or zstd or none; undefined for a context that has only a Dockerfile, in `options.dockerfileText`. */
   context: AsyncIterable<Uint8Array> | undefined;
+  /** A URL that the context is fetched from instead: a tar, or a Dockerfile that needs none. */
+  remote?: string;
   options: BuildOptions;
   limits: RunLimits;
   onOutput(text: string): void;
@@ -24,17 +27,20 @@ export interface BuildRequest {
 /** @throws BuildError, HostileArchive, UnexpectedEnd, InvalidReference, DiskFull, or the reason of the abort */
 export async function build(
   engine: Engine,
-  { context, options, limits, onOutput, signal }: BuildRequest,
+  { context, remote, options, limits, onOutput, signal }: BuildRequest,
 ): Promise<ImageRecord> {
   const scratch = path.join(engine.root.builds, randomUUID());
   mkdirSync(scratch, { mode: 0o700 });
   const release = engine.images.hold();
   try {
     const directory = path.join(scratch, 'context');
-    const unpacked = await unpackContext(context ?? nothing(), directory);
+    const fetched = remote === undefined ? undefined : await remoteContext(remote, signal);
+    const archive = fetched && 'archive' in fetched ? fetched.archive : fetched ? nothing() : (context ?? nothing());
+    const unpacked = await unpackContext(archive, directory);
     signal.throwIfAborted();
     // Read first, for it may name itself among what is ignored.
-    const dockerfileText = options.dockerfileText ?? unpacked.text(options.dockerfile);
+    const ownText = fetched && 'dockerfile' in fetched ? fetched.dockerfile : options.dockerfileText;
+    const dockerfileText = ownText ?? unpacked.text(options.dockerfile);
     applyIgnore(unpacked, directory, options.dockerfile);
     const image = await buildImage(
       {

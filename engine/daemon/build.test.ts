@@ -277,7 +277,7 @@ WORKDIR /dir/made
     expect((await run('ls', outside)).split('\n')).toEqual(['in-climb', 'in-dir', 'made', 'new', '']);
   });
 
-  test('ADD unpacks local archives with their owners, and refuses what needs a network', async () => {
+  test('ADD unpacks local archives with their owners', async () => {
     const directory = context({
       Dockerfile: 'FROM hostbox\nADD in.tar.gz text /x/\nCOPY in.tar.gz /y/\n',
       text: 't',
@@ -287,10 +287,6 @@ WORKDIR /dir/made
     execFileSync('tar', ['-C', path.join(directory, 'in'), '--owner=5', '--group=6', '-czf', archive, 'file']);
     expect((await build(directory, '-t', 'app')).code).toBe(0);
     expect(await run('sh', '-c', "stat -c '%u:%g %n' /x/* /y/*")).toBe('5:6 /x/file\n0:0 /x/text\n0:0 /y/in.tar.gz\n');
-    for (const source of ['https://example.com/x', 'https://example.com/x.git', 'git@example.com:x.git'])
-      expect((await build(context({ Dockerfile: `FROM hostbox\nADD ${source} /\n` }))).stderr).toMatch(
-        /Dockerfile:2: ADD .*no network here/,
-      );
   });
 
   test('mounts of RUN: files of the context and of stages, caches, memory; and they leave nothing', async () => {

@@ -20,9 +20,11 @@ export async function buildRoute(call: Call): Promise<void> {
   const limits = limitsOf(query);
   const progress = new JsonStream(response);
   const quiet = query.flag('q');
+  const remote = query.text('remote') === 'client-session' ? '' : query.text('remote');
   await progress.during(async () => {
     const image = await build(engine, {
-      context: call.bodyStream(),
+      context: remote === '' ? call.bodyStream() : undefined,
+      ...(remote !== '' && { remote }),
       options,
       limits,
       onOutput: (text) => {
@@ -65,13 +67,10 @@ function optionsOf({ query, request }: Call): BuildOptions {
   };
 }
 
+/** `cachefrom`, `rm` and `forcerm` ask for nothing: the cache is the engine's own, and no container is left of a step. */
 function refuseUnsupported(query: Query): void {
-  const remote = query.text('remote');
-  if (remote !== '' && remote !== 'client-session')
-    throw new ApiError(
-      501,
-      `This engine does not fetch a build context (${remote.slice(0, 100)}): it has no network. Fetch it, and build the directory.`,
-    );
+  if (query.flag('pull'))
+    throw new ApiError(501, 'This engine builds on the images it has. Leave --pull out, and load newer ones.');
   if (query.text('version') === '2')
     throw new ApiError(501, 'This engine has the classic builder only. Set DOCKER_BUILDKIT=0, or use skiff build.');
   for (const [name, flag] of [
@@ -101,7 +100,7 @@ function limitsOf(query: Query): RunLimits {
     CpusetCpus: query.text('cpusetcpus'),
     CpusetMems: query.text('cpusetmems'),
     ShmSize: number('shmsize'),
-    ExtraHosts: query.text('extrahosts').split(',').filter(Boolean),
+    ExtraHosts: query.texts('extrahosts').flatMap((hosts) => hosts.split(',').filter(Boolean)),
     Ulimits: json(query, 'ulimits', Ulimits) ?? [],
   };
   return limits;

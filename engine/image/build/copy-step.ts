@@ -1,12 +1,14 @@
 /** COPY and ADD, read. Dockerfile reference, "COPY", "ADD". */
 
+import type { Digest } from '../digest.ts';
 import { InvalidBuild } from './build-error.ts';
 import type { InlineFile } from './destination.ts';
 import type { Instruction } from './dockerfile.ts';
+import { checksumOf, isUrl } from './download.ts';
 import { jsonWords, splitWords } from './words.ts';
 
 export interface Copy {
-  /** Patterns in the source tree. */
+  /** Patterns in the source tree; of an ADD, URLs too. */
   patterns: string[];
   inline: InlineFile[];
   destination: string;
@@ -16,8 +18,10 @@ export interface Copy {
   chown: string;
   /** Permission bits. */
   mode: number | undefined;
-  /** Whether local archives are unpacked: it is an ADD. */
-  unpack: boolean;
+  /** Whether local archives are unpacked and URLs are fetched: it is an ADD. */
+  isAdd: boolean;
+  /** What the content behind its URL has to be; undefined when that is not said. */
+  checksum: Digest | undefined;
 }
 
 /** @param expandText replaces the variables in a here-document, whose quotes stay @throws InvalidBuild */
@@ -47,10 +51,13 @@ export function copyOf(
     from: undefined,
     chown: '',
     mode: undefined,
-    unpack: keyword === 'ADD',
+    isAdd: keyword === 'ADD',
+    checksum: undefined,
   };
   for (const [name, value] of flags) readFlag(copy, keyword, name, value, expand);
   for (const source of sources) refuseRemote(keyword, source);
+  if (copy.checksum !== undefined && !(sources.length === 1 && isUrl(sources[0]!)))
+    throw new InvalidBuild('ADD --checksum is for one URL; leave it out for files of the context');
   return copy;
 }
 
@@ -64,11 +71,12 @@ function readFlag(
   if (name === 'chown' && value) copy.chown = expand(value);
   else if (name === 'chmod' && value) copy.mode = modeOf(expand(value));
   else if (name === 'from' && keyword === 'COPY' && value) copy.from = value;
+  else if (name === 'checksum' && keyword === 'ADD' && value) copy.checksum = checksumOf(expand(value));
   // What it promises, that the layer does not depend on what is below it, is not worth a layer that is different.
   else if (name === 'link' && [undefined, 'true', 'false'].includes(value)) return;
   else
     throw new InvalidBuild(
-      `${keyword} --${name}${value === undefined ? '' : `=${value}`} is not supported; there are --chown, --chmod, --link${keyword === 'COPY' ? ' and --from' : ''}. Leave it out.`,
+      `${keyword} --${name}${value === undefined ? '' : `=${value}`} is not supported; there are --chown, --chmod, --link and ${keyword === 'COPY' ? '--from' : '--checksum'}. Leave it out.`,
     );
 }
 
@@ -80,8 +88,12 @@ function modeOf(text: string): number {
 
 function refuseRemote(keyword: string, source: string): void {
   const isGit = /^git@|\.git(#.*)?$/.test(source) && /^(git@|\w+:\/\/)/.test(source);
-  if (!isGit && !/^(https?|ftp):\/\//.test(source)) return;
-  throw new InvalidBuild(
-    `${keyword} of ${isGit ? 'a repository' : 'a URL'} (${source}) is refused: builds have no network here. Download it, put it in the context, and copy it from there.`,
-  );
+  if (isGit)
+    throw new InvalidBuild(
+      `${keyword} of a repository (${source}) is not supported: clone it into the context, and copy it from there.`,
+    );
+  if (keyword === 'ADD' ? /^(ftp|file):\/\//i.test(source) : /^(https?|ftp|file):\/\//i.test(source))
+    throw new InvalidBuild(
+      `${keyword} of a URL (${source}) is not supported: there is ADD, for http and https. Or copy it from the context.`,
+    );
 }

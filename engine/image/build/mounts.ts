@@ -8,6 +8,8 @@ import {
   existsSync,
   lchownSync,
   mkdirSync,
+  renameSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -27,14 +29,14 @@ export interface MountPlaces {
   secrets: Record<string, Buffer>;
 }
 
-/** @param tree what a bind is of; undefined for the other kinds. @returns undefined for a secret that nobody gave and nobody needs */
+/** @param tree what a bind is of, or a new cache begins with; undefined for the others. @returns undefined for a secret that nobody gave and nobody needs */
 export function prepareMount(mount: Mount, tree: StackTree | undefined, places: MountPlaces): RunMount | undefined {
   const { target: destination, readonly } = mount;
   switch (mount.type) {
     case 'tmpfs':
       return { destination, readonly: false, options: mount.size === undefined ? [] : [`size=${mount.size}`] };
     case 'cache':
-      return { destination, readonly, options: [], source: cacheDirectory(mount, places.caches) };
+      return { destination, readonly, options: [], source: cacheDirectory(mount, tree, places) };
     case 'secret':
       return secretFile(mount, places);
     case 'bind': {
@@ -44,13 +46,26 @@ export function prepareMount(mount: Mount, tree: StackTree | undefined, places: 
   }
 }
 
-/** Named by a digest: an id may be any text. */
-function cacheDirectory({ id, mode, uid, gid }: Mount, caches: string): string {
-  const directory = join(caches, createHash('sha256').update(id).digest('hex'));
+/** Named by a digest: an id may be any text. It is there as a whole or not at all, whoever else makes it meanwhile. */
+function cacheDirectory(
+  { id, source, target, mode, uid, gid }: Mount,
+  tree: StackTree | undefined,
+  places: MountPlaces,
+) {
+  const directory = join(places.caches, createHash('sha256').update(id).digest('hex'));
   if (existsSync(directory)) return directory;
-  mkdirSync(directory, { recursive: true });
-  chmodSync(directory, mode ?? 0o755);
-  chownSync(directory, uid, gid);
+  const made = join(places.scratch, `cache-${createHash('sha256').update(target).digest('hex')}`);
+  if (tree) copyOut(tree, source, target, made);
+  else mkdirSync(made);
+  if (!statSync(made).isDirectory())
+    throw new InvalidBuild(`RUN --mount=type=cache: "${source}" is no directory to begin ${target} with`);
+  chmodSync(made, mode ?? 0o755);
+  chownSync(made, uid, gid);
+  try {
+    renameSync(made, directory);
+  } catch (error) {
+    if (!existsSync(directory)) throw error;
+  }
   return directory;
 }
 
@@ -73,9 +88,14 @@ function secretFile(
 
 /** A copy: what the command writes there is not kept, and the tree may be of many layers. */
 function boundCopy({ source, target }: Mount, tree: StackTree, scratch: string): string {
+  const copy = join(scratch, `bind-${createHash('sha256').update(target).digest('hex')}`);
+  copyOut(tree, source, target, copy);
+  return copy;
+}
+
+function copyOut(tree: StackTree, source: string, target: string, copy: string): void {
   const path = resolveInTree(tree, source);
   if (path === undefined) throw new InvalidBuild(`RUN --mount: "${source}" is not there to be mounted at ${target}`);
-  const copy = join(scratch, `bind-${createHash('sha256').update(target).digest('hex')}`);
   for (const { below, entry } of walk({ tree, path })) {
     const to = below === '' ? copy : join(copy, below);
     if (entry.type === 'directory') mkdirSync(to);
@@ -84,5 +104,4 @@ function boundCopy({ source, target }: Mount, tree: StackTree, scratch: string):
     lchownSync(to, entry.uid, entry.gid);
     if (entry.type !== 'symlink') chmodSync(to, entry.mode);
   }
-  return copy;
 }

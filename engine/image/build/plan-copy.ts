@@ -4,9 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { join, posix } from 'node:path';
 import { ownerOf } from './accounts.ts';
 import { unpackArchive } from './add-archive.ts';
+import { InvalidBuild } from './build-error.ts';
 import { type Copy, copyOf } from './copy-step.ts';
 import { copyEntries } from './destination.ts';
 import type { Instruction } from './dockerfile.ts';
+import { download, isUrl } from './download.ts';
 import type { Plan, Planning } from './plan.ts';
 import { describeSources, type Source, sourcesFor } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
@@ -19,6 +21,10 @@ export async function planCopy(instruction: Instruction, { context, state, expan
   const sources = await sourcesOf(copy, context);
   const destination = absolute(state.execution.WorkingDir ?? '/', copy.destination);
   const { inline, chown, mode } = copy;
+  if (destination.endsWith('/') && sources.some(({ name }) => name === ''))
+    throw new InvalidBuild(
+      `cannot determine a file name for what is fetched: end the destination with one, e.g. ${destination}file`,
+    );
   return {
     identity: JSON.stringify([instruction.keyword, inline, destination, chown, mode ?? '', sources.length]),
     createdBy: instruction.statement,
@@ -32,10 +38,8 @@ export async function planCopy(instruction: Instruction, { context, state, expan
   };
 }
 
-async function sourcesOf(
-  { from, patterns, unpack }: Copy,
-  { builder, treeOf }: Planning['context'],
-): Promise<Source[]> {
+async function sourcesOf({ from, patterns, isAdd, checksum }: Copy, context: Planning['context']): Promise<Source[]> {
+  const { builder, treeOf, say } = context;
   if (from !== undefined)
     return sourcesFor(
       await treeOf(from),
@@ -43,16 +47,23 @@ async function sourcesOf(
       `"${from}"`,
       'COPY --from looks in the finished stage or image, from its root.',
     );
-  const sources = sourcesFor(
-    builder.context.tree,
-    patterns,
-    'the build context',
-    'Paths are relative to the directory that is sent; what .dockerignore names is not in it.',
-  );
-  if (!unpack) return sources;
-  return await Promise.all(
-    sources.map(async (source) => (await unpackArchive(source, join(builder.scratch, randomUUID()))) ?? source),
-  );
+  const sources: Source[] = [];
+  for (const pattern of patterns) {
+    if (isAdd && isUrl(pattern)) {
+      say(`Downloading ${pattern}\n`);
+      sources.push(await download(pattern, join(builder.scratch, randomUUID()), { checksum, signal: builder.signal }));
+      continue;
+    }
+    const found = sourcesFor(
+      builder.context.tree,
+      [pattern],
+      'the build context',
+      'Paths are relative to the directory that is sent; what .dockerignore names is not in it.',
+    );
+    for (const source of found)
+      sources.push((isAdd && (await unpackArchive(source, join(builder.scratch, randomUUID())))) || source);
+  }
+  return sources;
 }
 
 /** A destination that ends with a slash is a directory, and stays one that does. */

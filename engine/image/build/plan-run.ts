@@ -79,10 +79,10 @@ async function bindOf(
   { type, from, source, target }: RunStep['mounts'][number],
   { builder, treeOf }: Planning['context'],
 ) {
-  if (type !== 'bind') return undefined;
+  if (type !== 'bind' && !(type === 'cache' && from !== undefined)) return undefined;
   const tree = from === undefined ? builder.context.tree : await treeOf(from);
   const where = from === undefined ? 'the build context' : `"${from}"`;
-  return { tree, sources: sourcesFor(tree, [source], where, `It is to be mounted at ${target}.`) };
+  return { tree, sources: sourcesFor(tree, [source || '/'], where, `It is to be mounted at ${target}.`) };
 }
 
 function scriptMount({ path, content }: NonNullable<RunStep['script']>, scratch: string): RunMount {

@@ -12,7 +12,7 @@ export interface Mount {
   type: 'bind' | 'cache' | 'tmpfs' | 'secret';
   /** Absolute. */
   target: string;
-  /** Of a bind: a stage or an image; undefined for the context. */
+  /** Of a bind, and of what a new cache begins with: a stage or an image; undefined for the context, and for nothing. */
   from: string | undefined;
   /** A path in it. */
   source: string;
@@ -116,8 +116,8 @@ function mountOf(text: string, workingDirectory: string, expand: (word: string) 
   if (unknown !== undefined) throw new InvalidBuild(`RUN --mount: unexpected key '${unknown}' in '${text}'`);
   if (mount.target === '/')
     throw new InvalidBuild(`RUN --mount: target=/ would hide the whole image; choose a directory in it`);
-  if (type !== 'bind' && mount.from !== undefined)
-    throw new InvalidBuild(`RUN --mount=type=${type} with from= is not supported; copy the files with COPY --from`);
+  if (type !== 'bind' && type !== 'cache' && mount.from !== undefined)
+    throw new InvalidBuild(`RUN --mount=type=${type} has nothing to take from= of; leave it out`);
   return mount;
 }
 
