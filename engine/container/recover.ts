@@ -38,6 +38,8 @@ export async function recover(engine: Engine): Promise<void> {
   // The exits that a shim wrote down before it ended are read by the next one.
   if (shimLives || engine.containers.all().some((container) => container.running) || hasExits(engine))
     await resume(engine);
+  // Builds end with their daemon, and the commands that ran for them have been killed.
+  for (const name of fs.readdirSync(engine.root.builds)) engine.trash.discard(path.join(engine.root.builds, name));
   sweepNetworks(engine.root, (id) => engine.containers.get(id)?.running === true);
   for (const container of engine.containers.all()) {
     const { status, hostConfig } = container.record;

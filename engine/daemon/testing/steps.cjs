@@ -52,7 +52,7 @@ const QUIET = new Set([
   ...['close_range', 'chdir', 'fchdir'],
 ]);
 const NUMBERS = { 424: 'pidfd_send_signal', 428: 'open_tree', 434: 'pidfd_open', 435: 'clone3', 436: 'close_range' };
-Object.assign(NUMBERS, { 437: 'openat2', 438: 'pidfd_getfd', 442: 'mount_setattr' });
+Object.assign(NUMBERS, { 429: 'move_mount', 437: 'openat2', 438: 'pidfd_getfd', 442: 'mount_setattr' });
 
 const load = koffi.load;
 koffi.load = (...names) => {
