@@ -298,6 +298,7 @@ RUN --mount=type=bind,target=/ctx,source=d --mount=from=s,source=/staged,target=
 RUN --mount=type=cache,target=/cache,id=k echo x >> /cache/log; wc -l < /cache/log > /count
 RUN --mount=type=tmpfs,target=/mem df /mem | tail -1 | cut -c1-5 > /df
 RUN --mount=type=secret,id=s test ! -e /run/secrets/s
+RUN --mount=type=cache,target=/seeded,id=seeded,from=s,source=/usr ls /seeded | head -n 1 >> /seeded/log; cat /seeded/log > /log
 `,
       'd/f': 'bound\n',
     };
@@ -305,8 +306,13 @@ RUN --mount=type=secret,id=s test ! -e /run/secrets/s
     expect(await run('sh', '-c', 'cat /both /count /df; ls -d /ctx /m /cache /mem 2>/dev/null')).toBe(
       'bound\nstaged\nro\n1\ntmpfs\n',
     );
+    expect(await run('cat', '/log')).toBe('bin\n');
     await built(files, '--no-cache');
     expect(await run('cat', '/count')).toBe('2\n');
+    // It begins with the stage's files only when it is new.
+    expect(await run('cat', '/log')).toBe('bin\nbin\n');
+    const file = 'FROM hostbox\nRUN --mount=type=cache,target=/c,id=file,from=hostbox,source=/etc/passwd true\n';
+    expect((await build(context({ Dockerfile: file }))).stderr).toContain('"/etc/passwd" is no directory');
   });
 
   test('a trigger runs in the build that builds on it', async () => {

@@ -6,6 +6,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { parse } from 'yaml';
 
 interface Operation {
+  parameters?: { name: string; in: string }[];
   responses: Record<string, { schema?: object }>;
 }
 
@@ -20,6 +21,12 @@ const document = parse(
 const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
 ajv.addSchema({ $id: 'api', definitions: toJsonSchema(document.definitions) });
 const compiled = new Map<string, ValidateFunction | null>();
+
+/** The names of an operation's parameters in the query. */
+export function parametersOf(method: string, route: string): string[] {
+  const { parameters = [] } = document.paths[route]![method.toLowerCase()]!;
+  return parameters.filter((each) => each.in === 'query').map(({ name }) => name);
+}
 
 /**
  * What is wrong with a response; empty if nothing is. A status or a path that the description does not have is wrong too.
