@@ -115,6 +115,7 @@ export const HostConfig = z.object({
   IpcMode: string,
   UTSMode: string,
   UsernsMode: string,
+  StorageOpt: map,
   CgroupnsMode: string,
   Memory: integer,
   MemoryReservation: integer,

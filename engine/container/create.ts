@@ -17,6 +17,7 @@ import { networkMode } from './network.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerPaths } from './root.ts';
 import { parseSignal } from './signals.ts';
+import { forgetSizeLimit, limitSize, sizeLimit } from './size-limit.ts';
 import { buildSpec } from './spec.ts';
 import { checkSysctls } from './sysctls.ts';
 import { NEVER, now } from './time.ts';
@@ -89,6 +90,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
         `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
       );
   const paths = containerPaths(engine.root, id);
+  const size = sizeLimit(hostConfig.StorageOpt);
   buildSpec(record, { root: engine.root, paths, lower: [], remap: engine.remap });
 
   engine.containers.reserve(record.name, id);
@@ -96,9 +98,11 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
     makeRootDirectories(paths, topmost);
+    if (size !== undefined) limitSize(engine.root, paths, size);
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);
+    if (size !== undefined) forgetSizeLimit(paths);
     engine.trash.discard(paths.dir);
     throw error;
   }

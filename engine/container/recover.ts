@@ -12,6 +12,7 @@ import { settlePause } from './pause.ts';
 import { ContainerRecord } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { containerPaths } from './root.ts';
+import { forgetSizeLimit } from './size-limit.ts';
 import { now } from './time.ts';
 
 const ID = /^[0-9a-f]{64}$/;
@@ -159,6 +160,7 @@ function readRecords(engine: Engine): Container[] {
   for (const id of fs.readdirSync(engine.root.containers).filter((name) => ID.test(name))) {
     const paths = containerPaths(engine.root, id);
     if (!fs.existsSync(paths.record)) {
+      forgetSizeLimit(paths);
       engine.trash.discard(paths.dir);
       continue;
     }

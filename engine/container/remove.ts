@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
+import { forgetSizeLimit, sizeLimit } from './size-limit.ts';
 import { stopLocked } from './stop.ts';
 
 export interface RemoveOptions {
@@ -42,6 +43,7 @@ export async function removeContainer(engine: Engine, container: Container, { vo
       await engine.shim.request('forget', { key: { container: record.id } });
     // The record goes last, since it is what knows of the volumes.
     if (volumes) removeAnonymousVolumes(engine, container);
+    if (sizeLimit(record.hostConfig.StorageOpt) !== undefined) forgetSizeLimit(paths);
     engine.trash.discard(paths.dir);
     await engine.trash.room();
   } catch (error) {

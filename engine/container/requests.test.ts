@@ -7,6 +7,7 @@ import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
 import { securityOptions } from './security-options.ts';
 import { parseSignal } from './signals.ts';
+import { sizeLimit } from './size-limit.ts';
 import { checkSysctls } from './sysctls.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
@@ -121,7 +122,6 @@ test('signals have names with and without SIG, numbers, and places among the rea
 
 test('what would weaken or change a container is never left out in silence', () => {
   for (const hostConfig of [
-    { StorageOpt: { size: '1G' } },
     { UsernsMode: 'remap' },
     { VolumesFrom: ['other'] },
     { Runtime: 'runsc' },
@@ -142,6 +142,22 @@ test('what would weaken or change a container is never left out in silence', () 
   });
   expect(securityOptions([])).toEqual({ noNewPrivileges: false, seccomp: 'default' });
   expect(securityOptions(['seccomp=builtin']).seccomp).toBe('default');
+});
+
+test('a size limit is a number of bytes, or one with a unit', () => {
+  const limit = (size: string) => sizeLimit({ size });
+  expect(['1', '512m', '1.5G', '10gb', '2GiB', '3 k'].map(limit)).toEqual([
+    1,
+    512 * 2 ** 20,
+    1.5 * 2 ** 30,
+    10 * 2 ** 30,
+    2 * 2 ** 30,
+    3072,
+  ]);
+  expect(sizeLimit({})).toBeUndefined();
+  for (const wrong of ['', '0', '-1', 'all', '1x', '9999999p', '1e9'])
+    expect(refusal(() => limit(wrong))).toContain('invalid size');
+  expect(refusal(() => sizeLimit({ quota: '1' }))).toContain('unknown option quota');
 });
 
 test('the zero values of Go are no request', () => {

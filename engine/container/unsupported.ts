@@ -11,7 +11,6 @@ const HOST_FIELDS: Record<string, string> = {
   Links: '--link',
   PortBindings: '--publish',
   PublishAllPorts: '--publish-all',
-  StorageOpt: '--storage-opt',
   VolumesFrom: '--volumes-from',
 };
 

@@ -179,10 +179,11 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [400, 'GET', `/containers/json?filters=${encodeURIComponent('{"nonsense":["a"]}')}`],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { VolumesFrom: ['x'] } }],
     [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { SecurityOpt: ['seccomp={}'] } }],
+    [400, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { StorageOpt: { size: 'much' } } }],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { UsernsMode: 'private' } }],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { PidMode: 'container:x' } }],
     [501, 'POST', '/containers/create', { Image: 'hostbox', HostConfig: { DeviceRequests: [{ Count: -1 }] } }],
-    [501, 'POST', '/build?remote=https://example.com/x.git'],
+    [400, 'POST', '/build?remote=https://example.com/x.git'],
     [501, 'POST', '/build?version=2'],
     [400, 'POST', `/build?t=a@sha256:${'0'.repeat(64)}`],
     [400, 'POST', '/build?buildargs=nonsense'],
@@ -212,6 +213,17 @@ test('what cannot be is refused with its status and a sentence', async () => {
     expect(answer.json.message.length).toBeGreaterThan(5);
   }
   expect((await daemon.get('/containers/json?all=1')).json).toEqual([]);
+});
+
+test('a size limit is taken where the file system counts, and refused with a way out elsewhere', async () => {
+  const { json: info } = await daemon.get('/info');
+  const can = info.DriverStatus.some(([name, value]: string[]) => name === 'Supports size limits' && value === 'true');
+  const body = { Image: 'hostbox', HostConfig: { StorageOpt: { size: '10m' } } };
+  const { status, json } = await daemon.post('/containers/create?name=limited', body);
+  expect(status).toBe(can ? 201 : 501);
+  if (!can) expect(json.message).toMatch(/no project quotas.*prjquota/);
+  expect((await daemon.get('/containers/limited/json')).status).toBe(can ? 200 : 404);
+  await daemon.request('DELETE', '/containers/limited');
 });
 
 test('a name can be had once', async () => {

@@ -67,6 +67,7 @@ const numbers = {
   openat2: 437,
   pidfd_getfd: 438,
   mount_setattr: 442,
+  quotactl_fd: 443,
   ...(process.arch === 'arm64'
     ? {
         setresuid: 147,

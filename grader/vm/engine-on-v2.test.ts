@@ -22,9 +22,9 @@ describe.skipIf(unavailable !== null)(
     let said: Map<string, string[]>;
     beforeAll(async () => {
       const command = `sh ${join(import.meta.dirname, 'guest', 'engine-on-v2.sh')}`;
-      result = await runInVm({ command, memoryMiB: 2048, timeoutMs: 280_000 });
+      result = await runInVm({ command, memoryMiB: 2048, timeoutMs: 580_000 });
       said = sections(result.output);
-    }, 300_000);
+    }, 600_000);
 
     test('a container is in a cgroup of its own, with the limits that were asked for', () => {
       expect(said.get('limits'), result.output).toEqual(['0::/', String(64 * 2 ** 20), '20', '50000 100000', 'exit 0']);
@@ -52,6 +52,25 @@ describe.skipIf(unavailable !== null)(
 
     test('a container that forks without end is removed whole', () => {
       expect(said.get('fork bomb')).toEqual(['bomb', '0']);
+    });
+
+    test.each([
+      ['ext4', 'Disk quota exceeded'],
+      ['xfs', 'No space left on device'],
+    ])('--storage-opt size= holds on %s with project quotas, and for nobody else', (kind, refusal) => {
+      const lines = said.get(`size limit on ${kind}`);
+      if (lines?.[0] === 'no mkfs.xfs') return;
+      expect(lines, result.output).toEqual([
+        '[[Supports size limits true]]',
+        'map[size:8m]',
+        ...[refusal, 'free'],
+        'again, under another daemon',
+        ...[refusal, 'free'],
+        'beside it, with another',
+        ...['512+0 records out', 'free'],
+        expect.stringContaining('invalid size'),
+        'left: 0',
+      ]);
     });
 
     test('no cgroup, mount or file of a container is left behind', () => {

@@ -26,7 +26,12 @@ export const packages: readonly DebianPackage[] = [
   { name: 'tmux', program: 'tmux', reason: 'the tests drive real terminals with it', use: 'tests' },
   { name: 'runc', program: 'runc', reason: 'the benchmark measures against it', use: 'tests' },
   { name: 'podman', program: 'podman', reason: 'drives the runtime, and trades images with the engine', use: 'tests' },
-  { name: 'netavark', program: '/usr/lib/podman/netavark', reason: 'gives podman’s containers a network', use: 'tests' },
+  {
+    name: 'netavark',
+    program: '/usr/lib/podman/netavark',
+    reason: 'gives podman’s containers a network',
+    use: 'tests',
+  },
   { name: 'iptables', program: 'iptables', reason: 'publishes podman’s ports', use: 'tests' },
   { name: 'buildah', program: 'buildah', reason: 'builds with the runtime', use: 'tests' },
   { name: 'skopeo', program: 'skopeo', reason: 'reads and copies the engine’s images', use: 'tests' },
@@ -34,6 +39,7 @@ export const packages: readonly DebianPackage[] = [
   { name: 'passt', program: 'pasta', reason: 'does the same in another way', use: 'tests' },
   { name: 'libcap2-bin', program: 'setcap', reason: 'gives files capabilities', use: 'tests' },
   { name: 'umoci', program: 'umoci', reason: 'unpacks the same layers, and the tests compare the trees', use: 'tests' },
+  { name: 'xfsprogs', program: 'mkfs.xfs', reason: 'makes a file system with quotas of projects', use: 'tests' },
   { name: 'zstd', program: 'zstd', reason: 'compresses layers for the tests', use: 'tests' },
   ...vmPackages
     .filter(({ name }) => name.startsWith('qemu'))

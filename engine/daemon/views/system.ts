@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { inUserNamespace } from '#kernel/user-namespace';
 import type { Engine } from '../../container/engine.ts';
+import { canLimitSize } from '../../container/size-limit.ts';
 import { now } from '../../container/time.ts';
 import { cgroupVersion, mountedHierarchies } from '../../runtime/cgroups/detect.ts';
 import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
@@ -61,7 +62,7 @@ export async function infoView(engine: Engine) {
     ContainersStopped: containers.length - running,
     Images: (await engine.images.list()).length,
     Driver: 'overlay2',
-    DriverStatus: [],
+    DriverStatus: [['Supports size limits', String(canLimitSize(engine.root))]],
     DockerRootDir: engine.root.dir,
     Plugins: { Volume: ['local'], Network: ['host', 'none'], Authorization: [], Log: ['json-file', 'none'] },
     MemoryLimit: cgroups !== null,

@@ -73,6 +73,41 @@ patiently many_processes
 $skiff rm -f bomb
 pgrep -fc 'sleep 1000'
 
+# A daemon of its own on a file system that counts projects.
+limited() {
+  name=$1
+  shift
+  mkdir -p "/tmp/$name"
+  truncate -s 512M "/tmp/$name.img"
+  "$@" "/tmp/$name.img" >/dev/null
+  mount -o loop,prjquota "/tmp/$name.img" "/tmp/$name"
+  here="node .build/default/skiff.cjs --root /tmp/$name/skiff"
+  fill='dd if=/dev/zero of=/file bs=64k count=512 2>&1 | grep -o "No space left on device\|Disk quota exceeded\|512+0 records out"; rm -f /file; echo free'
+  $here info --format '{{.DriverStatus}}'
+  $here create --name limited --storage-opt size=8m hostbox sh -c "$fill" >/dev/null
+  $here inspect --format '{{.HostConfig.StorageOpt}}' limited
+  $here start -a limited
+  $here daemon stop >/dev/null
+  echo 'again, under another daemon'
+  $here start -a limited
+  echo 'beside it, with another'
+  $here run --rm --storage-opt size=64m hostbox sh -c "$fill"
+  $here rm limited >/dev/null
+  $here run --rm --storage-opt size=0 hostbox true 2>&1 | head -n 1
+  $here daemon stop >/dev/null
+  quota=$(find "/tmp/$name/skiff/containers" -mindepth 1 | wc -l)
+  echo "left: $quota"
+  umount "/tmp/$name"
+}
+for module in loop quota_v2 xfs; do busybox modprobe $module; done
+limited ext4 mkfs.ext4 -q -F -O quota,project -E quotatype=prjquota >/tmp/ext4.said 2>&1 &
+if command -v mkfs.xfs >/dev/null; then limited xfs mkfs.xfs -q -f; else echo 'no mkfs.xfs'; fi >/tmp/xfs.said 2>&1
+wait
+for kind in ext4 xfs; do
+  echo "== size limit on $kind"
+  cat "/tmp/$kind.said"
+done
+
 echo "== left behind"
 # When nothing is left, its parents are gone too.
 [ ! -d "$cgroups" ] || find "$cgroups" -mindepth 2 -type d
