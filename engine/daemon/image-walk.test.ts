@@ -132,7 +132,13 @@ describe.skipIf(process.getuid?.() !== 0)('what becomes of images when the daemo
     const where = `${how} before ${step.name} (step ${step.index})`;
     const held = steps.hold(step);
     const { request, answer } = ask(operation);
-    const isHeld = await Promise.race([held.then(() => true), answer.then(() => false)]);
+    const isHeld = await Promise.race([
+      held.then(() => true),
+      answer.then(
+        () => false,
+        () => false,
+      ),
+    ]);
     if (how === 'killed') {
       await daemon.crash();
       steps.release();
@@ -142,6 +148,8 @@ describe.skipIf(process.getuid?.() !== 0)('what becomes of images when the daemo
       steps.release();
     }
     await answer.catch(() => {});
+    // It has heard that it may go on, before anybody else is told to wait.
+    await daemon.get('/info');
     steps.over();
     if (operation.makes !== undefined) {
       // A client that has gone is noticed in a moment, and what was done by then may have been all.

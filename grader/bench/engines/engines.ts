@@ -72,6 +72,8 @@ export class Engines {
         mkdirSync(bundle);
         const runtime = await prepareRunc(bundle, await this.rootfs(), program);
         this.stops.push(runtime.remove);
+        // One that does not like the host's control groups says so now.
+        await runtime.runTrue('first');
         return runtime;
       }),
     );

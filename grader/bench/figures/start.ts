@@ -1,26 +1,30 @@
 import type { Context, Figure, Result } from '../figure.ts';
 import { median, quantile } from '../statistics.ts';
-import { timeBeside } from './beside.ts';
+import { type Rival, timeBeside } from './beside.ts';
 
 const BUDGET = { budget: 0.5, stretch: 0.25 };
 const AT_ONCE = 8;
 
 /** Start to exit of `true`, so many at a time; the milliseconds of one are those of all by their number. */
 async function startToExit(context: Context, atOnce: number): Promise<Result> {
-  const [ours, runc] = [await context.engines.shim(), await context.engines.runc()];
+  const ours = await context.engines.shim();
   if (ours.value === null) throw new Error(ours.reason);
   let started = 0;
   const together = (run: (id: string) => Promise<void>) => async () => {
     const ids = Array.from({ length: atOnce }, () => `start-${atOnce}-${started++}`);
     await Promise.all(ids.map(run));
   };
-  const comparison = { with: 'runc run', ...BUDGET };
-  const contestant = runc.value === null ? runc.reason : { every: 2, action: together(runc.value.runTrue) };
+  const rivals = await Promise.all(
+    ['runc', 'crun'].map(async (program): Promise<Rival> => {
+      const comparison = { with: `${program} run`, ...(program === 'runc' && BUDGET) };
+      const { value, ...absent } = await context.engines.runtime(program);
+      if (value === null) return { comparison, contestant: 'reason' in absent ? absent.reason : '' };
+      return { comparison, contestant: { every: 2, action: together(value.runTrue) } };
+    }),
+  );
   const before = ours.value.cpu();
   const rounds = Math.ceil(context.rounds / atOnce);
-  const { times, comparisons } = await timeBeside({ ...context, rounds }, together(ours.value.runTrue), [
-    { comparison, contestant },
-  ]);
+  const { times, comparisons } = await timeBeside({ ...context, rounds }, together(ours.value.runTrue), rivals);
   for (const other of comparisons) if (other.value !== null) other.value /= atOnce;
   const after = ours.value.cpu();
   const each = times.map((time) => time / atOnce);
