@@ -121,6 +121,7 @@ function mountOf({ destination, source, readonly, options }: RunMount): Containe
     recursive: true,
     mode: '',
     anonymous: false,
+    copy: false,
     makeSource: false,
     options: source === undefined ? ['nosuid', 'nodev', ...options] : options,
   };

@@ -85,7 +85,7 @@ const Mount = z.object({
   Target: string,
   ReadOnly: flag,
   BindOptions: z.looseObject({ Propagation: string, NonRecursive: flag, CreateMountpoint: flag }).nullish(),
-  VolumeOptions: z.looseObject({ Subpath: string }).nullish(),
+  VolumeOptions: z.looseObject({ Subpath: string, NoCopy: flag }).nullish(),
   TmpfsOptions: z.looseObject({ SizeBytes: integer, Mode: integer }).nullish(),
 });
 export type MountRequest = z.infer<typeof Mount>;

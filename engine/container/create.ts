@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { makeRootDirectories } from '#overlay';
 import type { ImageRecord } from '../image/images.ts';
@@ -21,6 +22,7 @@ import { forgetSizeLimit, limitSize, sizeLimit } from './size-limit.ts';
 import { buildSpec } from './spec.ts';
 import { checkSysctls } from './sysctls.ts';
 import { NEVER, now } from './time.ts';
+import { fillVolumes } from './volume-content.ts';
 
 /** NGROUPS_MAX, linux/limits.h, is 65536; what comes with the user and the image needs some too. */
 const MOST_GROUPS = 1024;
@@ -51,7 +53,8 @@ export async function createContainer(engine: Engine, request: CreateRequest): P
 
 async function createOf(engine: Engine, request: CreateRequest, image: ImageRecord): Promise<Container> {
   checkPlatform(request, image.config);
-  const [topmost = engine.root.places] = await engine.images.prepare(image);
+  const lower = await engine.images.prepare(image);
+  const [topmost = engine.root.places] = lower;
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const hostConfig = { ...request.hostConfig, NetworkMode: networkMode(request.hostConfig.NetworkMode) };
@@ -98,12 +101,15 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
     makeRootDirectories(paths, topmost);
+    await fillVolumes(engine.root, record.mounts, lower);
     if (size !== undefined) limitSize(engine.root, paths, size);
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);
     if (size !== undefined) forgetSizeLimit(paths);
     engine.trash.discard(paths.dir);
+    for (const { anonymous, name } of record.mounts)
+      if (anonymous) engine.trash.discard(path.join(engine.root.volumes, name));
     throw error;
   }
   engine.containers.add(container);

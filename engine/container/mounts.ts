@@ -19,6 +19,8 @@ export interface ContainerMount {
   mode: string;
   /** A volume nobody gave a name to, which goes when its container goes with `-v` or `--rm`. */
   anonymous: boolean;
+  /** Whether a new volume begins with what the image has there. */
+  copy: boolean;
   /** Whether a missing source is made, a directory, as Docker does for `-v` but not for `--mount`. */
   makeSource: boolean;
   /** For tmpfs: its mount options. */
@@ -34,7 +36,7 @@ export interface MountRequests {
 }
 
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-/** Without a security module these change nothing, as with Docker; consistency is for other operating systems. */
+/** Without a security module these change nothing, as with Docker; consistency is for other operating systems. `nocopy` is for volumes. */
 const WITHOUT_EFFECT = new Set(['z', 'Z', 'rw', 'consistent', 'cached', 'delegated', 'nocopy', 'rprivate', 'private']);
 
 /**
@@ -90,7 +92,8 @@ function parseBind(bind: string, volumes: string): ContainerMount {
   }
   const readonly = options.includes('ro');
   const destination = parseDestination(target);
-  if (!source.startsWith('/')) return { ...volume(source, destination, volumes), readonly, mode };
+  if (!source.startsWith('/'))
+    return { ...volume(source, destination, volumes), readonly, mode, copy: !options.includes('nocopy') };
   return { ...bindMount(source, destination), readonly, mode, makeSource: true };
 }
 
@@ -119,7 +122,7 @@ function parseMount(mount: MountRequest, volumes: string): ContainerMount {
           'unsupported',
           'This engine cannot mount a part of a volume. Leave volume-subpath out.',
         );
-      return { ...volume(mount.Source, destination, volumes), readonly };
+      return { ...volume(mount.Source, destination, volumes), readonly, copy: !mount.VolumeOptions?.NoCopy };
     case 'tmpfs': {
       const { SizeBytes: size = 0, Mode: mode = 0 } = mount.TmpfsOptions ?? {};
       const options = [...(size > 0 ? [`size=${size}`] : []), ...(mode > 0 ? [`mode=${mode.toString(8)}`] : [])];
@@ -148,6 +151,7 @@ function bindMount(source: string, destination: string): ContainerMount {
     recursive: true,
     mode: '',
     anonymous: false,
+    copy: false,
     makeSource: false,
     options: [],
   };
@@ -166,6 +170,7 @@ function volume(name: string, destination: string, volumes: string): ContainerMo
     type: 'volume',
     name: given,
     anonymous: name === '',
+    copy: true,
     makeSource: true,
   };
 }

@@ -11,6 +11,7 @@ const Mount = z.object({
   recursive: z.boolean(),
   mode: z.string(),
   anonymous: z.boolean(),
+  copy: z.boolean().default(false),
   makeSource: z.boolean(),
   options: z.array(z.string()),
 });

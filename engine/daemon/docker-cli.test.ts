@@ -144,6 +144,27 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
     expect(fs.readdirSync(path.join(daemon.root, 'volumes'))).toEqual(['kept']);
   });
 
+  test('a new volume begins with what the image has there, with its owners, and a used one stays what it is', async () => {
+    const dockerfile =
+      'FROM hostbox\nRUN mkdir -p /data/sub && echo of the image > /data/sub/file && ln -s sub/file /data/link && ' +
+      'chown -R 7:8 /data && chmod 2750 /data && ln -s /data /alias\nVOLUME /data\n';
+    expect((await daemon.dockerWithInput(dockerfile, 'build', '-q', '-t', 'with-data', '-')).code).toBe(0);
+    const show = "stat -c '%u:%g %a' /data /data/sub/file 2>&1; cat /data/link 2>/dev/null; ls -A /data";
+    const whole = '7:8 2750\n7:8 644\nof the image\nlink\nsub\n';
+    expect((await run('with-data', 'sh', '-c', show)).stdout).toBe(whole);
+    expect((await run('-v', 'fresh:/data', 'with-data', 'sh', '-c', `${show}; rm /data/link`)).stdout).toBe(whole);
+    expect((await run('-v', 'fresh:/data', 'with-data', 'ls', '-A', '/data')).stdout).toBe('sub\n');
+    expect((await run('-v', 'alias:/alias', 'with-data', 'cat', '/alias/link')).stdout).toBe('of the image\n');
+    await daemon.docker('volume', 'create', 'empty');
+    expect((await run('-v', 'empty:/data', 'with-data', 'sh', '-c', show)).stdout).toBe(whole);
+    expect((await run('-v', 'none:/data:nocopy', 'with-data', 'ls', '-A', '/data')).stdout).toBe('');
+    const mount = 'type=volume,src=no,dst=/data,volume-nocopy';
+    expect((await run('--mount', mount, 'with-data', 'ls', '-A', '/data')).stdout).toBe('');
+    await daemon.docker('volume', 'rm', 'fresh', 'alias', 'empty', 'none', 'no');
+    await daemon.docker('rmi', 'with-data');
+    expect(fs.readdirSync(path.join(daemon.root, 'volumes'))).toEqual(['kept']);
+  });
+
   test('answers 127, 126 and 125, and leaves nothing of what did not start', async () => {
     const cases: [number, RegExp, ...string[]][] = [
       [127, /executable file not found in \$PATH/, 'hostbox', 'nothing'],

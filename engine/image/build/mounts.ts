@@ -1,24 +1,13 @@
 /** What RUN --mount=… mounts, made ready on the host. */
 
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  existsSync,
-  lchownSync,
-  mkdirSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolveInTree } from './build.ts';
 import { InvalidBuild } from './build-error.ts';
+import { copyOut } from './copy-out.ts';
 import type { RunMount } from './options.ts';
 import type { Mount } from './run-step.ts';
-import { walk } from './sources.ts';
 import type { StackTree } from './stack-tree.ts';
 
 export interface MountPlaces {
@@ -30,24 +19,28 @@ export interface MountPlaces {
 }
 
 /** @param tree what a bind is of, or a new cache begins with; undefined for the others. @returns undefined for a secret that nobody gave and nobody needs */
-export function prepareMount(mount: Mount, tree: StackTree | undefined, places: MountPlaces): RunMount | undefined {
+export async function prepareMount(
+  mount: Mount,
+  tree: StackTree | undefined,
+  places: MountPlaces,
+): Promise<RunMount | undefined> {
   const { target: destination, readonly } = mount;
   switch (mount.type) {
     case 'tmpfs':
       return { destination, readonly: false, options: mount.size === undefined ? [] : [`size=${mount.size}`] };
     case 'cache':
-      return { destination, readonly, options: [], source: cacheDirectory(mount, tree, places) };
+      return { destination, readonly, options: [], source: await cacheDirectory(mount, tree, places) };
     case 'secret':
       return secretFile(mount, places);
     case 'bind': {
       if (!tree) throw new Error(`the bind of ${destination} has no tree`);
-      return { destination, readonly, options: [], source: boundCopy(mount, tree, places.scratch) };
+      return { destination, readonly, options: [], source: await boundCopy(mount, tree, places.scratch) };
     }
   }
 }
 
 /** Named by a digest: an id may be any text. It is there as a whole or not at all, whoever else makes it meanwhile. */
-function cacheDirectory(
+async function cacheDirectory(
   { id, source, target, mode, uid, gid }: Mount,
   tree: StackTree | undefined,
   places: MountPlaces,
@@ -55,7 +48,7 @@ function cacheDirectory(
   const directory = join(places.caches, createHash('sha256').update(id).digest('hex'));
   if (existsSync(directory)) return directory;
   const made = join(places.scratch, `cache-${createHash('sha256').update(target).digest('hex')}`);
-  if (tree) copyOut(tree, source, target, made);
+  if (tree) await copyOf(tree, source, target, made);
   else mkdirSync(made);
   if (!statSync(made).isDirectory())
     throw new InvalidBuild(`RUN --mount=type=cache: "${source}" is no directory to begin ${target} with`);
@@ -87,21 +80,14 @@ function secretFile(
 }
 
 /** A copy: what the command writes there is not kept, and the tree may be of many layers. */
-function boundCopy({ source, target }: Mount, tree: StackTree, scratch: string): string {
+async function boundCopy({ source, target }: Mount, tree: StackTree, scratch: string): Promise<string> {
   const copy = join(scratch, `bind-${createHash('sha256').update(target).digest('hex')}`);
-  copyOut(tree, source, target, copy);
+  await copyOf(tree, source, target, copy);
   return copy;
 }
 
-function copyOut(tree: StackTree, source: string, target: string, copy: string): void {
+async function copyOf(tree: StackTree, source: string, target: string, copy: string): Promise<void> {
   const path = resolveInTree(tree, source);
   if (path === undefined) throw new InvalidBuild(`RUN --mount: "${source}" is not there to be mounted at ${target}`);
-  for (const { below, entry } of walk({ tree, path })) {
-    const to = below === '' ? copy : join(copy, below);
-    if (entry.type === 'directory') mkdirSync(to);
-    else if (entry.type === 'symlink') symlinkSync(entry.target ?? '', to);
-    else copyFileSync(entry.host, to);
-    lchownSync(to, entry.uid, entry.gid);
-    if (entry.type !== 'symlink') chmodSync(to, entry.mode);
-  }
+  await copyOut(tree, path, copy);
 }

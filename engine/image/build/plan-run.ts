@@ -39,11 +39,11 @@ export async function planRun(instruction: Instruction, { context, state, expand
       ];
       mkdirSync(scratch, { mode: 0o700 });
       mkdirSync(places, { mode: 0o755 });
-      const mounts = step.mounts
-        .map((mount, index) =>
-          prepareMount(mount, binds[index]?.tree, { caches: builder.cacheMounts, scratch, secrets: options.secrets }),
-        )
-        .filter((mount): mount is RunMount => mount !== undefined);
+      const mountPlaces = { caches: builder.cacheMounts, scratch, secrets: options.secrets };
+      const prepared = await Promise.all(
+        step.mounts.map((mount, index) => prepareMount(mount, binds[index]?.tree, mountPlaces)),
+      );
+      const mounts = prepared.filter((mount): mount is RunMount => mount !== undefined);
       if (step.script) mounts.push(scriptMount(step.script, scratch));
       const lower = await builder.images.prepareLayers(state.layers);
       makePlaces(places);
