@@ -145,6 +145,7 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
   });
 
   test('a new volume begins with what the image has there, with its owners, and a used one stays what it is', async () => {
+    const before = fs.readdirSync(path.join(daemon.root, 'volumes'));
     const dockerfile =
       'FROM hostbox\nRUN mkdir -p /data/sub && echo of the image > /data/sub/file && ln -s sub/file /data/link && ' +
       'chown -R 7:8 /data && chmod 2750 /data && ln -s /data /alias\nVOLUME /data\n';
@@ -162,7 +163,7 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
     expect((await run('--mount', mount, 'with-data', 'ls', '-A', '/data')).stdout).toBe('');
     await daemon.docker('volume', 'rm', 'fresh', 'alias', 'empty', 'none', 'no');
     await daemon.docker('rmi', 'with-data');
-    expect(fs.readdirSync(path.join(daemon.root, 'volumes'))).toEqual(['kept']);
+    expect(fs.readdirSync(path.join(daemon.root, 'volumes'))).toEqual(before);
   });
 
   test('answers 127, 126 and 125, and leaves nothing of what did not start', async () => {
