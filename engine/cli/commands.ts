@@ -61,6 +61,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/prune.ts')).pruneCommand,
   },
   {
+    name: 'cp',
+    summary: 'Copy files/folders between a container and the local filesystem',
+    load: async () => (await import('./commands/cp.ts')).cpCommand,
+  },
+  {
     name: 'create',
     summary: 'Create a new container',
     load: async () => (await import('./commands/create.ts')).createCommand,
