@@ -2,7 +2,7 @@
 
 import { shortPath } from './home.ts';
 import { hostLanes } from './host.ts';
-import { type MapEntry, mapText, readMap } from './map.ts';
+import { type MapEntry, mapThatFits, readMap } from './map.ts';
 import { nextStep } from './next-step.ts';
 import { progressFile, readProgress } from './progress.ts';
 import { paint, say } from './terminal.ts';
@@ -19,8 +19,7 @@ export function list(options: { json?: boolean }): void {
 /** @param rows of the screen that the map may fill. */
 export function sayMap(map: MapEntry[], rows = Number.POSITIVE_INFINITY): void {
   const { sentence, command } = nextStep(map);
-  const full = mapText(map);
-  say(full.split('\n').length <= rows ? full : mapText(map, { short: true }));
+  say(mapThatFits(map, rows));
   say(`\n${lanesLine()}`);
   say(`${sentence.replace(/[.!?]?$/, (end) => end || '.')}\n  ${paint.cyan(command)}`);
 }

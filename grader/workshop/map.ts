@@ -89,6 +89,28 @@ const MARKS: Record<LabState, string> = {
   planned: paint.dim('·'),
 };
 
+/** As much of the map as so many rows of a screen hold. */
+export function mapThatFits(map: MapEntry[], rows: number): string {
+  const texts = [mapText(map), mapText(map, { short: true })];
+  return texts.find((text) => text.split('\n').length <= rows) ?? briefMap(map);
+}
+
+/** A line for each part: the marks of its labs. */
+function briefMap(map: MapEntry[]): string {
+  const written = map.filter(({ exists }) => exists !== undefined);
+  const passed = written.filter(({ state }) => state === 'passed').length;
+  const lines = [
+    `${paint.bold('Build your own container engine')}  ${paint.dim(`${passed} of ${written.length} labs passed · ./workshop list tells all`)}`,
+  ];
+  for (const [part, title] of parts.entries()) {
+    const entries = map.filter(({ lab }) => lab.part === part);
+    const marks = entries.map(({ state, current }) => (current ? paint.cyan('▶') : MARKS[state])).join(' ');
+    const here = entries.find(({ current }) => current)?.lab.id;
+    lines.push(`  ${paint.bold(String(part))} ${pad(title, 20)} ${marks}${here ? `   ${paint.bold(here)}` : ''}`);
+  }
+  return lines.join('\n');
+}
+
 /** @param options.short one line for the labs of a part that are still to come, where the screen is small. */
 export function mapText(map: MapEntry[], { short = false } = {}): string {
   const written = map.filter(({ exists }) => exists !== undefined);
