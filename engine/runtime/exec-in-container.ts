@@ -6,6 +6,7 @@ import { becomeUser } from './become.ts';
 import type { Cgroup } from './cgroups/driver.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, launch, type Started, type Starter, type Streams, waitForParent } from './launch.ts';
+import { raiseHardLimits } from './limits.ts';
 import type { Namespace, Process } from './spec.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
@@ -38,6 +39,10 @@ export async function execInContainer(
       starter,
       cloneFlags: 0n,
       prepare: (child) => prepare(namespaces, process, child, holds),
+      beforeGo: (child) => {
+        if (namespaces.some(({ type }) => type === 'user'))
+          step('rlimits', () => raiseHardLimits(process.rlimits ?? [], child));
+      },
       aroundFork: (fork) => step('namespaces', () => forkInto(namespaces, fork)),
     });
   } catch (error) {

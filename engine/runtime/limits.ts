@@ -8,15 +8,16 @@ import type { Rlimit } from './spec.ts';
 const OPEN_FILES_SOFT = 1024;
 
 /**
- * Raise the caller's hard limits to those that are asked for, while it still may: that takes CAP_SYS_RESOURCE on the host.
- * Where it may not, `setRlimits` stays below what there is.
+ * Raise the hard limits of the caller, or of its child `pid`, to those that are asked for, while it still may: that takes
+ * CAP_SYS_RESOURCE on the host, which a child in a user namespace does not have. Where it may not, `setRlimits` stays below
+ * what there is.
  */
-export function raiseHardLimits(rlimits: Rlimit[]): void {
+export function raiseHardLimits(rlimits: Rlimit[], pid = 0): void {
   for (const { type, hard } of rlimits) {
-    const present = getRlimit(0, type);
+    const present = getRlimit(pid, type);
     if (hard <= present.hard) continue;
     try {
-      setRlimit(0, type, { soft: present.soft, hard });
+      setRlimit(pid, type, { soft: present.soft, hard });
     } catch (error) {
       if (!(error instanceof KernelError && error.code === 'EPERM')) throw error;
     }

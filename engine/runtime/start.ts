@@ -9,6 +9,7 @@ import { checkCgroupsPath } from './cgroups/parents.ts';
 import type { Holds } from './holds.ts';
 import { initialize } from './init.ts';
 import { launch, type Started, type Starter, type Streams } from './launch.ts';
+import { raiseHardLimits } from './limits.ts';
 import { closeMappedRoot, type MappedRoot, openMappedRoot } from './mapped-root.ts';
 import { seccompFilterFor } from './seccomp/filter.ts';
 import type { Spec } from './spec.ts';
@@ -58,7 +59,9 @@ export async function startContainer(
       beforeGo: (pid, startTime) => {
         heldStart?.onForked(pid, startTime);
         const { uidMappings = [], gidMappings = [] } = spec.linux;
-        if (uidMappings.length > 0) step('id mappings', () => writeIdMappings(pid, uidMappings, gidMappings));
+        if (uidMappings.length === 0) return;
+        step('id mappings', () => writeIdMappings(pid, uidMappings, gidMappings));
+        step('rlimits', () => raiseHardLimits(spec.process.rlimits ?? [], pid));
       },
     });
   } catch (error) {

@@ -54,6 +54,16 @@ describe.skipIf(unavailable !== null)(
       expect(said.get('fork bomb')).toEqual(['bomb', '0']);
     });
 
+    test('a container with a user namespace has its limits, in cgroups that it sees and cannot change', () => {
+      expect(said.get('other ids'), result.output).toEqual([
+        '         0     231072      65536',
+        '0::/',
+        String(48 * 2 ** 20),
+        'Read-only file system',
+        ...['8192', '0', '0', 'exit 0'],
+      ]);
+    });
+
     test.each([
       ['ext4', 'Disk quota exceeded'],
       ['xfs', 'No space left on device'],

@@ -99,6 +99,23 @@ limited() {
   echo "left: $quota"
   umount "/tmp/$name"
 }
+echo "== other ids"
+# /tmp, for others have to pass through.
+echo 'dockremap:231072:65536' | tee /etc/subuid >/etc/subgid
+mapped="node .build/default/skiff.cjs --root /tmp/mapped"
+export SKIFF_USERNS_REMAP=default
+$mapped run --rm --memory 48m --ulimit nofile=8192:8192 hostbox sh -c '
+  cat /proc/self/uid_map
+  cat /proc/self/cgroup
+  cat /sys/fs/cgroup/memory.max
+  touch /sys/fs/cgroup/mine 2>&1 | grep -o "Read-only file system"
+  ulimit -Hn
+  touch /file && stat -c %u /file /etc/passwd'
+echo "exit $?"
+unset SKIFF_USERNS_REMAP
+$mapped daemon stop >/dev/null
+find /tmp/mapped/containers -mindepth 1
+
 for module in loop quota_v2 xfs; do busybox modprobe $module; done
 limited ext4 mkfs.ext4 -q -F -O quota,project -E quotatype=prjquota >/tmp/ext4.said 2>&1 &
 if command -v mkfs.xfs >/dev/null; then limited xfs mkfs.xfs -q -f; else echo 'no mkfs.xfs'; fi >/tmp/xfs.said 2>&1
