@@ -18,13 +18,9 @@ export async function planCopy(instruction: Instruction, { context, state, expan
   const { escapeToken } = context.dockerfile;
   const variables = context.args.variables(state.execution.Env ?? []);
   const copy = copyOf(instruction, escapeToken, expand, (text) => expandText(text, variables, escapeToken));
-  const sources = await sourcesOf(copy, context);
   const destination = absolute(state.execution.WorkingDir ?? '/', copy.destination);
+  const sources = await sourcesOf(copy, context, destination.endsWith('/'));
   const { inline, chown, mode } = copy;
-  if (destination.endsWith('/') && sources.some(({ name }) => name === ''))
-    throw new InvalidBuild(
-      `cannot determine a file name for what is fetched: end the destination with one, e.g. ${destination}file`,
-    );
   return {
     identity: JSON.stringify([instruction.keyword, inline, destination, chown, mode ?? '', sources.length]),
     createdBy: instruction.statement,
@@ -38,7 +34,12 @@ export async function planCopy(instruction: Instruction, { context, state, expan
   };
 }
 
-async function sourcesOf({ from, patterns, isAdd, checksum }: Copy, context: Planning['context']): Promise<Source[]> {
+/** @param named whether what is fetched has to have a name of its own. */
+async function sourcesOf(
+  { from, patterns, isAdd, checksum }: Copy,
+  context: Planning['context'],
+  named: boolean,
+): Promise<Source[]> {
   const { builder, treeOf, say } = context;
   if (from !== undefined)
     return sourcesFor(
@@ -51,7 +52,13 @@ async function sourcesOf({ from, patterns, isAdd, checksum }: Copy, context: Pla
   for (const pattern of patterns) {
     if (isAdd && isUrl(pattern)) {
       say(`Downloading ${pattern}\n`);
-      sources.push(await download(pattern, join(builder.scratch, randomUUID()), { checksum, signal: builder.signal }));
+      const fetched = await download(pattern, join(builder.scratch, randomUUID()), {
+        checksum,
+        signal: builder.signal,
+      });
+      if (named && fetched.name === '')
+        throw new InvalidBuild(`cannot determine a file name for ${pattern}: end the destination with one`);
+      sources.push(fetched);
       continue;
     }
     const found = sourcesFor(
