@@ -10,20 +10,22 @@ import { readToEnd } from './pipes.ts';
 import type { IdMapping } from './spec.ts';
 
 /** Nobody lives in them: they last as long as their descriptors are open. */
-const known = new Map<string, number>();
+const known = new Map<string, Promise<number>>();
 
 /**
  * A descriptor of a user namespace with these mappings, which this process keeps. It is made by a child that leaves it
  * again at once.
  * @throws Error of what the kernel refuses.
  */
-export async function idMap(uids: IdMapping[], gids: IdMapping[], starter: Starter): Promise<number> {
+export function idMap(uids: IdMapping[], gids: IdMapping[], starter: Starter): Promise<number> {
   const name = JSON.stringify([uids, gids]);
-  const there = known.get(name);
-  if (there !== undefined) return there;
-  const namespace = await makeUserNamespace(uids, gids, starter);
-  known.set(name, namespace);
-  return namespace;
+  let making = known.get(name);
+  if (making === undefined) {
+    making = makeUserNamespace(uids, gids, starter);
+    making.catch(() => known.delete(name));
+    known.set(name, making);
+  }
+  return making;
 }
 
 async function makeUserNamespace(uids: IdMapping[], gids: IdMapping[], { reaper, self }: Starter): Promise<number> {
