@@ -146,6 +146,11 @@ describe.skipIf(process.getuid?.() !== 0)('a container in a user namespace', () 
       }
     });
 
+    test('many begin at once', async () => {
+      const results = await Promise.all(Array.from({ length: 8 }, () => shim.run(mapped(['id', '-u']))));
+      expect(results.map(({ stdout, stderr }) => stdout + stderr)).toEqual(Array(8).fill('0\n'));
+    });
+
     test('a process that joins it sees the same, and a start that fails leaves nothing open', async () => {
       const { key } = await shim.start(mapped(['sleep', '1000']));
       const joined = await shim.exec(key.container, { args: ['sh', '-c', 'id -u; echo x > /by-exec; ls -n /by-exec'] });
