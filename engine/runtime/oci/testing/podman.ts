@@ -84,26 +84,22 @@ export async function openPodmanRoom(): Promise<PodmanRoom> {
   const open = (name: string, runtime: string) => makePodman({ directory, name, runtime, enter });
   const [ours, theirs] = [open('ours', launcher), open('theirs', pathOf('runc'))];
   const both: PodmanRoom['both'] = (act) => Promise.all([act(ours), act(theirs)]);
+  const close = async () => {
+    await both((podman) => podman.run('rm', '--all', '--force', '--time', '0'));
+    const ended = once(holder, 'exit');
+    holder.stdin!.end();
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+    for (const hierarchy of ['', ...readdirSync(CGROUPS)]) removeCgroups(join(CGROUPS, hierarchy, cgroupParent));
+  };
   // One after the other: two that both find no locks in /dev/shm yet get in each other's way making them.
   for (const podman of [ours, theirs]) {
     const { code, stderr } = await podman.run('import', '--quiet', archive, IMAGE);
-    if (code !== 0) throw new Error(`podman import: ${stderr}`);
+    if (code === 0) continue;
+    await close();
+    throw new Error(`podman import: ${stderr}`);
   }
-  return {
-    directory,
-    cgroupParent,
-    ours,
-    theirs,
-    both,
-    async close() {
-      await both((podman) => podman.run('rm', '--all', '--force', '--time', '0'));
-      const ended = once(holder, 'exit');
-      holder.stdin!.end();
-      await ended;
-      rmSync(directory, { recursive: true, force: true });
-      for (const hierarchy of ['', ...readdirSync(CGROUPS)]) removeCgroups(join(CGROUPS, hierarchy, cgroupParent));
-    },
-  };
+  return { directory, cgroupParent, ours, theirs, both, close };
 }
 
 /** An archive of a busybox root. */
