@@ -126,7 +126,7 @@ COPY a /a-file
 COPY . /all
 ADD a /added
 ADD d /added-d/
-WORKDIR /work/here
+WORKDIR /some/where
 COPY a .
 COPY a ./sub/
 COPY a ../up
