@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { CliError, errorText } from './errors.ts';
 
 /** @throws CliError before anything was asked of the daemon, when an archive would be poured over a terminal. */
-export function refuseTerminal(file: string | undefined): void {
+export function refuseTerminal(file: string | undefined, wayOut = 'Use the -o flag or redirect'): void {
   if (file === undefined && process.stdout.isTTY)
-    throw new CliError('cowardly refusing to save to a terminal. Use the -o flag or redirect');
+    throw new CliError(`cowardly refusing to save to a terminal. ${wayOut}`);
 }
 
 /** To a file, which is there as a whole or not at all, or to standard output. */

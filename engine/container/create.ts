@@ -101,8 +101,8 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   try {
     fs.mkdirSync(paths.dir, { mode: 0o700 });
     makeRootDirectories(paths, topmost);
-    await fillVolumes(engine.root, record.mounts, lower);
     if (size !== undefined) limitSize(engine.root, paths, size);
+    await fillVolumes(engine.root, record.mounts, lower);
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);

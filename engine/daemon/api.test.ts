@@ -218,12 +218,15 @@ test('what cannot be is refused with its status and a sentence', async () => {
 test('a size limit is taken where the file system counts, and refused with a way out elsewhere', async () => {
   const { json: info } = await daemon.get('/info');
   const can = info.DriverStatus.some(([name, value]: string[]) => name === 'Supports size limits' && value === 'true');
-  const body = { Image: 'hostbox', HostConfig: { StorageOpt: { size: '10m' } } };
+  const body = { Image: 'hostbox', HostConfig: { StorageOpt: { size: '10m' }, Binds: ['unmade:/etc'] } };
   const { status, json } = await daemon.post('/containers/create?name=limited', body);
   expect(status).toBe(can ? 201 : 501);
   if (!can) expect(json.message).toMatch(/no project quotas.*prjquota/);
   expect((await daemon.get('/containers/limited/json')).status).toBe(can ? 200 : 404);
+  // What is refused has made no volume either.
+  expect((await daemon.get('/volumes/unmade')).status).toBe(can ? 200 : 404);
   await daemon.request('DELETE', '/containers/limited');
+  await daemon.request('DELETE', '/volumes/unmade');
 });
 
 test('a name can be had once', async () => {

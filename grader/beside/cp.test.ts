@@ -173,6 +173,12 @@ describe.skipIf(missing)(`skiff cp${missing ? ` (skipped: ${missing})` : ''}`, (
     expect(mine.stdout).toBe(theirs.stdout);
   });
 
+  test('a file that has less in it than it says is named', async () => {
+    // The kernel's own say 4096.
+    const { code, stderr } = await bySkiff('/sys/kernel/uevent_seqnum', 'by-skiff:/empty');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/uevent_seqnum has less in it than its size says/)]);
+  });
+
   test('an archive on the standard streams', async () => {
     const out = execFileSync(process.execPath, [skiff, '--root', daemon.root, 'cp', 'by-skiff:/d', '-']);
     const theirs = execFileSync('docker', ['-H', `unix://${daemon.socket}`, 'cp', 'by-skiff:/d', '-']);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Header, pack } from 'tar-stream';
+import { type Header, type Pack, pack } from 'tar-stream';
 import { CliError, errorText } from '../errors.ts';
 import { type CopyInfo, splitEntry, withEndOf } from './copy-path.ts';
 
@@ -35,58 +35,96 @@ function notThere(error: unknown): boolean {
 }
 
 /**
- * A tar of `source` and all that is below it. Sockets are left out: they mean nothing without who listens.
+ * A tar of `source` and all that is below it, made as it is read. Sockets are left out: they mean nothing without who listens.
  * @param onBytes told of each piece of a file's content.
+ * @throws CliError, from the stream, that names the file which could not be read as it was
  */
 export function packLocal(
   source: CopyInfo,
   rename: (name: string) => string,
   onBytes: (count: number) => void,
 ): Readable {
+  return Readable.from(archiveOf(source, rename, onBytes), { objectMode: false });
+}
+
+async function* archiveOf(
+  source: CopyInfo,
+  rename: (name: string) => string,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Buffer> {
   const { directory, base } = splitEntry(source.path);
   const tar = pack();
-  const top = source.rebaseName || base;
-  const links = new Map<string, string>();
-  const add = async (header: Partial<Header> & { name: string }, file?: string) => {
-    if (file === undefined) {
-      tar.entry(header);
-      return;
-    }
-    const content = fs.createReadStream(file, { end: Math.max(0, (header.size ?? 0) - 1) });
-    content.on('data', (chunk) => onBytes(chunk.length));
-    await pipeline(header.size === 0 ? Readable.from([]) : content, tar.entry(header));
-  };
-  const walk = async (host: string, name: string): Promise<void> => {
+  const packed = new Packing(tar, rename, onBytes).add(path.join(directory, base), source.rebaseName || base);
+  packed.then(
+    () => tar.finalize(),
+    (error) => tar.destroy(error),
+  );
+  try {
+    yield* tar as AsyncIterable<Buffer>;
+  } catch (error) {
+    // The archive's own failure knows of no file.
+    await packed;
+    throw error;
+  }
+}
+
+class Packing {
+  readonly #tar: Pack;
+  readonly #rename: (name: string) => string;
+  readonly #onBytes: (count: number) => void;
+  /** The name that a file with several has in the archive already, by device and inode number. */
+  readonly #links = new Map<string, string>();
+
+  constructor(tar: Pack, rename: (name: string) => string, onBytes: (count: number) => void) {
+    this.#tar = tar;
+    this.#rename = rename;
+    this.#onBytes = onBytes;
+  }
+
+  async add(host: string, name: string): Promise<void> {
     const info = fs.lstatSync(host);
-    const header = {
-      name: rename(name),
-      mode: info.mode & 0o7777,
-      uid: info.uid,
-      gid: info.gid,
-      mtime: info.mtime,
-    };
+    const { mode, uid, gid, mtime, size } = info;
+    const header = { name: this.#rename(name), mode: mode & 0o7777, uid, gid, mtime };
     if (info.isDirectory()) {
-      await add({ ...header, type: 'directory' });
-      for (const each of fs.readdirSync(host).sort()) await walk(path.join(host, each), path.posix.join(name, each));
-    } else if (info.isSymbolicLink()) await add({ ...header, type: 'symlink', linkname: fs.readlinkSync(host) });
-    else if (info.isFIFO()) await add({ ...header, type: 'fifo' });
+      this.#tar.entry({ ...header, type: 'directory' });
+      for (const each of fs.readdirSync(host).sort())
+        await this.add(path.join(host, each), path.posix.join(name, each));
+    } else if (info.isSymbolicLink()) this.#tar.entry({ ...header, type: 'symlink', linkname: fs.readlinkSync(host) });
+    else if (info.isFIFO()) this.#tar.entry({ ...header, type: 'fifo' });
     else if (info.isCharacterDevice() || info.isBlockDevice())
-      await add({
+      this.#tar.entry({
         ...header,
         type: info.isBlockDevice() ? 'block-device' : 'character-device',
         devmajor: (info.rdev >> 8) & 0xfff,
         devminor: (info.rdev & 0xff) | ((info.rdev >> 12) & 0xfff00),
       });
     else if (info.isFile()) {
-      const first = info.nlink > 1 ? links.get(`${info.dev}:${info.ino}`) : undefined;
-      if (first !== undefined) return await add({ ...header, type: 'link', linkname: first });
-      links.set(`${info.dev}:${info.ino}`, header.name);
-      await add({ ...header, type: 'file', size: info.size }, host);
+      const first = this.#nameOfFirst(info, header.name);
+      if (first !== undefined) this.#tar.entry({ ...header, type: 'link', linkname: first });
+      else await this.#addContent(host, { ...header, type: 'file', size });
     }
-  };
-  walk(path.join(directory, base), top).then(
-    () => tar.finalize(),
-    (error) => tar.destroy(error),
-  );
-  return Readable.from(tar as unknown as AsyncIterable<Buffer>, { objectMode: false });
+  }
+
+  #nameOfFirst({ nlink, dev, ino }: fs.Stats, name: string): string | undefined {
+    if (nlink < 2) return undefined;
+    const first = this.#links.get(`${dev}:${ino}`);
+    if (first === undefined) this.#links.set(`${dev}:${ino}`, name);
+    return first;
+  }
+
+  /** No more than the header says, if it grows meanwhile. */
+  async #addContent(host: string, header: Partial<Header> & { name: string; size: number }): Promise<void> {
+    const content = header.size === 0 ? Readable.from([]) : fs.createReadStream(host, { end: header.size - 1 });
+    content.on('data', (chunk: Buffer) => this.#onBytes(chunk.length));
+    try {
+      await pipeline(content, this.#tar.entry(header));
+    } catch (error) {
+      const text = errorText(error);
+      throw new CliError(
+        text === 'Size mismatch'
+          ? `${host} has less in it than its size says, or became shorter while it was read; copy it to a file first`
+          : text,
+      );
+    }
+  }
 }

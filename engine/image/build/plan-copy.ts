@@ -41,6 +41,8 @@ async function sourcesOf(
   named: boolean,
 ): Promise<Source[]> {
   const { builder, treeOf, say } = context;
+  const unpacked = async (source: Source) =>
+    (await unpackArchive(source, join(builder.scratch, randomUUID()))) ?? source;
   if (from !== undefined)
     return sourcesFor(
       await treeOf(from),
@@ -67,8 +69,7 @@ async function sourcesOf(
       'the build context',
       'Paths are relative to the directory that is sent; what .dockerignore names is not in it.',
     );
-    for (const source of found)
-      sources.push((isAdd && (await unpackArchive(source, join(builder.scratch, randomUUID())))) || source);
+    sources.push(...(isAdd ? await Promise.all(found.map(unpacked)) : found));
   }
   return sources;
 }

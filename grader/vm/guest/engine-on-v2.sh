@@ -73,6 +73,11 @@ patiently many_processes
 $skiff rm -f bomb
 pgrep -fc 'sleep 1000'
 
+# The KiB that projects of a file system are limited to. xfs_quota(8) knows others than xfs too.
+limits() {
+  echo limits: $(xfs_quota -f -x -c 'report -p -n -N -b' "$1" | awk '$4 > 0 { print $4 }')
+}
+
 # A daemon of its own on a file system that counts projects.
 limited() {
   name=$1
@@ -86,6 +91,7 @@ limited() {
   $here info --format '{{.DriverStatus}}'
   $here create --name limited --storage-opt size=8m hostbox sh -c "$fill" >/dev/null
   $here inspect --format '{{.HostConfig.StorageOpt}}' limited
+  limits "/tmp/$name"
   $here start -a limited
   $here daemon stop >/dev/null
   echo 'again, under another daemon'
@@ -95,6 +101,7 @@ limited() {
   $here rm limited >/dev/null
   $here run --rm --storage-opt size=0 hostbox true 2>&1 | head -n 1
   $here daemon stop >/dev/null
+  limits "/tmp/$name"
   quota=$(find "/tmp/$name/skiff/containers" -mindepth 1 | wc -l)
   echo "left: $quota"
   umount "/tmp/$name"
