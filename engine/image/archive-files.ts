@@ -12,7 +12,7 @@ import { InvalidArchive } from './image-errors.ts';
 import type { Images } from './images.ts';
 import type { Blob } from './store.ts';
 import type { EntryHeader } from './tar-entry.ts';
-import { BLOCK_SIZE, HostileArchive } from './tar-header.ts';
+import { BLOCK_SIZE, beginsTar, HostileArchive } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
 
 /** Bytes of a file that is kept in memory, of all those together, and how many files an archive may have. */
@@ -169,7 +169,7 @@ async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer
 
 /** By its first block: compressed, or a tar's header. tar(5), "magic". */
 function isLayer(head: Buffer): boolean {
-  return compressionOf(head) !== 'none' || head.toString('latin1', 257, 262) === 'ustar';
+  return compressionOf(head) !== 'none' || beginsTar(head);
 }
 
 /** A name is a key here and never a path of this machine. */

@@ -8,6 +8,11 @@ export class HostileArchive extends Error {
   override readonly name = 'HostileArchive';
 }
 
+/** Whether these bytes begin a tar, as every archiver since 1988 writes it. */
+export function beginsTar(bytes: Buffer): boolean {
+  return bytes.length >= BLOCK_SIZE && bytes.toString('latin1', 257, 262) === 'ustar';
+}
+
 /** What stands in one block. The extended headers before it may say otherwise. */
 export interface RawHeader {
   name: Buffer;

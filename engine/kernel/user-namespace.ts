@@ -13,7 +13,7 @@ export type IdKind = 'uid' | 'gid';
 const ALL_IDS = 4_294_967_295;
 
 /** Read when the program starts: a forked child may be where there is no /proc any more. */
-const own: Record<IdKind, IdRange[]> = { uid: readIdMap('/proc/self/uid_map'), gid: readIdMap('/proc/self/gid_map') };
+const own: Record<IdKind, IdRange[]> = { uid: readOwnIdMap('uid'), gid: readOwnIdMap('gid') };
 
 /** Whether this process's user namespace has the id. Nothing changes that while it lives. */
 export function hasId(kind: IdKind, id: number): boolean {
@@ -31,13 +31,18 @@ export function hasOneId(): boolean {
 }
 
 /** Where there is no Linux there are no namespaces, and every id is one's own. */
-function readIdMap(file: string): IdRange[] {
+function readOwnIdMap(kind: IdKind): IdRange[] {
   if (process.platform !== 'linux') return [{ first: 0, size: ALL_IDS }];
-  return readFileSync(file, 'utf8')
+  return readIdMap('self', kind).map(({ containerID, size }) => ({ first: containerID, size }));
+}
+
+/** The lines of /proc/PID/uid_map or gid_map; `hostID` is as the caller's user namespace has it. */
+export function readIdMap(pid: number | 'self', kind: IdKind): { containerID: number; hostID: number; size: number }[] {
+  return readFileSync(`/proc/${pid}/${kind}_map`, 'utf8')
     .trim()
     .split('\n')
     .map((line) => {
-      const [first = 0, , size = 0] = line.trim().split(/\s+/).map(Number);
-      return { first, size };
+      const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+      return { containerID, hostID, size };
     });
 }

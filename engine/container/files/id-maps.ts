@@ -1,7 +1,7 @@
 /** Owners inside a user namespace and as the host sees them. user_namespaces(7), "User and group ID mappings". */
 
 import fs from 'node:fs';
-import type { IdKind } from '#kernel/user-namespace';
+import { type IdKind, readIdMap } from '#kernel/user-namespace';
 import type { IdMapping } from '../../runtime/spec.ts';
 
 export type IdMaps = Record<IdKind, IdMapping[]>;
@@ -12,18 +12,7 @@ const NOBODY = 65_534;
 /** @returns undefined for a process in this one's user namespace. */
 export function idMapsOf(pid: number): IdMaps | undefined {
   if (fs.readlinkSync(`/proc/${pid}/ns/user`) === fs.readlinkSync('/proc/self/ns/user')) return undefined;
-  return { uid: readMap(`/proc/${pid}/uid_map`), gid: readMap(`/proc/${pid}/gid_map`) };
-}
-
-function readMap(file: string): IdMapping[] {
-  return fs
-    .readFileSync(file, 'latin1')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/\s+/).map(Number);
-      return { containerID, hostID, size };
-    });
+  return { uid: readIdMap(pid, 'uid'), gid: readIdMap(pid, 'gid') };
 }
 
 /** Whom the container calls what the host calls `id`. */

@@ -3,13 +3,11 @@
 import { closeSync, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
 import { compressionOf, decompress } from '../compression.ts';
 import { applyLayer } from '../layer.ts';
+import { beginsTar } from '../tar-header.ts';
 import { resolveInTree } from './build.ts';
 import { InvalidBuild } from './build-error.ts';
 import type { Source } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
-
-const BLOCK = 512;
-const MAGIC = 257;
 
 /**
  * Unpack the source into `directory`, which is made, if it is a tar, gzip or zstd or none.
@@ -37,8 +35,7 @@ async function isTar(host: string, name: string): Promise<boolean> {
   }
   try {
     for await (const block of open(host)) {
-      const bytes = block as Buffer;
-      return bytes.length >= BLOCK && bytes.toString('latin1', MAGIC, MAGIC + 5) === 'ustar';
+      return beginsTar(block as Buffer);
     }
   } catch {
     // Not what its first bytes promise: a file like others.
