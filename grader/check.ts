@@ -1,5 +1,6 @@
 /** `grade check`: one submission directory, one report. */
 
+import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,11 +18,18 @@ export interface CheckOptions {
   directory: string;
   /** Id, number or folder name of the one lab to grade; else all that the submission has a file for. */
   lab?: string;
+  /** What the inputs of the tests are drawn from: the `seed` of a report repeats it. Drawn anew if absent. */
+  seed?: number;
   onLab?: (lab: LabFolder) => void;
 }
 
 /** Only the learner's files are read; suites, drivers and settings are this clone's. @throws BadInput */
-export async function checkSubmission({ directory, lab, onLab }: CheckOptions): Promise<Report> {
+export async function checkSubmission({
+  directory,
+  lab,
+  seed = randomInt(2 ** 31),
+  onLab,
+}: CheckOptions): Promise<Report> {
   const start = performance.now();
   const submission = openSubmission(directory);
   const labs = labsToGrade(submission, directory, lab);
@@ -31,7 +39,7 @@ export async function checkSubmission({ directory, lab, onLab }: CheckOptions): 
     onLab?.(each);
     try {
       const file = path.join(submission, learnerFile(each));
-      reports.push(await runLab({ lab: each, file, submission, judge }));
+      reports.push(await runLab({ lab: each, file, submission, seed, judge }));
     } catch (error) {
       throw error instanceof Unreadable ? new BadInput(error.message) : error;
     }
@@ -40,6 +48,7 @@ export async function checkSubmission({ directory, lab, onLab }: CheckOptions): 
   return {
     schema: REPORT_VERSION,
     submission: plain(directory),
+    seed,
     gradedAt: new Date().toISOString(),
     grader: { version: graderVersion(), node: process.version, kernel: os.release(), arch: process.arch },
     points: sum(({ points }) => points),
@@ -84,7 +93,8 @@ function labsToGrade(submission: string, directory: string, typed: string | unde
 }
 
 function findLab(labs: LabFolder[], typed: string): LabFolder {
-  const found = labs.find((lab) => [lab.id, String(lab.number), path.basename(lab.folder)].includes(typed));
+  const number = /^\d+$/.test(typed) ? Number(typed) : undefined;
+  const found = labs.find((lab) => lab.id === typed || lab.number === number || path.basename(lab.folder) === typed);
   if (found !== undefined) return found;
   const ids = labs.map(({ id }) => id);
   const near = nearest(typed, ids);

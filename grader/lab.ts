@@ -7,15 +7,24 @@ import * as z from 'zod';
 export const lanes = ['pure', 'rootless', 'kernel'] as const;
 export type Lane = (typeof lanes)[number];
 
-const taskSchema = z.strictObject({
-  id: z.int().min(1).max(99),
-  title: z.string().min(1).max(120),
+const testSchema = z.strictObject({
+  /** The exact title in the suite: `task N: <claim>`. A test that is listed here and did not run has failed. */
+  title: z.string().regex(/^task \d+: \S/),
   points: z.int().min(1).max(100),
-  /** Exact titles of the suite's tests: `task N: <claim>`. A test that is listed here and did not run has failed. */
-  tests: z.array(z.string().regex(/^task \d+: \S/)).min(1),
-  /** From a nudge to nearly the answer; none of them can be pasted. */
-  hints: z.tuple([z.string(), z.string(), z.string()]),
+  /** What to look at when just this test fails; `hint` shows it before the hints of the task. */
+  hint: z.string().optional(),
 });
+export type LabTest = z.infer<typeof testSchema>;
+
+const taskSchema = z
+  .strictObject({
+    id: z.int().min(1).max(99),
+    title: z.string().min(1).max(120),
+    tests: z.array(testSchema).min(1),
+    /** From a nudge to nearly the answer; none of them can be pasted. */
+    hints: z.tuple([z.string(), z.string(), z.string()]),
+  })
+  .transform((task) => ({ ...task, points: pointsOf(task.tests) }));
 
 const labSchema = z
   .strictObject({
@@ -39,7 +48,7 @@ const labSchema = z
     const titles = new Set<string>();
     for (const [index, task] of lab.tasks.entries()) {
       if (task.id !== index + 1) context.addIssue(`task ids count 1, 2, 3, …; the ${index + 1}th is ${task.id}`);
-      for (const title of task.tests) {
+      for (const { title } of task.tests) {
         if (titles.has(title)) context.addIssue(`"${title}" stands twice`);
         if (!title.startsWith(`task ${task.id}: `)) context.addIssue(`"${title}" stands in task ${task.id}`);
         titles.add(title);
@@ -104,4 +113,24 @@ export function learnerFile(lab: LabFolder): string {
 
 export function maxPoints(lab: Lab): number {
   return lab.tasks.reduce((sum, task) => sum + task.points, 0);
+}
+
+export function titlesOf(lab: Pick<Lab, 'tasks'>): string[] {
+  return lab.tasks.flatMap(({ tests }) => tests.map(({ title }) => title));
+}
+
+/**
+ * The same lab with only the tests that `keep` names, and only the tasks that have one: what is judged is the whole lab
+ * as far as everything downstream can tell, points included.
+ */
+export function narrowed<T extends Lab>(lab: T, keep: (title: string, task: number) => boolean): T {
+  const tasks = lab.tasks.map((task) => {
+    const tests = task.tests.filter(({ title }) => keep(title, task.id));
+    return { ...task, tests, points: pointsOf(tests) };
+  });
+  return { ...lab, tasks: tasks.filter(({ tests }) => tests.length > 0) };
+}
+
+function pointsOf(tests: LabTest[]): number {
+  return tests.reduce((sum, { points }) => sum + points, 0);
 }

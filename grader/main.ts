@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Chalk, supportsColor } from 'chalk';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { endOnLostOutput } from '../engine/cli/lost-output.ts';
 import { BadInput } from './bad-input.ts';
 import { checkSubmission } from './check.ts';
@@ -29,6 +29,7 @@ program
   .description('grade one submission: a directory with labs/NN-id/MODULE.ts in it')
   .argument('<directory>', 'the submission')
   .option('--lab <id>', 'grade this lab only (id, number or folder name)')
+  .option('--seed <number>', 'draw the inputs of the tests from this number, to repeat a report', seedOf)
   .option('--json <file>', 'write the report there; - for standard output')
   .option('--markdown <file>', 'write the report as Markdown there; - for standard output')
   .addHelpText(
@@ -43,16 +44,24 @@ const WITHOUT_ROOT =
 
 interface Outputs {
   lab?: string;
+  seed?: number;
   json?: string;
   markdown?: string;
 }
 
-async function check(directory: string, { lab, json, markdown }: Outputs): Promise<void> {
+function seedOf(text: string): number {
+  const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (seed < 2 ** 31) return seed;
+  throw new InvalidArgumentError(`It must be a whole number from 0 to ${2 ** 31 - 1}.`);
+}
+
+async function check(directory: string, { lab, seed, json, markdown }: Outputs): Promise<void> {
   const kept = path.join(home, '.workshop/grades', path.basename(path.resolve(directory)) || 'root');
   for (const file of [json, markdown]) if (file !== undefined && file !== '-') checkWritable(file);
   const report = await checkSubmission({
     directory,
     lab,
+    seed,
     onLab: ({ title }) => process.stderr.isTTY && process.stderr.write(`\r\x1b[Kgrading ${title} …`),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');

@@ -18,6 +18,9 @@ const durationMs = z.number().min(0).describe('milliseconds');
 export const testReportSchema = z.strictObject({
   title: z.string(),
   outcome: outcomeSchema,
+  /** `maxPoints` if the test passed, else 0. */
+  points: z.int().min(0),
+  maxPoints: z.int().min(1),
   /** Why it did not pass, for the learner. Plain text without control characters, at most 4,000 characters. */
   message: z.string().optional(),
   /** What the judge saw, next to what it expected. */
@@ -30,7 +33,7 @@ export const taskReportSchema = z.strictObject({
   id: z.int(),
   title: z.string(),
   outcome: outcomeSchema,
-  /** `maxPoints` when every test passed, else 0: a task is one thing that works or does not. */
+  /** The sum of its tests' points: one edge that is missed costs one edge. */
   points: z.int().min(0),
   maxPoints: z.int().min(1),
   tests: z.array(testReportSchema),
@@ -46,10 +49,12 @@ export const labReportSchema = z.strictObject({
   file: z.string(),
   /** SHA-256 of that file as it was judged; null when it could not be read. */
   digest: z.string().nullable(),
+  /** What the inputs of the tests were drawn from; `--seed` repeats them. */
+  seed: z.int().min(0),
   outcome: outcomeSchema,
   points: z.int().min(0),
   maxPoints: z.int().min(1),
-  /** Points of tasks that are `error` or `unsupported`: neither earned nor lost. */
+  /** Points of tests that are `error` or `unsupported`: neither earned nor lost. */
   ungradedPoints: z.int().min(0),
   durationMs,
   tasks: z.array(taskReportSchema),
@@ -60,6 +65,7 @@ export const reportSchema = z.strictObject({
   schema: z.literal(REPORT_VERSION),
   /** The directory that was graded, as it was given. */
   submission: z.string(),
+  seed: z.int().min(0),
   /** RFC 3339. */
   gradedAt: z.iso.datetime(),
   grader: z.strictObject({ version: z.string(), node: z.string(), kernel: z.string(), arch: z.string() }),

@@ -1,15 +1,15 @@
 /** The judge's own look at the kernel. Nothing here asks the subject. proc(5). */
 
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { draw } from './random.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import type { Subject } from './suite.ts';
 
-/** Random, and new every time: put it into a program's environment as `SKIFF_NONCE=…` to know the process by. */
+/** Random, and another one every time: put it into a program's environment as `SKIFF_NONCE=…` to know the process by. */
 export function nonce(): string {
-  return randomBytes(12).toString('hex');
+  return draw.bytes(12).toString('hex');
 }
 
 export interface WantedProcess {

@@ -164,6 +164,7 @@ test('what a submission says cannot draw on a terminal or close its fence in a p
   const page = markdownReport({
     schema: 'skiff/report/v1',
     submission: '',
+    seed: 1,
     gradedAt: new Date().toISOString(),
     grader: { version: '', node: '', kernel: '', arch: '' },
     points: 0,

@@ -20,6 +20,10 @@ export interface JudgeRequest {
   suite: string;
   /** The bundled module under test, absolute. */
   module: string;
+  /** The tests to run. */
+  titles: string[];
+  /** What their inputs are drawn from: random.ts. */
+  seed: number;
   /** Look whether anything is left when the suite is over; costs about 100 ms. */
   leakProof?: boolean;
   /** Where there can be no sandbox, do without. */
@@ -124,15 +128,22 @@ interface Failure {
 }
 
 /** @returns what went wrong outside of every module. */
-async function run(vitest: Vitest, { suite, module, patience, plain }: JudgeRequest): Promise<Failure[]> {
+async function run(vitest: Vitest, request: JudgeRequest): Promise<Failure[]> {
+  const { suite, module, titles, seed, patience, plain } = request;
   const project = vitest.getRootProject();
+  project.provide('skiffSeed', seed);
   project.provide('skiffModule', module);
   project.provide('skiffPatience', patience);
   project.provide('skiffPlain', plain);
   // The suite may have been edited since the last run.
   vitest.invalidateFile(suite);
+  vitest.setGlobalTestNamePattern(new RegExp(`(^| )(${titles.map(escaped).join('|')})$`));
   const { unhandledErrors } = await vitest.runTestSpecifications([project.createSpecification(suite)], false);
   return unhandledErrors as Failure[];
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 function answerOf({ id, suite }: JudgeRequest, ended: TestModule[], unhandled: Failure[]): JudgeAnswer {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readLabs } from '../lab.ts';
+import { readLabs, titlesOf } from '../lab.ts';
 import { descendants } from './evidence.ts';
 import { home } from './home.ts';
 import type { JudgeAnswer } from './judge.ts';
@@ -10,7 +10,7 @@ import { runLab } from './run-lab.ts';
 import { taskReports, verdict } from './verdict.ts';
 
 const lab = readLabs(home).find(({ id }) => id === 'what-is-a-container')!;
-const titles = lab.tasks.flatMap(({ tests }) => tests);
+const titles = titlesOf(lab);
 const passed = (title: string) => ({ title, state: 'passed' as const, errors: [], durationMs: 1 });
 
 function outcomesOf(answer: Omit<JudgeAnswer, 'id'>) {

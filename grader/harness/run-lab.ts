@@ -1,10 +1,10 @@
 /** From a learner's file to a verdict. The report is written here, from what lab.json expects, not from what ran. */
 
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type LabFolder, learnerFile, maxPoints, suiteOf } from '../lab.ts';
+import { type LabFolder, learnerFile, maxPoints, suiteOf, titlesOf } from '../lab.ts';
 import { type LabReport, plain, type TaskReport, worst } from '../report.ts';
 import { bundleModule, bundleOwn, readLearnerFile } from './bundle.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge.ts';
@@ -16,6 +16,7 @@ import { taskReports, verdict } from './verdict.ts';
 export type { LabReport } from '../report.ts';
 
 export interface LabRun {
+  /** Only the tests it lists are run: see `narrowed`. */
   lab: LabFolder;
   /** The learner's module. It is read once, and never run in this process. */
   file: string;
@@ -23,6 +24,8 @@ export interface LabRun {
   submission?: string;
   /** `file` is this clone's own and may import other files of it: the engine's module, to prove the checks with. */
   own?: boolean;
+  /** What the inputs of the tests are drawn from, 0 to 2³¹ − 1; another one in every run if absent. */
+  seed?: number;
   /** Milliseconds a call of the module may take, 5,000 if absent. */
   patience?: number;
   /** Keep the judging process for the next run of this process. */
@@ -37,24 +40,27 @@ let kept: Judge | undefined;
 export async function runLab(run: LabRun): Promise<LabReport> {
   const { lab, warm = false, judge: given } = run;
   const start = performance.now();
+  const seed = run.seed ?? randomInt(2 ** 31);
   const judge = given ?? kept ?? new Judge();
   if (warm && given === undefined) kept = judge;
   const workFolder = fs.mkdtempSync(path.join(os.tmpdir(), `${SESSION_PREFIX}${process.pid}-module-`));
   try {
     // Loading vitest and bundling the module take about as long; neither waits for the other.
     judge.warmUp().catch(() => {});
-    const { digest, tasks } = await judgeFile(run, judge, path.join(workFolder, 'module.cjs'));
+    const { digest, tasks } = await judgeFile({ ...run, seed }, judge, path.join(workFolder, 'module.cjs'));
     return {
       lab: lab.id,
       number: lab.number,
       title: lab.title,
       file: learnerFile(lab),
       digest,
+      seed,
       outcome: worst(tasks.map(({ outcome }) => outcome)),
       points: sum(tasks, (task) => task.points),
       maxPoints: maxPoints(lab),
-      ungradedPoints: sum(tasks, ({ outcome, maxPoints }) =>
-        outcome === 'error' || outcome === 'unsupported' ? maxPoints : 0,
+      ungradedPoints: sum(
+        tasks.flatMap(({ tests }) => tests),
+        ({ outcome, maxPoints }) => (outcome === 'error' || outcome === 'unsupported' ? maxPoints : 0),
       ),
       durationMs: Math.round(performance.now() - start),
       tasks,
@@ -66,7 +72,11 @@ export async function runLab(run: LabRun): Promise<LabReport> {
   }
 }
 
-async function judgeFile({ lab, file, submission, own, patience }: LabRun, judge: Judge, target: string) {
+async function judgeFile(
+  { lab, file, submission, own, patience, seed }: LabRun & { seed: number },
+  judge: Judge,
+  target: string,
+) {
   const [root, below] =
     submission === undefined ? [path.dirname(file), path.basename(file)] : [submission, learnerFile(lab)];
   let source: string;
@@ -81,7 +91,8 @@ async function judgeFile({ lab, file, submission, own, patience }: LabRun, judge
   const digest = createHash('sha256').update(source).digest('hex');
   const leakProof = submission !== undefined;
   const withoutSandbox = lab.lane === 'pure' && submission === undefined;
-  const request = { suite: suiteOf(lab), module: target, patience, leakProof, plain: withoutSandbox };
+  const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
+  const request = { ...suite, module: target, patience, leakProof, plain: withoutSandbox };
   const attempt = () => judgeModule(lab, judge, request);
   const first = await attempt();
   if (!hasError(first)) return { digest, tasks: first };

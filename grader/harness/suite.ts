@@ -13,6 +13,8 @@ declare module 'vitest' {
     skiffModule?: string;
     /** Milliseconds a call may take. */
     skiffPatience?: number;
+    /** What random.ts draws from. */
+    skiffSeed?: number;
   }
 }
 

@@ -4,15 +4,18 @@ import type { LabFolder, Task } from '../lab.ts';
 import { plain, type TaskReport, type TestReport, worst } from '../report.ts';
 import type { JudgeAnswer, JudgedTest } from './judge.ts';
 
-export type Verdict = Omit<TestReport, 'title'>;
+export type Verdict = Omit<TestReport, 'title' | 'points' | 'maxPoints'>;
 
 /** One verdict for each test of lab.json, whatever ran. */
 export function taskReports(lab: LabFolder, judged: (title: string) => Verdict): TaskReport[] {
   return lab.tasks.map((task: Task) => {
-    const tests = task.tests.map((title) => ({ title, ...judged(title) }));
+    const tests = task.tests.map(({ title, points }) => {
+      const found = judged(title);
+      return { title, ...found, points: found.outcome === 'passed' ? points : 0, maxPoints: points };
+    });
     const outcome = worst(tests.map((test) => test.outcome));
-    const { id, title, points } = task;
-    return { id, title, outcome, points: outcome === 'passed' ? points : 0, maxPoints: points, tests };
+    const points = tests.reduce((sum, test) => sum + test.points, 0);
+    return { id: task.id, title: task.title, outcome, points, maxPoints: task.points, tests };
   });
 }
 

@@ -9,8 +9,9 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { home } from '../harness/home.ts';
 import { Judge } from '../harness/judge-client.ts';
 import { runLab } from '../harness/run-lab.ts';
-import type { LabFolder } from '../lab.ts';
+import { type LabFolder, narrowed, titlesOf } from '../lab.ts';
 import type { LabReport, Outcome } from '../report.ts';
+import { idleModules } from './idle-modules.ts';
 import { proofPage } from './table.ts';
 import { allVariants } from './variants.ts';
 
@@ -26,11 +27,22 @@ afterAll(async () => {
   for (const judge of judges) await judge[Symbol.asyncDispose]();
 });
 
-async function judged(lab: LabFolder, file: string, own = false): Promise<LabReport> {
+interface Judged {
+  file?: string;
+  /** Text of a module instead of a file. */
+  source?: string;
+  own?: boolean;
+}
+
+async function judged(lab: LabFolder, { file, source, own = false }: Judged): Promise<LabReport> {
   const judge = idle.pop() ?? (await new Promise<Judge>((resolve) => waiting.push(resolve)));
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-proof-'));
   try {
-    return await runLab({ lab, file, own, judge });
+    const written = path.join(folder, `${lab.module}.ts`);
+    if (source !== undefined) fs.writeFileSync(written, source);
+    return await runLab({ lab, file: file ?? written, own, judge });
   } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
     const next = waiting.shift();
     if (next === undefined) idle.push(judge);
     else next(judge);
@@ -46,26 +58,26 @@ function outcomes(report: LabReport, expected: Outcome): Record<string, string> 
 }
 
 function all(lab: LabFolder, outcome: Outcome): Record<string, string> {
-  return Object.fromEntries(lab.tasks.flatMap(({ tests }) => tests.map((title) => [title, outcome])));
+  return Object.fromEntries(titlesOf(lab).map((title) => [title, outcome]));
 }
 
 const variants = allVariants();
 
-describe.concurrent.each(variants)('lab $lab.id', ({ lab, starter, solution, engine, wrong }) => {
+describe.concurrent.each(variants)('lab $lab.id', ({ lab, starter, solution, engine, wrong, correct }) => {
   test('the untouched starter fails every graded test', async () => {
-    expect(outcomes(await judged(lab, starter), 'failed')).toEqual(all(lab, 'failed'));
+    expect(outcomes(await judged(lab, { file: starter }), 'failed')).toEqual(all(lab, 'failed'));
   });
 
   test('the solution passes', async () => {
-    expect(outcomes(await judged(lab, solution), 'passed')).toEqual(all(lab, 'passed'));
+    expect(outcomes(await judged(lab, { file: solution }), 'passed')).toEqual(all(lab, 'passed'));
   });
 
   test('the solution passes again', async () => {
-    expect(outcomes(await judged(lab, solution), 'passed')).toEqual(all(lab, 'passed'));
+    expect(outcomes(await judged(lab, { file: solution }), 'passed')).toEqual(all(lab, 'passed'));
   });
 
   test("the engine's own module passes", async () => {
-    expect(outcomes(await judged(lab, engine, true), 'passed')).toEqual(all(lab, 'passed'));
+    expect(outcomes(await judged(lab, { file: engine, own: true }), 'passed')).toEqual(all(lab, 'passed'));
   });
 
   test('with the solution swapped in, the engine still runs a container', async () => {
@@ -83,14 +95,26 @@ describe.concurrent.each(variants)('lab $lab.id', ({ lab, starter, solution, eng
     }
   });
 
-  test.each(wrong)('the wrong answer $name is found out by "$killedBy"', async ({ file, killedBy }) => {
-    const report = await judged(lab, file);
-    const tests = report.tasks.flatMap(({ tests }) => tests);
-    const killer = tests.find(({ title }) => title === killedBy);
-    expect(killer?.outcome).toBe('failed');
-    // A file that cannot be loaded is wrong about everything, and so proves nothing about this one test.
-    expect(killer?.message).not.toMatch(/while it is loaded|does not compile|is refused/);
+  test.each(idleModules(solution))('functions that do nothing ($name) earn no point', async ({ source }) => {
+    expect(outcomes(await judged(lab, { source }), 'failed')).toEqual(all(lab, 'failed'));
   });
+
+  test.each(wrong)('the wrong answer $name is found out by "$killedBy"', async ({ source, killedBy }) => {
+    const report = await judged(
+      narrowed(lab, (title) => title === killedBy),
+      { source: source() },
+    );
+    const killer = report.tasks[0]!.tests[0]!;
+    expect(killer.outcome, killer.message).toBe('failed');
+    // A file that cannot be loaded is wrong about everything, and so proves nothing about this one test.
+    expect(killer.message).not.toMatch(/while it is loaded|does not compile|is refused|not writ/);
+  });
+
+  if (correct.length > 0)
+    test.each(correct)('the correct variant $name passes', async ({ source, passes }) => {
+      const tested = narrowed(lab, (title) => passes.includes(title));
+      expect(outcomes(await judged(tested, { source: source() }), 'passed')).toEqual(all(tested, 'passed'));
+    });
 });
 
 test('docs/proof.md says what is proved here', () => {

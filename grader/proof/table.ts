@@ -4,6 +4,7 @@ import type { Variants } from './variants.ts';
 
 export function proofPage(all: Variants[]): string {
   const wrong = all.reduce((sum, { wrong }) => sum + wrong.length, 0);
+  const correct = all.reduce((sum, { correct }) => sum + correct.length, 0);
   return [
     '# Proof that the checks check',
     '',
@@ -14,9 +15,11 @@ export function proofPage(all: Variants[]): string {
     '- The minimal **solution** passes every test, twice. So does the **engine**’s own module.',
     '- The solution, **swapped into the engine**, still runs a container: whatever planks are swapped, the ship floats.',
     `- Every **wrong answer**, taken from a real mistake, is found out by the test named beside it. There are ${wrong}.`,
+    `- Every **correct variant**, the same in another style, passes. There are ${correct}.`,
+    '- Functions that **do nothing** (empty, throwing, their own argument, constants) earn no point.',
     '',
-    '| Lab | Tests | Starter | Solution | Engine | Swapped in | Wrong answers found out |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| Lab | Tests | Starter | Solution | Engine | Swapped in | Wrong answers found out | Correct variants pass |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...all.map(overview),
     ...all.flatMap(wrongSection),
     '',
@@ -25,10 +28,10 @@ export function proofPage(all: Variants[]): string {
   ].join('\n');
 }
 
-function overview({ lab, wrong }: Variants): string {
+function overview({ lab, wrong, correct }: Variants): string {
   const tests = lab.tasks.reduce((sum, { tests }) => sum + tests.length, 0);
   const green = `${tests} of ${tests} pass`;
-  return `| \`${lab.id}\` | ${tests} | ${tests} of ${tests} fail | ${green}, twice | ${green} | runs a container | ${wrong.length} of ${wrong.length} |`;
+  return `| \`${lab.id}\` | ${tests} | ${tests} of ${tests} fail | ${green}, twice | ${green} | runs a container | ${wrong.length} of ${wrong.length} | ${correct.length} of ${correct.length} |`;
 }
 
 function wrongSection({ lab, wrong }: Variants): string[] {

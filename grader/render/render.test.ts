@@ -5,19 +5,28 @@ import { markdownReport } from './markdown.ts';
 import { terminalReport } from './terminal.ts';
 
 function task(id: number, outcome: Outcome, message?: string) {
+  const earned = { points: outcome === 'passed' ? 25 : 0, maxPoints: 25 };
   return {
     id,
     title: `The ${id}th | thing`,
     outcome,
-    points: outcome === 'passed' ? 25 : 0,
-    maxPoints: 25,
-    tests: [{ title: `task ${id}: it works`, outcome, durationMs: 3, ...(message === undefined ? {} : { message }) }],
+    ...earned,
+    tests: [
+      {
+        title: `task ${id}: it works`,
+        outcome,
+        ...earned,
+        durationMs: 3,
+        ...(message === undefined ? {} : { message }),
+      },
+    ],
   };
 }
 
 const report: Report = {
   schema: 'skiff/report/v1',
   submission: 'ada',
+  seed: 7,
   gradedAt: '2026-11-23T12:00:00.000Z',
   grader: { version: '1.0.0', node: 'v22.0.0', kernel: '6.1', arch: 'x64' },
   points: 25,
@@ -31,6 +40,7 @@ const report: Report = {
       title: 'A process',
       file: 'labs/01-process/process.ts',
       digest: 'a'.repeat(64),
+      seed: 7,
       outcome: 'failed',
       points: 25,
       maxPoints: 100,

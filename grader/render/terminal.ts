@@ -43,11 +43,16 @@ export function terminalReport(report: Report, paint: ChalkInstance): string {
     // What stands between a learner and a whole task is said once.
     const reason = new Set(open.map(({ message }) => message)).size === 1 ? open[0]!.message : undefined;
     if (open.length < 2 || reason === undefined) return [head, ...open.flatMap(testLines)];
-    const claims = open.flatMap(({ title, outcome }) => testLines({ title, outcome, durationMs: 0 }));
+    const claims = open.flatMap(({ title, outcome }) => testLines({ title, outcome }));
     return [head, ...claims, ...indent(reason, '        ')];
   }
 
-  function testLines({ title, outcome, message, evidence }: TestReport): string[] {
+  function testLines({
+    title,
+    outcome,
+    message,
+    evidence,
+  }: Omit<TestReport, 'durationMs' | 'points' | 'maxPoints'>): string[] {
     const claim = title.replace(/^task \d+: /, '');
     return [
       `      ${mark(outcome)} ${claim}`,
