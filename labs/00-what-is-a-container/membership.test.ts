@@ -1,7 +1,15 @@
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { descendants, eventually, namespaceInode, nonce, status } from '../../grader/harness/evidence.ts';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from '../../grader/harness/files.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
 
 /** One subject serves the whole suite; when a test has ended it, the next test gets a new one. */

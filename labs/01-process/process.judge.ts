@@ -1,9 +1,9 @@
 /** What the suite has in its hands: programs started by the plank, found and looked at from outside. */
 
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, expect } from 'vitest';
 import { eventually, isRunning, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from '../../grader/harness/files.ts';
 import { makeFifo, openSubject, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
 

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   cmdline,
@@ -12,6 +11,7 @@ import {
   signalSets,
   status,
 } from '../../grader/harness/evidence.ts';
+import { readFileSync } from '../../grader/harness/files.ts';
 import { makeFifo } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
 import {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { idMap, namespaceInode, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from '../../grader/harness/files.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
 
 let subject: Subject;

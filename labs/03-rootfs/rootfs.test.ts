@@ -1,3 +1,6 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mountinfo, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
 import {
   chmodSync,
   existsSync,
@@ -7,10 +10,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mountinfo, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
+} from '../../grader/harness/files.ts';
 import { inside } from '../../grader/harness/inside.ts';
 import { openSubject, type Subject } from '../../grader/harness/suite.ts';
 

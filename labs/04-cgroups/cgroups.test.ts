@@ -1,4 +1,3 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pidsIn } from '../../engine/runtime/cgroups/files.ts';
@@ -6,6 +5,14 @@ import { usageOf as referenceUsage } from '../../engine/runtime/cgroups.ts';
 import type { GroupDirectories, Limits, Setting, Usage } from '../../engine/runtime/contract/cgroups.ts';
 import { type Delegated, delegateCgroups } from '../../grader/harness/delegate.ts';
 import { childOf, eventually, isRunning, nonce, openDescriptors } from '../../grader/harness/evidence.ts';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from '../../grader/harness/files.ts';
 import { openSubject, type Subject } from '../../grader/harness/suite.ts';
 
 const MEBIBYTE = 1 << 20;

@@ -1,10 +1,10 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encode } from '../../engine/kernel/classic-bpf.ts';
 import type { ArgumentTest, FilterEntry } from '../../engine/runtime/contract/privileges.ts';
 import { assembleFilter } from '../../engine/runtime/seccomp/program.ts';
 import { eventually, idMap, nonce, status } from '../../grader/harness/evidence.ts';
+import { existsSync, readFileSync } from '../../grader/harness/files.ts';
 import { openSubject, type Subject } from '../../grader/harness/suite.ts';
 import type { ConfineRequest, Step } from './privileges.driver.ts';
 import * as judge from './privileges.judge.ts';

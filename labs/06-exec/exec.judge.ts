@@ -1,5 +1,7 @@
 /** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
 
+import { getWindowSize } from '../../engine/kernel/terminal.ts';
+import { childOf, eventually, idMap, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
 import {
   closeSync,
   constants,
@@ -12,9 +14,7 @@ import {
   rmdirSync,
   statSync,
   writeFileSync,
-} from 'node:fs';
-import { getWindowSize } from '../../engine/kernel/terminal.ts';
-import { childOf, eventually, idMap, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
+} from '../../grader/harness/files.ts';
 import { makeFifo, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 
 export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network'].map((type) => ({ type }));

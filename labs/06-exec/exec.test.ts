@@ -1,4 +1,3 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   cmdline,
@@ -10,6 +9,7 @@ import {
   openDescriptors,
   status,
 } from '../../grader/harness/evidence.ts';
+import { chmodSync, mkdirSync, statSync } from '../../grader/harness/files.ts';
 import { inside } from '../../grader/harness/inside.ts';
 import { openSubject, type Subject } from '../../grader/harness/suite.ts';
 import * as judge from './exec.judge.ts';

@@ -1,11 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Blob } from '../../engine/image/contract/store.ts';
 import { nonce, openDescriptors } from '../../grader/harness/evidence.ts';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from '../../grader/harness/files.ts';
 import { SubjectError } from '../../grader/harness/subject-error.ts';
 import { openSubject, type Subject } from '../../grader/harness/suite.ts';
 

@@ -1,4 +1,15 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type ArchiveEntry, packEntries } from '../../engine/image/archive.ts';
+import { applyLayer as referenceApply } from '../../engine/image/layer.ts';
+import { upperEntries } from '../../engine/image/layer-diff.ts';
+import { writeHeader } from '../../engine/image/tar-header.ts';
+import { mknod, S_IFCHR } from '../../engine/kernel/nodes.ts';
+import { getXattr, setXattr } from '../../engine/kernel/xattr.ts';
+import { idMap, nonce } from '../../grader/harness/evidence.ts';
 import {
   type BigIntStats,
   chmodSync,
@@ -15,18 +26,7 @@ import {
   rmSync,
   symlinkSync,
   writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type ArchiveEntry, packEntries } from '../../engine/image/archive.ts';
-import { applyLayer as referenceApply } from '../../engine/image/layer.ts';
-import { upperEntries } from '../../engine/image/layer-diff.ts';
-import { writeHeader } from '../../engine/image/tar-header.ts';
-import { mknod, S_IFCHR } from '../../engine/kernel/nodes.ts';
-import { getXattr, setXattr } from '../../engine/kernel/xattr.ts';
-import { idMap, nonce } from '../../grader/harness/evidence.ts';
+} from '../../grader/harness/files.ts';
 import { inside } from '../../grader/harness/inside.ts';
 import { SubjectError } from '../../grader/harness/subject-error.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';

@@ -1,9 +1,16 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Change, LayerEntry, OverlayStack } from '../../engine/runtime/contract/overlay.ts';
 import { changesOf as referenceChanges } from '../../engine/runtime/overlay-changes.ts';
 import { idMap, mountinfo, nonce, openDescriptors } from '../../grader/harness/evidence.ts';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from '../../grader/harness/files.ts';
 import { inside } from '../../grader/harness/inside.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
 import type { Step } from './overlay.driver.ts';

@@ -1,11 +1,19 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are variables of Dockerfiles
 import { createHash, randomInt } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Change, Settings, SourceFile, StageOutline } from '../../engine/runtime/contract/build.ts';
 import { nonce } from '../../grader/harness/evidence.ts';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from '../../grader/harness/files.ts';
 import { SubjectError } from '../../grader/harness/subject-error.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
 import * as reference from './build.driver.ts';
