@@ -10,12 +10,13 @@ import { checkSubmission } from './check.ts';
 import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
+import { trace } from './harness/tracer.ts';
 import { markdownReport } from './render/markdown.ts';
 import { terminalReport } from './render/terminal.ts';
 import type { Report } from './report.ts';
 
 /** Processes of the harness are this bundle, too: there is one file to find and to trust. */
-const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost };
+const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost, trace };
 
 const program = new Command('grade')
   .description('Grade submissions of the course. Submitted code runs in a sandbox and is believed nothing.')
