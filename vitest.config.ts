@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     include: ['engine/**/*.test.ts', 'grader/**/*.test.ts', ...labs],
     exclude: [...configDefaults.exclude, '**/.build/**', '**/testdata/**'],
+    setupFiles: labs.length > 0 ? ['grader/harness/reds.ts'] : [],
     globalSetup: ['grader/harness/build-once.ts'],
     pool: 'forks',
     // Containers are started for real, and a machine may have two cores for all of it.

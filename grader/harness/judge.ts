@@ -8,6 +8,7 @@ import type { Reporter, TestModule, Vitest } from 'vitest/node';
 import type {} from './current-session.ts';
 import { home } from './home.ts';
 import { leaks } from './leaks.ts';
+import type {} from './reds.ts';
 import { endForgotten } from './sandbox.ts';
 import { Session } from './session.ts';
 import { Spares } from './spares.ts';
@@ -35,8 +36,11 @@ export interface JudgeRequest {
 export interface JudgedTest {
   title: string;
   state: 'passed' | 'failed' | 'skipped' | 'pending';
-  errors: { name: string; message: string; expected?: string; actual?: string }[];
+  /** `frames`: where in the learner's file it was thrown, a line for each frame. */
+  errors: { name: string; message: string; frames?: string; expected?: string; actual?: string }[];
   durationMs: number;
+  /** The last of what the module printed, where the test failed. */
+  printed?: string;
 }
 
 export interface JudgeAnswer {
@@ -59,6 +63,7 @@ const vitestOptions = {
   watch: false,
   dir: path.join(home, 'labs'),
   include: ['**/*.test.ts'],
+  setupFiles: [path.join(home, 'grader/harness/reds.ts')],
   pool: 'threads',
   isolate: false,
   maxWorkers: 1,
@@ -87,6 +92,7 @@ export async function judge(): Promise<void> {
   const vitest = await createVitest('test', {
     ...vitestOptions,
     include: [...vitestOptions.include],
+    setupFiles: [...vitestOptions.setupFiles],
     reporters: [ended],
   });
   await vitest.standalone();
@@ -165,15 +171,29 @@ function testsOf(module: TestModule): JudgedTest[] {
     return {
       title: test.name,
       state,
-      errors: errors.map(({ name, message, expected, actual }) => ({
+      errors: errors.map(({ name, message, stack, expected, actual }) => ({
         name: String(name),
         message: String(message),
+        frames: framesOf(stack),
         expected: textOf(expected),
         actual: textOf(actual),
       })),
       durationMs: test.diagnostic()?.duration ?? 0,
+      printed: test.meta().printed,
     };
   });
+}
+
+const MOST_FRAMES = 3;
+
+/** The frames of the learner's own file, named as the learner knows it: neither the suite's nor the driver's. */
+function framesOf(stack: string | undefined): string | undefined {
+  const frames = (stack ?? '').split('\n').flatMap((line) => {
+    const place = /\blabs\/[\w-]+\/[\w-]+\.ts:\d+:\d+/.exec(line.slice(line.lastIndexOf('labs/')))?.[0];
+    const [, name] = /^\s*at (?:async )?(?:Object\.)?([\w.$<>]+) \(/.exec(line) ?? [];
+    return place === undefined ? [] : [`\n    at ${place}${name === undefined ? '' : ` in ${name}()`}`];
+  });
+  return frames.length === 0 ? undefined : frames.slice(0, MOST_FRAMES).join('');
 }
 
 function textOf(value: unknown): string | undefined {

@@ -22,6 +22,8 @@ interface Options {
   cgroups?: boolean;
   /** Milliseconds. */
   patience: number;
+  /** Runs for every fresh subject, before the test that it is for. */
+  prepare?: (subject: Subject) => Promise<void> | void;
 }
 
 interface Run {
@@ -48,6 +50,18 @@ function sumOf(counts: Map<string, number>): number {
 /** Modules that cannot be loaded: asking again would only take as long again. */
 const broken = new Map<string, Error>();
 
+const openSubjects = new Set<LiveSubject>();
+
+/**
+ * After a test that failed: what the modules of the open subjects have printed.
+ * @param disturbed whether each is to be replaced by a fresh one, since nobody knows what the test has left in it.
+ */
+export async function renewSubjects(disturbed: boolean): Promise<string> {
+  const printed = [...openSubjects].map((subject) => subject.stderr().trim()).filter((text) => text !== '');
+  if (disturbed) for (const subject of openSubjects) await subject.renew();
+  return printed.join('\n');
+}
+
 export class LiveSubject implements Subject {
   readonly #module: string;
   readonly #options: Options;
@@ -61,16 +75,24 @@ export class LiveSubject implements Subject {
   }
 
   static async open(module: string, options: Options): Promise<LiveSubject> {
-    return new LiveSubject(module, options, await start(module, options));
+    const subject = new LiveSubject(module, options, await start(module, options));
+    openSubjects.add(subject);
+    await options.prepare?.(subject);
+    return subject;
+  }
+
+  /** Another sandbox, and the module loaded anew in it. */
+  async renew(): Promise<void> {
+    for (const fd of this.#descriptors.splice(0)) fs.closeSync(fd);
+    await end(this.#run);
+    this.#run = await start(this.#module, this.#options);
+    await this.#options.prepare?.(this);
   }
 
   async call(name: string, ...args: unknown[]): Promise<unknown> {
     const known = broken.get(this.#module);
     if (known !== undefined) throw known;
-    if (this.#run.channel.closed) {
-      await end(this.#run);
-      this.#run = await start(this.#module, this.#options);
-    }
+    if (this.#run.channel.closed) await this.renew();
     const { channel } = this.#run;
     const late = lateness(this.#module);
     const before = late.get(name) ?? 0;
@@ -128,6 +150,7 @@ export class LiveSubject implements Subject {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    openSubjects.delete(this);
     for (const fd of this.#descriptors.splice(0)) fs.closeSync(fd);
     await end(this.#run);
   }

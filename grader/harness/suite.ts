@@ -57,6 +57,11 @@ export interface SubjectOptions {
   cgroups?: boolean;
   /** Milliseconds a call may take, 5,000 if absent. */
   patience?: number;
+  /**
+   * What the suite needs in the sandbox before its calls. It runs for every fresh subject: a test that failed, or a
+   * subject that died, gives the next test another one.
+   */
+  prepare?: (subject: Subject) => Promise<void> | void;
 }
 
 /** Start the learner's module in a sandbox of its own. Costs about 100 ms: once per suite (`beforeAll`) is usual. */
@@ -66,6 +71,7 @@ export async function openSubject(options: SubjectOptions = {}): Promise<Subject
     uid: options.uid ?? 'root',
     noNewPrivileges: options.noNewPrivileges,
     cgroups: options.cgroups,
+    prepare: options.prepare,
     patience: options.patience ?? inject('skiffPatience') ?? 5_000,
   });
 }

@@ -42,15 +42,30 @@ export function verdict({ tests, errors }: JudgeAnswer, title: string): Verdict 
   return { outcome: 'skipped', message: 'Skipped by the suite.', durationMs };
 }
 
-function messageOf({ errors }: JudgedTest): string {
+const MOST_PRINTED_LINES = 10;
+
+/** What differs, then where in the learner's file, then what the module printed. */
+function messageOf({ errors, printed = '' }: JudgedTest): string {
   const [first] = errors;
   if (first === undefined) return 'The test failed and did not say why.';
   const name = /^(Error|AssertionError|Subject\w+|Harness\w+)$/.test(first.name) ? '' : `${first.name}: `;
-  return plain(`${name}${first.message}`);
+  const lines = printed === '' ? [] : printed.split('\n').slice(-MOST_PRINTED_LINES);
+  const said = lines.length === 0 ? '' : `\nThe module printed:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  return plain(`${name}${inPlainWords(first.message)}${first.frames ?? ''}${said}`);
+}
+
+/** What chai says of calls and promises, for people who have not read chai. */
+function inPlainWords(message: string): string {
+  return message
+    .replace(/expected \[Function[^\]]*\] to throw an error/, 'should throw, and did not')
+    .replace(/promise resolved "([\s\S]*)" instead of rejecting/, 'should throw, and returned $1 instead')
+    .replace(/promise rejected "([\s\S]*)" instead of resolving/, 'should return, and threw $1 instead');
 }
 
 function evidenceOf({ errors }: JudgedTest): { evidence?: string } {
-  const { expected, actual } = errors[0] ?? {};
-  if (expected === undefined && actual === undefined) return {};
+  const { expected, actual, message = '' } = errors[0] ?? {};
+  if (inPlainWords(message) !== message) return {};
+  // What our own matchers say has it already, and only what differs.
+  if (expected === undefined || actual === undefined) return {};
   return { evidence: plain(`expected: ${expected ?? 'undefined'}\nfound:    ${actual ?? 'undefined'}`) };
 }
