@@ -41,7 +41,7 @@ export async function build(
     // Read first, for it may name itself among what is ignored.
     const ownText = fetched && 'dockerfile' in fetched ? fetched.dockerfile : options.dockerfileText;
     const dockerfileText = ownText ?? unpacked.text(options.dockerfile);
-    applyIgnore(unpacked, directory, options.dockerfile);
+    await applyIgnore(unpacked, directory, options.dockerfile);
     const image = await buildImage(
       {
         images: engine.images,

@@ -1,19 +1,26 @@
 import type { Readable } from 'node:stream';
 import type * as z from 'zod';
+import { unreasonableJson } from '../image/json-shape.ts';
 import { ApiError } from './api-error.ts';
 
-/** Bytes. Nothing that this engine is asked for is larger. */
-const MOST = 2 * 1024 * 1024;
+/**
+ * How large a JSON body may be. What a container is to run with, its environment above all, is the largest there is; the
+ * kernel takes 2 MiB of that at most, and most hosts less. execve(2), "Limits on size of arguments and environment".
+ */
+export const BODY_SIZE = { small: 64 * 1024, large: 1024 * 1024 } as const;
+/** Values in one body. */
+const VALUES_MAX = 20_000;
 /** Milliseconds that a client has to send a body. */
 const PATIENCE = 30_000;
 
 /**
  * Read the body of a request to its end.
  * @param length its announced length; undefined for a chunked body, whose end is the stream's.
+ * @param most bytes.
  * @throws ApiError 413 when it is too large, 408 when it takes too long, 400 when it ends early
  */
-export async function readBody(stream: Readable, length: number | undefined): Promise<Buffer> {
-  if (length !== undefined && length > MOST) throw tooLarge();
+export async function readBody(stream: Readable, length: number | undefined, most: number): Promise<Buffer> {
+  if (length !== undefined && length > most) throw tooLarge(most);
   if (length === 0) return Buffer.alloc(0);
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -26,7 +33,7 @@ export async function readBody(stream: Readable, length: number | undefined): Pr
     const onData = (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
-      if (size > MOST) return finish(() => reject(tooLarge()));
+      if (size > most) return finish(() => reject(tooLarge(most)));
       if (length === undefined || size < length) return;
       const all = Buffer.concat(chunks);
       stream.pause();
@@ -52,6 +59,8 @@ export async function readBody(stream: Readable, length: number | undefined): Pr
 export function parseJsonBody(body: Buffer): Record<string, unknown> {
   const text = body.toString('utf8').trim();
   if (text === '') return {};
+  const why = unreasonableJson(body, VALUES_MAX);
+  if (why !== undefined) throw new ApiError(400, `invalid JSON: ${why}`);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -71,6 +80,6 @@ export function validate<T extends z.ZodType>(schema: T, document: unknown): z.i
   throw new ApiError(400, `invalid request: ${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'is wrong'}`);
 }
 
-function tooLarge(): ApiError {
-  return new ApiError(413, `the body of the request is larger than ${MOST} bytes`);
+function tooLarge(most: number): ApiError {
+  return new ApiError(413, `the body of the request is larger than ${most} bytes`);
 }

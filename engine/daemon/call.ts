@@ -4,7 +4,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import type * as z from 'zod';
 import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
-import { parseJsonBody, readBody, validate } from './body.ts';
+import { BODY_SIZE, parseJsonBody, readBody, validate } from './body.ts';
 import { takeSocket } from './hijack.ts';
 import type { Query } from './query.ts';
 import { compareVersions } from './version.ts';
@@ -53,21 +53,21 @@ export class Call {
     return compareVersions(this.#parts.version, version) >= 0;
   }
 
-  /** The body as a JSON object. @throws ApiError */
-  async json(): Promise<Record<string, unknown>> {
+  /** The body as a JSON object. @throws ApiError 413 when it is larger than it may be here, 400 */
+  async json(size: keyof typeof BODY_SIZE = 'small'): Promise<Record<string, unknown>> {
     const { request, upgrade } = this.#parts;
     const length = request.headers['content-length'];
     const chunked = request.headers['transfer-encoding'] !== undefined;
     if (upgrade) {
       if (chunked) throw new ApiError(411, 'a request to upgrade needs a Content-Length');
-      return parseJsonBody(await readBody(request.socket, Number(length ?? 0)));
+      return parseJsonBody(await readBody(request.socket, Number(length ?? 0), BODY_SIZE[size]));
     }
-    return parseJsonBody(await readBody(request, length === undefined ? undefined : Number(length)));
+    return parseJsonBody(await readBody(request, length === undefined ? undefined : Number(length), BODY_SIZE[size]));
   }
 
   /** The body as a JSON object of this form. @throws ApiError */
-  async body<T extends z.ZodType>(schema: T): Promise<z.infer<T>> {
-    return validate(schema, await this.json());
+  async body<T extends z.ZodType>(schema: T, size?: keyof typeof BODY_SIZE): Promise<z.infer<T>> {
+    return validate(schema, await this.json(size));
   }
 
   /** The body as it comes in. Whoever destroys it can still answer: what the client goes on to send is passed over. */

@@ -3,6 +3,7 @@ import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
 import { timeOf } from './image-filters.ts';
 import { hasLabel } from './labels.ts';
+import { namePatterns } from './name-pattern.ts';
 
 export const CONTAINER_FILTERS = [
   'ancestor',
@@ -43,9 +44,12 @@ type Test = (container: Container) => boolean;
 async function newTest(engine: Engine, name: string, values: string[]): Promise<Test> {
   switch (name) {
     case 'id':
-      return ({ id }) => values.some((value) => id.startsWith(value));
-    case 'name':
-      return ({ record }) => values.some((value) => matchesName(record.name, value));
+    case 'name': {
+      const fits = namePatterns(name, values);
+      // With and without the slash that Docker writes in front of a name.
+      if (name === 'name') return ({ record }) => fits(record.name) || fits(`/${record.name}`);
+      return ({ id }) => fits(id);
+    }
     case 'status': {
       const wrong = values.find((value) => !STATUSES.includes(value));
       if (wrong !== undefined) throw new ApiError(400, `invalid filter 'status=${wrong.slice(0, 60)}'`);
@@ -82,15 +86,4 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
     default:
       throw new ApiError(400, `invalid filter '${name.slice(0, 60)}'`);
   }
-}
-
-/** Docker takes a regular expression here, or a part of the name. One that is none is taken as a part. */
-function matchesName(name: string, pattern: string): boolean {
-  if (name.includes(pattern) || `/${name}` === pattern) return true;
-  // Only anchors and plain characters: an expression from outside could take for ever.
-  const plain = /^(\^?)\/?([\w.-]*)(\$?)$/.exec(pattern);
-  if (!plain) return false;
-  const [, start, text = '', end] = plain;
-  if (start && end) return name === text;
-  return start ? name.startsWith(text) : end ? name.endsWith(text) : name.includes(text);
 }

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { Engine } from '../container/engine.ts';
 import { parseTimestamp } from '../container/time.ts';
+import { globMatches } from '../image/glob.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { ApiError } from './api-error.ts';
-import { globMatches } from './glob.ts';
 import { parseGoDuration } from './go-duration.ts';
 import { hasLabel } from './labels.ts';
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseTimestamp } from '../container/time.ts';
+import { unreasonableJson } from '../image/json-shape.ts';
 import { ApiError } from './api-error.ts';
 
 /** The query of a request, read as Docker's daemon reads it. */
@@ -74,7 +75,11 @@ const Filters = z.record(
   z.union([z.array(z.string()), z.record(z.string(), z.boolean()).transform((map) => Object.keys(map))]),
 );
 
+/** Values in one parameter, which is no longer than a request's head. */
+const VALUES_MAX = 5000;
+
 function parseJson(text: string): unknown {
+  if (unreasonableJson(Buffer.from(text), VALUES_MAX) !== undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch {

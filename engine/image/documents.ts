@@ -5,6 +5,7 @@
 
 import * as z from 'zod';
 import { type Digest, isDigest } from './digest.ts';
+import { unreasonableJson } from './json-shape.ts';
 
 export const MEDIA_TYPE = {
   index: 'application/vnd.oci.image.index.v1+json',
@@ -20,6 +21,9 @@ export const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** No document may be larger (bytes): the limit that registries set for manifests. */
 export const DOCUMENT_SIZE_MAX = 4 * 1024 * 1024;
+
+/** Values in one document. */
+const VALUES_MAX = 50_000;
 
 /** Docker's own names for the same documents, as they are in archives and registries. */
 export const DOCKER_MEDIA_TYPE = {
@@ -117,6 +121,8 @@ export const Layout = z.object({ imageLayoutVersion: z.literal('1.0.0') });
  * @throws InvalidDocument that says where it departs from the specification.
  */
 export function parseDocument<T extends z.ZodType>(schema: T, bytes: Uint8Array, what: string): z.infer<T> {
+  const why = unreasonableJson(bytes, VALUES_MAX);
+  if (why !== undefined) throw new InvalidDocument(`${what} is refused: ${why}`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

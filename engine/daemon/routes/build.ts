@@ -3,6 +3,7 @@ import { build } from '../../container/build.ts';
 import type { RunLimits } from '../../container/build-run.ts';
 import { parsePlatform } from '../../image/build/build-image.ts';
 import type { BuildOptions, Network } from '../../image/build/options.ts';
+import { unreasonableJson } from '../../image/json-shape.ts';
 import { parseReference } from '../../image/reference.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
@@ -115,10 +116,14 @@ function strings(query: Query, name: string): Record<string, string> {
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
+/** Values in one parameter. */
+const VALUES_MAX = 5000;
+
 function json<T extends z.ZodType>(query: Query, name: string, schema: T): z.infer<T> | undefined {
   const text = query.text(name);
   if (text === '') return undefined;
   try {
+    if (unreasonableJson(Buffer.from(text), VALUES_MAX) !== undefined) throw new Error();
     return schema.parse(JSON.parse(text));
   } catch {
     throw new ApiError(400, `invalid parameter ${name}: it is not the JSON that the API describes`);

@@ -15,7 +15,7 @@ export async function commitRoute(call: Call): Promise<void> {
   const container = engine.containers.find(query.text('container'));
   const reference = referenceOf(call);
   // What the clients of today send is empty; a configuration would replace what the container runs with.
-  await call.json();
+  await call.json('large');
   const image = await commitContainer(engine, container, {
     ...(reference !== undefined && { reference }),
     author: query.text('author'),

@@ -42,7 +42,7 @@ export async function listContainers(call: Call): Promise<void> {
 
 /** `POST /containers/create` */
 export async function createContainerRoute(call: Call): Promise<void> {
-  const body = await call.json();
+  const body = await call.json('large');
   refuseUnsupported(body);
   const config = validate(ContainerConfig, body);
   const { hostConfig, warnings } = adaptLimits(validate(HostConfig, body.HostConfig ?? {}));

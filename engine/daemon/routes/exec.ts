@@ -24,7 +24,7 @@ const ExecConfig = z.object({
 
 /** `POST /containers/{id}/exec` */
 export async function createExecRoute(call: Call): Promise<void> {
-  const body = await call.body(ExecConfig);
+  const body = await call.body(ExecConfig, 'large');
   parseDetachKeys(body.DetachKeys);
   const exec = createExec(call.engine, call.engine.containers.find(call.parameter('id')), {
     args: body.Cmd,

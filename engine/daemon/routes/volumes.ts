@@ -13,6 +13,7 @@ import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { flagOf } from '../image-filters.ts';
 import { hasLabel } from '../labels.ts';
+import { namePatterns } from '../name-pattern.ts';
 import { string } from '../schema.ts';
 import { volumeView } from '../views/volume.ts';
 
@@ -86,7 +87,10 @@ function volumeTests(engine: Engine, filters: Map<string, string[]>): ((volume: 
       return (volume) => (usersOfVolume(engine, volume.name).length === 0) === wanted;
     }
     if (name === 'driver') return () => values.includes('local');
-    if (name === 'name') return (volume) => values.some((value) => volume.name.includes(value));
+    if (name === 'name') {
+      const fits = namePatterns(name, values);
+      return (volume) => fits(volume.name);
+    }
     if (name === 'label') return ({ labels }) => values.every((value) => hasLabel(labels, value));
     return ({ labels }) => !values.some((value) => hasLabel(labels, value));
   });

@@ -2,8 +2,10 @@
 
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import ignore from '@balena/dockerignore';
 import type { Change, Command, Scope, Settings, SourceFile, StageOutline, Tree } from '#contract/build';
+import { newGlob } from '../glob.ts';
+import { newIgnoreFilter } from './ignore.ts';
+import { resolvePath } from './resolve.ts';
 
 export { expand } from './expand.ts';
 
@@ -60,7 +62,7 @@ export function indexOf(
 export function configure(settings: Settings, change: Change, ownCommand: boolean): Settings {
   switch (change.keyword) {
     case 'ENV':
-      return { ...settings, Env: change.pairs.reduce(withVariable, settings.Env ?? []) };
+      return { ...settings, Env: withVariables(settings.Env ?? [], change.pairs) };
     case 'LABEL':
       return { ...settings, Labels: { ...settings.Labels, ...Object.fromEntries(change.pairs) } };
     case 'WORKDIR':
@@ -94,10 +96,17 @@ export function argumentsOf({ Shell }: Settings, command: Command): string[] {
   return 'exec' in command ? command.exec : [...(Shell ?? SHELL), command.shell];
 }
 
-function withVariable(env: string[], [name, value]: [name: string, value: string]): string[] {
-  const entry = `${name}=${value}`;
-  const at = env.findIndex((each) => each.split('=', 1)[0] === name);
-  return at === -1 ? [...env, entry] : env.with(at, entry);
+function withVariables(before: string[], pairs: [name: string, value: string][]): string[] {
+  const env = [...before];
+  const places = new Map<string, number>();
+  // Of two entries with one name the first is the one that a program finds.
+  for (const [at, entry] of [...env.entries()].reverse()) places.set(entry.split('=', 1)[0]!, at);
+  for (const [name, value] of pairs) {
+    const at = places.get(name) ?? env.length;
+    env[at] = `${name}=${value}`;
+    places.set(name, at);
+  }
+  return env;
 }
 
 function withProtocol(port: string): string {
@@ -118,82 +127,43 @@ export function cacheKey(parent: string, instruction: string, files: SourceFile[
 }
 
 export function ignoreFilter(rules: string): (path: string) => boolean {
-  const matcher = ignore({ ignorecase: false }).add(rules.replace(/^\uFEFF/, ''));
-  return (path) => matcher.ignores(path);
+  return newIgnoreFilter(rules);
 }
+
+/** Two links to `.` in one directory are 2^n names for `n` stars. */
+const MATCHES_MAX = 100_000;
 
 export function findSources(tree: Tree, pattern: string): { name: string; path: string }[] {
   let found = [{ name: '', path: '' }];
   for (const part of posix.resolve('/', pattern).split('/').filter(Boolean)) {
-    const names = /[*?[]/.test(part) ? matcher(part) : undefined;
-    found = found.flatMap(({ name, path }) => {
-      if (tree.entry(path)?.type !== 'directory') return [];
-      return (names ? tree.names(path).filter((each) => names.test(each)) : [unescaped(part)]).flatMap((each) => {
-        const resolved = resolveInTree(tree, join(path, each));
-        return resolved === undefined ? [] : [{ name: join(name, each), path: resolved }];
-      });
-    });
+    const glob = /[*?[]/.test(part) ? newGlob(part) : undefined;
+    const matches: typeof found = [];
+    for (const { name, path } of found) {
+      if (tree.entry(path)?.type !== 'directory') continue;
+      for (const each of glob ? tree.names(path).filter((one) => glob.matches(one)) : [unescaped(part)]) {
+        const resolved = resolvePath(tree, each, { from: path, missing: 'give-up' });
+        if (resolved !== undefined) matches.push({ name: join(name, each), path: resolved });
+      }
+      if (matches.length > MATCHES_MAX)
+        throw new Error(
+          `"${pattern.slice(0, 100)}" names more than ${MATCHES_MAX} files; name their directory instead`,
+        );
+    }
+    found = matches;
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
-
-/** As many links as the kernel follows in one path. path_resolution(7). */
-const LINKS_MAX = 40;
 
 /**
  * The path without a link on it that `path` leads to, as if `tree` were `/`; undefined when nothing is there.
  * @throws Error for a loop of links
  */
 export function resolveInTree(tree: Tree, path: string): string | undefined {
-  const todo = path.split('/');
-  let done: string[] = [];
-  let links = 0;
-  for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      done.pop();
-      continue;
-    }
-    const here = [...done, part].join('/');
-    const entry = tree.entry(here);
-    if (!entry) return undefined;
-    if (entry.type === 'symlink') {
-      if (++links > LINKS_MAX) throw new Error(`"${path}" is behind a loop of symbolic links`);
-      const target = entry.target ?? '';
-      if (target.startsWith('/')) done = [];
-      todo.unshift(...target.split('/'));
-      continue;
-    }
-    if (entry.type !== 'directory' && todo.some((rest) => rest !== '' && rest !== '.')) return undefined;
-    done.push(part);
-  }
-  return done.join('/');
+  return resolvePath(tree, path, { missing: 'give-up' });
 }
 
 function join(directory: string, name: string): string {
   return directory === '' ? name : `${directory}/${name}`;
-}
-
-/** Go's filepath.Match: no character class but `[a-z]` and `[^a-z]`, and `\` makes the next one plain. */
-function matcher(glob: string): RegExp {
-  let source = '';
-  for (let at = 0; at < glob.length; at++) {
-    const character = glob[at]!;
-    const end = character === '[' ? glob.indexOf(']', at + 2) : -1;
-    if (character === '*') source += '[^/]*';
-    else if (character === '?') source += '[^/]';
-    else if (end !== -1) {
-      const negated = glob[at + 1] === '^';
-      const inside = glob.slice(at + (negated ? 2 : 1), end).replace(/[\\\]^[]/g, '\\$&');
-      source += `[${negated ? '^' : ''}${inside}]`;
-      at = end;
-    } else
-      source += (character === '\\' && at + 1 < glob.length ? glob[++at]! : character).replace(
-        /[\\^$.|+(){}?*[\]]/,
-        '\\$&',
-      );
-  }
-  return new RegExp(`^${source}$`, 'su');
 }
 
 function unescaped(part: string): string {

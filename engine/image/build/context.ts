@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { ignoreFilter } from '#build';
 import { compressionOf, decompress } from '../compression.ts';
 import { applyLayer } from '../layer.ts';
+import { Turn } from '../turn.ts';
 import { resolveInTree } from './build.ts';
 import { InvalidBuild } from './build-error.ts';
 import { walk } from './sources.ts';
@@ -55,12 +56,14 @@ export function openContext(directory: string): Context {
  * Take out of the unpacked context what `<dockerfile>.dockerignore`, else `.dockerignore`, names. A client may have done
  * so already; one that sends an archive of its own has not.
  */
-export function applyIgnore(context: Context, directory: string, dockerfile: string): void {
+export async function applyIgnore(context: Context, directory: string, dockerfile: string): Promise<void> {
   const rules = context.text(`${dockerfile}.dockerignore`) ?? context.text('.dockerignore');
   if (rules === undefined) return;
   const isIgnored = ignoreFilter(rules);
+  const turn = new Turn();
   const directories: string[] = [];
   for (const { below, entry } of walk({ tree: context.tree, path: '' })) {
+    await turn.pass();
     if (below === '' || !isIgnored(below)) continue;
     if (entry.type === 'directory') directories.push(below);
     else rmSync(join(directory, below));

@@ -3,6 +3,7 @@
 import type { ArchiveEntry } from '../archive.ts';
 import { xattrsOf } from '../tree-entries.ts';
 import { InvalidBuild } from './build-error.ts';
+import { resolvePath } from './resolve.ts';
 import { type Source, walk } from './sources.ts';
 import type { StackEntry, StackTree } from './stack-tree.ts';
 
@@ -30,8 +31,6 @@ export interface CopyRequest {
 }
 
 const ROOT: Owner = { uid: 0, gid: 0 };
-/** As many links as the kernel follows in one path. path_resolution(7). */
-const LINKS_MAX = 40;
 
 /**
  * The layer that puts the sources where they belong in `image`. Directories on the way that are there already come with
@@ -86,26 +85,11 @@ export function directoryEntries(image: StackTree, path: string, time: Date): Ar
  * @param last whether a link in its last part stays what it is
  */
 export function resolveDestination(image: StackTree, path: string, last = false): string {
-  const todo = path.split('/').filter((part) => part !== '' && part !== '.');
-  let done: string[] = [];
-  let links = 0;
-  for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      done.pop();
-      continue;
-    }
-    const entry = image.entry([...done, part].join('/'));
-    if (entry?.type === 'symlink' && !(last && todo.length === 0)) {
-      if (++links > LINKS_MAX) throw new InvalidBuild(`"${path}" is behind a loop of symbolic links in the image`);
-      const target = entry.target ?? '';
-      if (target.startsWith('/')) done = [];
-      todo.unshift(...target.split('/'));
-      continue;
-    }
-    done.push(part);
+  try {
+    return resolvePath(image, path, { missing: 'keep', followLast: !last }) ?? '';
+  } catch (error) {
+    throw new InvalidBuild(`${(error as Error).message} in the image`);
   }
-  return done.join('/');
 }
 
 class Entries {

@@ -6,7 +6,7 @@
  */
 
 import { InvalidBuild } from './build-error.ts';
-import { splitWords } from './words.ts';
+import { splitWords, wordAt } from './words.ts';
 
 export interface Heredoc {
   name: string;
@@ -41,6 +41,8 @@ export interface Dockerfile {
 /** Bytes. */
 const SIZE_MAX = 1024 * 1024;
 const INSTRUCTIONS_MAX = 2000;
+/** Characters of one instruction, its lines joined. linux/binfmts.h, MAX_ARG_STRLEN. */
+const LINE_MAX = 128 * 1024;
 
 const KEYWORDS = new Set(
   'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(
@@ -100,9 +102,10 @@ function readDirectives(lines: Lines): string {
   const seen = new Set<string>();
   let escapeToken = '\\';
   for (let line = lines.peek(); line !== undefined; line = lines.peek()) {
-    const [, rawName = '', value = ''] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
+    const [, rawName = '', given = ''] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=(.*)$/.exec(line) ?? [];
     const name = rawName.toLowerCase();
-    if (!['escape', 'syntax', 'check'].includes(name)) break;
+    const value = given.trim();
+    if (!['escape', 'syntax', 'check'].includes(name) || value === '') break;
     if (seen.has(name))
       throw new InvalidBuild(`${lines.name}:${lines.at + 1}: only one ${name} parser directive can be used`);
     seen.add(name);
@@ -137,29 +140,42 @@ function isEmpty(line: string): boolean {
   return /^\s*(#|$)/.test(line);
 }
 
-/** Comments and empty lines between continued lines are not part of it. */
+/**
+ * Comments and empty lines between continued lines are not part of it. Each line is looked at by itself, so that the time
+ * grows with the text alone.
+ */
 function readLogicalLine(lines: Lines, escapeToken: string): string {
+  const first = lines.at + 1;
   const escaped = escapeToken === '\\' ? '\\\\' : escapeToken;
   const continued = new RegExp(`(^|[^${escaped}])${escaped}[ \\t]*$`);
-  let joined = (lines.next() ?? '').trimStart();
-  while (continued.test(joined)) {
-    joined = joined.replace(continued, '$1');
-    for (let line = lines.peek(); line !== undefined && isEmpty(line); line = lines.peek()) lines.next();
+  const parts: string[] = [];
+  let length = 0;
+  for (let line = (lines.next() ?? '').trimStart(); ; ) {
+    const isContinued = continued.test(line);
+    const part = isContinued ? line.replace(continued, '$1') : line;
+    length += part.length;
+    if (length > LINE_MAX)
+      throw new InvalidBuild(
+        `${lines.name}:${first}: the instruction has more than ${LINE_MAX} characters, and no program takes an argument of that length; use a here-document or a script`,
+      );
+    parts.push(part);
+    if (!isContinued) break;
+    for (let next = lines.peek(); next !== undefined && isEmpty(next); next = lines.peek()) lines.next();
     const more = lines.next();
     if (more === undefined) break;
-    joined += more;
+    line = more;
   }
-  return joined.trim();
+  return parts.join('').trim();
 }
 
 function takeFlags(rest: string, escapeToken: string): Pick<Instruction, 'flags' | 'text'> {
   const flags: Instruction['flags'] = [];
-  let text = rest;
+  let at = 0;
   for (;;) {
-    const word = splitWords(text, escapeToken)[0] ?? '';
-    if (!word.startsWith('--')) return { flags, text };
-    text = text.slice(text.indexOf(word) + word.length).trimStart();
-    if (word === '--') return { flags, text };
+    const { word, end } = wordAt(rest, at, escapeToken) ?? { word: '', end: at };
+    if (!word.startsWith('--')) return { flags, text: rest.slice(at).trimStart() };
+    at = end;
+    if (word === '--') return { flags, text: rest.slice(at).trimStart() };
     const [, name = '', value] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(word) ?? [];
     flags.push([name, value]);
   }

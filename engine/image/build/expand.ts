@@ -1,5 +1,8 @@
 /** Variables in instructions. Dockerfile reference, "Environment replacement"; POSIX, shell command language, 2.6.2. */
 
+import { Matcher, RE2JS } from 're2js';
+import { type Glob, newGlob, PATTERN_MAX } from '../glob.ts';
+
 /** A `${…}` that nobody can read, or a variable that had to be set. */
 export class BadSubstitution extends Error {
   readonly code = 'SUBSTITUTION_INVALID';
@@ -136,25 +139,36 @@ function modified(name: string, value: string | undefined, modifier: string, wor
 }
 
 /** `#` and `##` take the shortest and the longest match away in front, `%` and `%%` at the end. */
-function trimmed(value: string, modifier: string, glob: string): string {
-  const pattern = globPattern(glob);
-  const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
-  if (modifier.length === 2) lengths.reverse();
-  for (const length of lengths) {
-    const part = modifier.startsWith('#') ? value.slice(0, length) : value.slice(value.length - length);
-    if (new RegExp(`^${pattern}$`, 's').test(part))
-      return modifier.startsWith('#') ? value.slice(length) : value.slice(0, value.length - length);
-  }
-  return value;
+function trimmed(value: string, modifier: string, pattern: string): string {
+  const isFront = modifier.startsWith('#');
+  const characters = isFront ? [...value] : [...value].reverse();
+  const glob = globOf(pattern, characters.length);
+  const ends = (isFront ? glob : glob.reversed()).ends(characters);
+  const length = modifier.length === 2 ? ends.at(-1) : ends[0];
+  if (length === undefined) return value;
+  const rest = characters.slice(length);
+  return (isFront ? rest : rest.reverse()).join('');
 }
 
-function replace(value: string, glob: string, word: string, all: boolean): string {
-  return value.replace(new RegExp(globPattern(glob), all ? 'gs' : 's'), () => word);
+function replace(value: string, pattern: string, word: string, all: boolean): string {
+  globOf(pattern, value.length);
+  const source = [...pattern].map((each) => (each === '*' ? '.*' : each === '?' ? '.' : RE2JS.quote(each))).join('');
+  const matcher = RE2JS.compile(source, RE2JS.DOTALL).matcher(value);
+  const literal = Matcher.quoteReplacement(word);
+  return all ? matcher.replaceAll(literal) : matcher.replaceFirst(literal);
 }
 
-function globPattern(glob: string): string {
-  return glob
-    .replace(/[.+^${}()|[\]\\/]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
+/** Characters of the value times characters of the pattern. */
+const STEPS_MAX = 1024 * 1024;
+
+function globOf(pattern: string, length: number): Glob {
+  if (pattern.length > PATTERN_MAX || pattern.length * length > STEPS_MAX) throw tooLong(pattern);
+  // Only `*` and `?` stand for something here.
+  return newGlob(pattern.replace(/[[\\]/g, '\\$&'), { loose: true });
+}
+
+function tooLong(pattern: string): BadSubstitution {
+  return new BadSubstitution(
+    `the pattern ${JSON.stringify(pattern.slice(0, 40))} and the value that it is matched with are too long; shorten one`,
+  );
 }

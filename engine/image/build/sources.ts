@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { findSources } from '#build';
 import type { SourceFile } from '#contract/build';
+import { Turn } from '../turn.ts';
 import { InvalidBuild } from './build-error.ts';
 import type { StackEntry, StackTree } from './stack-tree.ts';
 
@@ -55,8 +56,10 @@ export function* walk({ tree, path }: Pick<Source, 'tree' | 'path'>): Generator<
 /** What `cacheKey` is told of the sources. */
 export async function describeSources(sources: Source[]): Promise<SourceFile[]> {
   const files: SourceFile[] = [];
+  const turn = new Turn();
   for (const [index, source] of sources.entries())
     for (const { below, entry } of walk(source)) {
+      await turn.pass();
       const owner = source.keepOwners ? ` ${entry.uid}:${entry.gid}` : '';
       files.push({
         path: `${index}/${source.name}${owner}/${below}`,

@@ -1,33 +1,43 @@
 /** How instructions are cut into words, and lists in JSON told from the shell's form. Dockerfile reference, "Format". */
 
+import { unreasonableJson } from '../json-shape.ts';
+
 /** Blank-separated words; quotes and escapes keep blanks together and stay in the word. @param escapeToken `\` or a backtick */
 export function splitWords(text: string, escapeToken: string): string[] {
   const words: string[] = [];
-  let word = '';
-  let quote = '';
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at]!;
-    if (character === escapeToken && quote !== "'" && at + 1 < text.length) {
-      word += character + text[++at]!;
-    } else if (quote !== '') {
-      word += character;
-      if (character === quote) quote = '';
-    } else if (/\s/.test(character)) {
-      if (word !== '') words.push(word);
-      word = '';
-    } else {
-      word += character;
-      if (character === '"' || character === "'") quote = character;
-    }
-  }
-  if (word !== '') words.push(word);
+  for (let found = wordAt(text, 0, escapeToken); found; found = wordAt(text, found.end, escapeToken))
+    words.push(found.word);
   return words;
 }
+
+/** The first word at `start` or behind it, and where it ends; undefined when only blanks follow. */
+export function wordAt(text: string, start: number, escapeToken: string): { word: string; end: number } | undefined {
+  let at = start;
+  while (at < text.length && isBlank(text[at]!)) at += 1;
+  if (at === text.length) return undefined;
+  const begin = at;
+  let quote = '';
+  for (; at < text.length; at++) {
+    const character = text[at]!;
+    if (character === escapeToken && quote !== "'" && at + 1 < text.length) at += 1;
+    else if (quote !== '') quote = character === quote ? '' : quote;
+    else if (isBlank(character)) break;
+    else if (character === '"' || character === "'") quote = character;
+  }
+  return { word: text.slice(begin, at), end: at };
+}
+
+function isBlank(character: string): boolean {
+  return /\s/.test(character);
+}
+
+/** Words in one list. */
+const WORDS_MAX = 10_000;
 
 /** The strings of a JSON list; undefined when `text` is none, which makes it the shell's form. */
 export function jsonWords(text: string): string[] | undefined {
   const trimmed = text.trim();
-  if (!trimmed.startsWith('[')) return undefined;
+  if (!trimmed.startsWith('[') || unreasonableJson(Buffer.from(trimmed), WORDS_MAX) !== undefined) return undefined;
   try {
     const list: unknown = JSON.parse(trimmed);
     return Array.isArray(list) && list.every((each) => typeof each === 'string') ? list : undefined;
