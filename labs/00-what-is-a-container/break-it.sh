@@ -5,7 +5,7 @@
 #                              Without one: the folk rule "its environment says container=…".
 #   break-it.sh npx tsx labs/00-what-is-a-container/tell.ts
 #
-# Exit status: 0 when the detector was fooled, 1 when it was not, 2 when this machine cannot play.
+# Exit status: 0 if the detector was fooled, 1 if not, 2 if there is no answer: the plank is not written yet, say.
 folk_rule() { tr '\0' '\n' <"/proc/$1/environ" | grep -q '^container='; }
 [ $# -gt 0 ] || set -- folk_rule
 
@@ -23,8 +23,17 @@ for pid in "$costume" "$real"; do
   until [ "$(cat "/proc/$pid/comm")" = sleep ]; do :; done
 done
 
+ask() {
+  asked=$1
+  shift
+  "$@" "$asked"
+  answer=$?
+  [ "$answer" -le 1 ] || { echo "NO ANSWER: the detector failed with exit status $answer." >&2; exit 2; }
+}
 fooled=1
-"$@" "$costume" && { fooled=0; echo "FOOLED: $costume only says it is a container; it shares everything with us."; }
-"$@" "$real" || { fooled=0; echo "FOOLED: $real has a world of its own, and was taken for one of us."; }
+ask "$costume" "$@"
+[ "$answer" = 1 ] || { fooled=0; echo "FOOLED: $costume only says it is a container; it shares everything with us."; }
+ask "$real" "$@"
+[ "$answer" = 0 ] || { fooled=0; echo "FOOLED: $real has a world of its own, and was taken for one of us."; }
 [ "$fooled" = 0 ] || echo "NOT FOOLED."
 exit "$fooled"

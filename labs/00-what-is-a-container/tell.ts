@@ -3,8 +3,7 @@
  *
  *     npx tsx labs/00-what-is-a-container/tell.ts PID
  *
- * Exit status: 0 when it is separated from this process by at least one namespace, 1 when by none, 2 when there is no
- * telling.
+ * Exit status: 0 if at least one namespace separates it from this process, 1 if none does, 2 if your plank throws.
  */
 
 import { membershipOf, separatedBy } from './membership.ts';
