@@ -2,6 +2,7 @@
 
 import { beginBlob, openLayout } from './store.ts';
 
+console.error('Your planks: store');
 const [root = ''] = process.argv.slice(2);
 openLayout(root);
 const writer = beginBlob(root);

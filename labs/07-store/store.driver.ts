@@ -1,14 +1,11 @@
 /** How the judge hands bytes to the plank `store`. What is on the disk afterwards it looks at from outside. */
 
-import './testing/watch-disk.ts';
-
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
 import type { Blob, BlobWriter } from '#contract/store';
-import { fork } from '#kernel/fork';
-import { kill } from '#kernel/signals';
-import { wait } from '#process';
-import { beginBlob, garbage, openLayout } from '#store';
-import { whatIsAsked } from './testing/watch-disk.ts';
+import { beginBlob, garbage, openLayout, readBlob } from '#store';
 
 /** Write a blob in chunks of so many bytes, and publish it. */
 export async function put(
@@ -36,66 +33,151 @@ export function begin(root: string, name: string): void {
   open.set(name, beginBlob(root));
 }
 
+/** @returns the size that the writer says it has. */
 export function add(name: string, content: Uint8Array): number {
   open.get(name)!.write(content);
   return open.get(name)!.size;
 }
 
-export async function end(name: string): Promise<Blob> {
-  const blob = open.get(name)!.finish();
+export function finish(name: string, expected?: Partial<Blob>): Blob {
+  return expected === undefined ? open.get(name)!.finish() : open.get(name)!.finish(expected);
+}
+
+export async function publish(name: string): Promise<void> {
   await open.get(name)!.publish();
-  return blob;
 }
 
 export function abandon(name: string): void {
   open.get(name)!.abandon();
 }
 
-const SIGKILL = 9;
+/**
+ * Read a blob whose size is known to be small. @returns whether the bytes are those that were expected.
+ */
+export async function readsAs(root: string, digest: string, most: number, expected: Uint8Array): Promise<boolean> {
+  const bytes = await readBlob(root, digest, most);
+  if (!(bytes instanceof Uint8Array)) throw new Error('readBlob() should resolve to a Uint8Array.');
+  return Buffer.compare(bytes, expected) === 0;
+}
 
-/** A process of its own writes half a blob, and is killed in the middle of it. */
-export function writeAndDie(root: string, content: Uint8Array): { signal: string | null } {
-  const pid = fork(() => {
-    // Node has looked up its pid before the fork.
-    const pid = Number(fs.readlinkSync('/proc/self'));
-    Object.defineProperty(process, 'pid', { value: pid });
-    beginBlob(root).write(content);
-    kill(pid, SIGKILL);
-    throw new Error('not reached');
+// ---- processes of their own ----
+
+/**
+ * Another process with the same module, started anew: what a module looks up while it is loaded, such as its pid, is its
+ * own there. Each line of its input is a call of one of `itsCalls`, each line of its output an answer.
+ */
+interface Neighbour {
+  child: ChildProcess;
+  lines: Interface;
+}
+
+const neighbours = new Map<string, Neighbour>();
+
+const MODULE = path.join(process.argv[2] ?? '', 'module.cjs');
+
+/** @param uid whom it runs as; the same as this process if absent. */
+export async function startNeighbour(name: string, uid?: number): Promise<void> {
+  const script = `require(${JSON.stringify(MODULE)}).driver.beNeighbour()`;
+  const flags = ['--single-threaded', '--v8-pool-size=0'];
+  const child = spawn(process.execPath, [...flags, '-e', script], {
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...(uid !== undefined && { uid, gid: uid }),
   });
-  return { signal: wait(pid).signal };
+  child.stdin!.on('error', () => {});
+  const neighbour = { child, lines: createInterface({ input: child.stdout! }) };
+  neighbours.set(name, neighbour);
+  await answerOf(neighbour);
 }
 
-/** The same as `openLayout`, for the judge to see that it can be done again. */
-export function openTwice(root: string): void {
-  openLayout(root);
-  openLayout(root);
+/** Call one of `itsCalls` in another process. @throws what was thrown there. */
+export async function inNeighbour(name: string, call: keyof typeof itsCalls, ...args: string[]): Promise<unknown> {
+  const neighbour = neighbours.get(name)!;
+  neighbour.child.stdin!.write(`${JSON.stringify({ call, args })}\n`);
+  return await answerOf(neighbour);
 }
 
-/** What a blob's way into the store asks of the disk. */
-export function orderOf(root: string, content: Uint8Array): Promise<string[]> {
-  return whatIsAsked(() => put(root, content, 1000));
+/** End another process by SIGKILL. @returns when it is gone. */
+export async function killNeighbour(name: string): Promise<void> {
+  const { child } = neighbours.get(name)!;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
 }
 
-/** A directory that says it is a layout. */
-export function makeLayout(root: string, marker: string): void {
-  fs.mkdirSync(root);
-  fs.writeFileSync(`${root}/oci-layout`, marker);
+async function answerOf({ child, lines }: Neighbour): Promise<unknown> {
+  const line = await new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve);
+    child.once('exit', (code, signal) =>
+      reject(new Error(`A process that uses your module ended: ${signal ?? code}.`)),
+    );
+  });
+  const { value, error } = JSON.parse(line) as { value?: unknown; error?: { name: string; message: string } };
+  if (error !== undefined) throw Object.assign(new Error(error.message), { name: error.name });
+  return value;
 }
 
-export function writeIndex(root: string, text: string): void {
-  fs.writeFileSync(`${root}/index.json`, text);
+let its: BlobWriter | undefined;
+
+const itsCalls = {
+  openLayout: (root: string) => openLayout(root),
+  begin: (root: string) => {
+    its = beginBlob(root);
+  },
+  /** @param content Base64. */
+  add: (content: string) => its!.write(Buffer.from(content, 'base64')),
+  end: async () => {
+    const blob = its!.finish();
+    await its!.publish();
+    return blob;
+  },
+};
+
+/** What the other process does, until its input ends. */
+export async function beNeighbour(): Promise<void> {
+  const say = (answer: object) => fs.writeSync(1, `${JSON.stringify(answer)}\n`);
+  say({});
+  for await (const line of createInterface({ input: process.stdin })) {
+    try {
+      const { call, args } = JSON.parse(line) as { call: keyof typeof itsCalls; args: string[] };
+      say({ value: await (itsCalls[call] as (...args: string[]) => unknown)(...args) });
+    } catch (error) {
+      const { name, message } = error as Error;
+      say({ error: { name, message } });
+    }
+  }
+  process.exit();
 }
 
-const HUGE = 40 * 1024 ** 3;
+// ---- the disk ----
 
-/** What a bad disk does. */
-export function damage(file: string, how: 'flip' | 'cut' | 'grow' | 'huge'): void {
+/** A layout that no plank has made, for `readBlob` alone. */
+export function makeStore(root: string): void {
+  fs.mkdirSync(`${root}/blobs/sha256`, { recursive: true });
+  fs.writeFileSync(`${root}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}');
+}
+
+/** @param file a path below `root`. */
+export function writeFile(root: string, file: string, content: Uint8Array): void {
+  fs.mkdirSync(path.dirname(`${root}/${file}`), { recursive: true });
+  fs.writeFileSync(`${root}/${file}`, content);
+}
+
+/** Others than the owner may read and write. */
+export function openToAll(root: string): void {
+  fs.chmodSync(root, fs.statSync(root).isDirectory() ? 0o777 : 0o666);
+  if (fs.statSync(root).isDirectory()) for (const name of fs.readdirSync(root)) openToAll(`${root}/${name}`);
+}
+
+/** What a bad disk does. @param at the byte that is flipped, or the size that it is cut to or grows to. */
+export function damage(file: string, how: 'flip' | 'size', at: number): void {
+  if (how === 'size') {
+    fs.truncateSync(file, at);
+    return;
+  }
   const bytes = fs.readFileSync(file);
-  if (how === 'flip') bytes[bytes.length >> 1]! ^= 1;
-  if (how === 'huge') fs.truncateSync(file, HUGE);
-  else if (how === 'grow') fs.appendFileSync(file, 'x');
-  else fs.writeFileSync(file, how === 'cut' ? bytes.subarray(1) : bytes);
+  bytes[at]! ^= 1;
+  fs.writeFileSync(file, bytes);
 }
 
 /** @param documents digest → text. One that is not there cannot be read. */
