@@ -13,9 +13,10 @@ export default defineConfig({
     setupFiles: labs.length > 0 ? ['grader/harness/reds.ts'] : [],
     globalSetup: ['grader/harness/build-once.ts'],
     pool: 'forks',
-    // Containers are started for real, and a machine may have two cores for all of it.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Containers are started for real, and a machine may have two cores for all of it and others beside it: these are for
+    // what hangs, and never for what is slow.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     teardownTimeout: 10_000,
   },
 });

@@ -5,7 +5,7 @@
  * All output goes to standard error: standard output belongs to the command that is about to run.
  */
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { oneAtATime } from './one-at-a-time.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const modules = path.join(root, 'node_modules');
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const marker = path.join(root, '.build', 'installed');
 
 try {
@@ -62,25 +63,55 @@ function npmCommand() {
   return complete ? ['ci'] : ['install', '--no-save'];
 }
 
-function install(missing) {
+async function install(missing) {
   const first = !fs.existsSync(modules);
   const what = first ? 'the npm packages (about 30 s)' : `${missing.length} npm packages that changed`;
   console.error(`Setting up: installing ${what} into node_modules …`);
   const command = npmCommand();
-  const npm = spawnSync('npm', [...command, '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
+  const npm = await run('npm', [...command, '--no-audit', '--no-fund', '--loglevel=error']);
   if (npm.status === 0 && notInstalled().length === 0) return true;
   if (npm.error?.code === 'ENOENT') {
     console.error('npm is not installed, and the packages cannot be fetched without it. Install Node.js with npm.');
   } else {
     console.error(
-      `npm ${command[0]} did not succeed (exit ${npm.status ?? npm.signal}); its own message is above. If this machine is offline, ` +
-        'connect it and run the command again: what npm has fetched so far is kept in its cache.',
+      `npm ${command[0]} did not succeed (exit ${npm.status ?? npm.signal}); its own message is above. ${wayOut(npm.said)} ` +
+        'Then run the command again: what npm has fetched so far is kept in its cache.',
     );
   }
   return false;
+}
+
+/**
+ * Run a program, its output on standard error. Ctrl-C reaches it too, and this process waits until it has ended: the next
+ * one would find it still at work in node_modules.
+ */
+function run(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 2, 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said = (said + chunk).slice(-64_000);
+      process.stderr.write(chunk);
+    });
+    const pass = (signal) => child.kill(signal);
+    for (const signal of SIGNALS) process.on(signal, pass);
+    const end = (result) => {
+      for (const signal of SIGNALS) process.off(signal, pass);
+      if (result.signal !== undefined && SIGNALS.includes(result.signal)) process.kill(process.pid, result.signal);
+      resolve({ ...result, said });
+    };
+    child.on('error', (error) => end({ status: null, error }));
+    child.on('close', (status, signal) => end({ status, signal }));
+  });
+}
+
+/** From npm's own code for what went wrong. */
+function wayOut(said) {
+  if (/ENOSPC/.test(said)) return 'The disk is full: make room.';
+  if (/EACCES|EPERM/.test(said)) return 'This user may not write there: use a folder of your own.';
+  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ENOTCACHED/.test(said))
+    return 'The package registry cannot be reached: connect this machine, or look at its proxy settings.';
+  return 'Put that right.';
 }
 
 function isLink(file) {

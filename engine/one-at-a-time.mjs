@@ -3,6 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
+/** How long a wait may be mute. Milliseconds. */
+const SILENCE = 1500;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -11,7 +13,13 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  */
 export async function oneAtATime(lockPath, work) {
   fs.mkdirSync(path.dirname(lockPath), { recursive: true });
+  const since = Date.now();
+  let said = false;
   while (!take(lockPath)) {
+    if (!said && Date.now() - since > SILENCE) {
+      said = true;
+      console.error(`Waiting for another process that holds ${lockPath} …`);
+    }
     // No file watch tells every platform that a lock is free; 20 ms is not felt.
     Atomics.wait(pause, 0, 0, 20);
   }

@@ -32,8 +32,10 @@ export function whyNoUserMode(name: UserModeProgram): string | null {
   const debianPackage = name === 'pasta' ? 'passt' : name;
   if (programPath(name) === null)
     return `The network ${name} needs ${name} (package ${debianPackage}). Install it, or use --network none or --network host.`;
-  if (!canOpen(TUN))
-    return `The network ${name} needs ${TUN}, which this user cannot open. Try: sudo modprobe tun. Or use --network none or --network host.`;
+  if (!canOpen(TUN)) {
+    const wayOut = fs.existsSync(TUN) ? `sudo chmod 666 ${TUN}` : 'sudo modprobe tun';
+    return `The network ${name} needs ${TUN}, which this user cannot open. Try: ${wayOut}. Or use --network none or --network host.`;
+  }
   return null;
 }
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { builtFile, home } from './home.ts';
-import type { JudgeAnswer, JudgeRequest } from './judge.ts';
+import type { JudgeAnswer, JudgeProgress, JudgeRequest } from './judge.ts';
 
 /** What a Node that forks has to run with. */
 const FORKS = ['--single-threaded', '--v8-pool-size=0'];
@@ -37,14 +37,14 @@ export class Judge implements AsyncDisposable {
     return this.#ready;
   }
 
-  /** One suite at a time. @throws Error when the judging process fails, which says nothing about the learner. */
-  run(request: Omit<JudgeRequest, 'id'>): Promise<JudgeAnswer> {
-    const result = this.#turn.then(() => this.#run({ ...request, id: ++this.#asked }));
+  /** One suite at a time; `onTest` is called as each of its tests ends. @throws Error when the judging process fails, which says nothing about the learner. */
+  run(request: Omit<JudgeRequest, 'id'>, onTest?: (title: string) => void): Promise<JudgeAnswer> {
+    const result = this.#turn.then(() => this.#run({ ...request, id: ++this.#asked }, onTest));
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  async #run(request: JudgeRequest): Promise<JudgeAnswer> {
+  async #run(request: JudgeRequest, onTest?: (title: string) => void): Promise<JudgeAnswer> {
     await this.warmUp();
     const child = this.#child!;
     return await new Promise<JudgeAnswer>((resolve, reject) => {
@@ -52,8 +52,9 @@ export class Judge implements AsyncDisposable {
         child.kill('SIGKILL');
         reject(new Error(`The suite was not over after ${LONGEST_SUITE / 1000} seconds.`));
       }, LONGEST_SUITE);
-      const onMessage = (answer: JudgeAnswer) => {
-        if (answer.id === request.id) finish(() => resolve(answer));
+      const onMessage = (message: JudgeAnswer | JudgeProgress) => {
+        if ('tested' in message) onTest?.(message.tested);
+        else if (message.id === request.id) finish(() => resolve(message));
       };
       const onExit = (code: number | null, signal: string | null) =>
         finish(() => reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`)));

@@ -52,6 +52,11 @@ export interface JudgeAnswer {
   errors: { name: string; message: string }[];
 }
 
+/** Said as soon as a test is over. */
+export interface JudgeProgress {
+  tested: string;
+}
+
 interface Opened {
   session: Session;
   spares: Spares;
@@ -87,7 +92,10 @@ export async function judge(): Promise<void> {
   opening.catch(() => {});
   // What a run answers by itself includes what earlier runs found, so only what ends during a run is listened to.
   const modules: TestModule[] = [];
-  const ended: Reporter = { onTestModuleEnd: (module) => void modules.push(module) };
+  const ended: Reporter = {
+    onTestModuleEnd: (module) => void modules.push(module),
+    onTestCaseResult: ({ name }) => tell({ tested: name }),
+  };
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', {
     ...vitestOptions,
@@ -116,7 +124,7 @@ export async function judge(): Promise<void> {
   tell({ ready: true });
 }
 
-function tell(message: JudgeAnswer | { ready: true }): void {
+function tell(message: JudgeAnswer | JudgeProgress | { ready: true }): void {
   process.send?.(message, undefined, undefined, () => {
     // Nobody is there to be told, and `disconnect` ends this process.
   });

@@ -32,6 +32,8 @@ export interface LabRun {
   warm?: boolean;
   /** Judge with this one, which the caller keeps. */
   judge?: Judge;
+  /** Called as each test ends, for a line of progress. */
+  onTest?: (title: string) => void;
 }
 
 let kept: Judge | undefined;
@@ -73,7 +75,7 @@ export async function runLab(run: LabRun): Promise<LabReport> {
 }
 
 async function judgeFile(
-  { lab, file, submission, own, patience, seed }: LabRun & { seed: number },
+  { lab, file, submission, own, patience, seed, onTest }: LabRun & { seed: number },
   judge: Judge,
   target: string,
 ) {
@@ -93,7 +95,7 @@ async function judgeFile(
   const withoutSandbox = lab.lane === 'pure' && submission === undefined;
   const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
   const request = { ...suite, module: target, patience, leakProof, plain: withoutSandbox };
-  const attempt = () => judgeModule(lab, judge, request);
+  const attempt = () => judgeModule(lab, request, (asked) => judge.run(asked, onTest));
   const first = await attempt();
   if (!hasError(first)) return { digest, tasks: first };
   // With everything anew: a shim that has ended, say, would not come back by being asked again.
@@ -101,10 +103,16 @@ async function judgeFile(
   return { digest, tasks: await attempt() };
 }
 
-async function judgeModule(lab: LabFolder, judge: Judge, request: Omit<JudgeRequest, 'id'>): Promise<TaskReport[]> {
+type Asked = Omit<JudgeRequest, 'id'>;
+
+async function judgeModule(
+  lab: LabFolder,
+  request: Asked,
+  run: (request: Asked) => Promise<JudgeAnswer>,
+): Promise<TaskReport[]> {
   let answer: JudgeAnswer;
   try {
-    answer = await judge.run(request);
+    answer = await run(request);
   } catch (error) {
     const message = `The harness failed, not your work: ${plain((error as Error).message)}`;
     return taskReports(lab, () => ({ outcome: 'error', message, durationMs: 0 }));

@@ -35,7 +35,7 @@ export function catchUp(typed: string, options: { all?: boolean }): void {
     );
     for (const lab of replaced) {
       fs.copyFileSync(lab.solution, lab.file);
-      say(`  ${shortPath(lab.file)} is now the solution.`);
+      say(`  ${shortPath(lab.file)} is now the solution, and ${lab.id} counts as skipped.`);
     }
   }
   updateProgress((progress) => {

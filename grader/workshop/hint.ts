@@ -1,7 +1,7 @@
 /** `workshop hint`: first what the check saw, then the lab's own hints, one more at every call. */
 
 import { freshReport } from './check/check-lab.ts';
-import { computedHint } from './check/computed-hint.ts';
+import { computedHint, firstOpenTest } from './check/computed-hint.ts';
 import { firstOpenTask, twoDigits } from './check/report-text.ts';
 import { type CourseLab, labOrCurrent } from './labs.ts';
 import { progressOf, readProgress, updateProgress } from './progress.ts';
@@ -22,6 +22,8 @@ export interface Hint {
   task: { id: number; title: string } | null;
   /** 0: from what the check saw; 1…3: the lab's own. */
   level: number;
+  /** About the test that fails, where the lab has something to say of just that. */
+  ofTest: string | null;
   hints: string[];
 }
 
@@ -33,26 +35,31 @@ export async function nextHint(lab: CourseLab, wantedTask?: number): Promise<Hin
   if (wantedTask !== undefined && task === undefined) {
     throw new Advice(`Lab ${lab.id} has tasks 1 to ${lab.tasks.length}, and no task ${wantedTask}.`, 2);
   }
-  if (task === undefined || described === undefined) return { lab: lab.id, task: null, level: 0, hints: [] };
+  if (task === undefined || described === undefined)
+    return { lab: lab.id, task: null, level: 0, ofTest: null, hints: [] };
   const seen = readProgress().labs.get(lab.id)?.hints.get(task.id);
   const level = seen === undefined ? 0 : Math.min(LEVELS, seen + 1);
   updateProgress((progress) => progressOf(progress, lab.id).hints.set(task.id, level));
   const hints = level === 0 || task.outcome !== 'passed' ? [computedHint(lab, task)] : [];
+  const open = firstOpenTest(task)?.title;
+  const ofTest = described.tests.find(({ title }) => title === open)?.hint ?? null;
   return {
     lab: lab.id,
     task: { id: task.id, title: task.title },
     level,
+    ofTest: level === 0 ? null : ofTest,
     hints: [...hints, ...described.hints.slice(0, level)],
   };
 }
 
-export function hintText(lab: CourseLab, { task, level, hints }: Hint): string {
+export function hintText(lab: CourseLab, { task, level, ofTest, hints }: Hint): string {
   if (task === null) return `Everything of lab ${lab.id} passes; there is nothing left to hint at.`;
   const [saw, ...own] = hints;
   return [
     `${paint.bold(`Lab ${twoDigits(lab.number)}, task ${task.id}: ${task.title}`)}`,
     '',
     wrap(saw ?? '', '  '),
+    ...(ofTest === null ? [] : ['', wrap(`${paint.cyan('For this test')}  ${ofTest}`, '  ')]),
     ...own.flatMap((text, index) => ['', wrap(`${paint.cyan(`Hint ${index + 1} of ${LEVELS}`)}  ${text}`, '  ')]),
     '',
     level < LEVELS

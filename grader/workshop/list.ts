@@ -16,8 +16,11 @@ export function list(options: { json?: boolean }): void {
   sayMap(map);
 }
 
+/** What the two lines below the map take of a screen, and its prompt. */
+const LINES_BELOW = 5;
+
 /** @param rows of the screen that the map may fill. */
-export function sayMap(map: MapEntry[], rows = Number.POSITIVE_INFINITY): void {
+export function sayMap(map: MapEntry[], rows = (process.stdout.rows || 24) - LINES_BELOW): void {
   const { sentence, command } = nextStep(map);
   say(mapThatFits(map, rows));
   say(`\n${lanesLine()}`);
@@ -31,10 +34,10 @@ function lanesLine(): string {
   return `This host unlocks  ${shown.join('  ')}${hint}`;
 }
 
-function entryJson({ lab, state, current, exists, points, maxPoints, locked }: MapEntry) {
+function entryJson({ lab, state, current, exists, points, maxPoints, ungraded, locked }: MapEntry) {
   const { number, id, title, part, lane } = lab;
   const file = exists === undefined ? null : shortPath(exists.file);
-  return { number, id, title, part, lane, state, current, points, maxPoints, locked, file };
+  return { number, id, title, part, lane, state, current, points, maxPoints, ungraded, locked, file };
 }
 
 export function progressReport(options: { json?: boolean }): void {
@@ -53,12 +56,13 @@ export function progressReport(options: { json?: boolean }): void {
     say(JSON.stringify({ file: shortPath(progressFile), labs: facts }, null, 2));
     return;
   }
-  for (const { lab, points, maxPoints, state } of map) {
+  for (const { lab, points, maxPoints, ungraded, state } of map) {
     const known = labs.get(lab.id);
     const notes = [
-      ...(known?.passed === undefined ? [] : [`passed ${known.passed}`]),
+      ...(known?.passed === undefined ? [] : [known.passed]),
       ...(known?.hints.size ? [`${[...known.hints.values()].reduce((sum, level) => sum + level, 0)} hints`] : []),
-      ...(known?.gaveUp === undefined ? [] : [`gave up ${known.gaveUp}`]),
+      ...(known?.gaveUp === undefined ? [] : [`solution seen ${known.gaveUp}`]),
+      ...(ungraded > 0 ? [`${ungraded} points not graded on this host`] : []),
     ];
     say(
       `${lab.id.padEnd(22)} ${`${points}/${maxPoints}`.padEnd(8)} ${state.padEnd(8)} ${paint.dim(notes.join(', '))}`.trimEnd(),

@@ -44,11 +44,17 @@ command('start [lab]', 'go to a lab: why it is there, what to read, what to writ
   .addOption(json())
   .action(async (lab, options) => (await import('./start.ts')).start(lab, options));
 
-command('check [lab]', 'check a lab, by default the one you are in', ['check', 'check rootfs --json'])
+command('check [lab]', 'check a lab, by default the one you are in', [
+  'check',
+  'check exec --task 6',
+  'check rootfs --json',
+])
+  .option('--task <number>', 'only the tests of this task', positiveNumber)
+  .option('--seed <number>', 'draw the inputs of the tests from this number, to repeat a check', seedNumber)
   .addOption(json())
   .action(async (lab, options) => (await import('./check/command.ts')).check(lab, options));
 
-command('watch [lab]', 'check at every save; keys: h hint, d diff, r rerun, n next lab, q quit', [
+command('watch [lab]', 'check at every save; keys: 1-9 one task, a all, h hint, d diff, r rerun, n next lab, q quit', [
   'watch',
   'watch process',
 ]).action(async (lab) => {
@@ -61,9 +67,10 @@ command('hint [lab]', 'a hint from what the check saw, then one more at every ca
   .addOption(json())
   .action(async (lab, options) => (await import('./hint.ts')).hint(lab, options));
 
-command('diff [lab]', "your module against the engine's", ['diff', 'diff namespaces']).action(async (lab) =>
-  (await import('./diff.ts')).diff(lab),
-);
+command('diff [lab]', "what you have written against the engine's, function by function", [
+  'diff',
+  'diff namespaces',
+]).action(async (lab) => (await import('./diff.ts')).diff(lab));
 
 command('reset <lab>', 'put the starter back; your file is kept in .workshop/backup', ['reset process']).action(
   async (lab) => (await import('./reset.ts')).reset(lab),
@@ -132,7 +139,13 @@ function noSuchCommand(typed: string): Advice {
 }
 
 function positiveNumber(text: string): number {
-  if (!/^[1-9]\d?$/.test(text)) throw new Advice(`A task is a number such as 2, and "${text}" is none.`, 2);
+  if (!/^[1-9]\d?$/.test(text)) throw new Advice(`--task must be the number of a task, such as 2, not "${text}".`, 2);
+  return Number(text);
+}
+
+function seedNumber(text: string): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 31)
+    throw new Advice(`--seed must be a whole number from 0 to ${2 ** 31 - 1}, not "${text}".`, 2);
   return Number(text);
 }
 

@@ -9,9 +9,10 @@ import { type PlannedLab, parts, plannedLabs } from './curriculum.ts';
 import { hostLanes } from './host.ts';
 import { type CourseLab, currentLab, existingLabs } from './labs.ts';
 import { type Progress, readProgress } from './progress.ts';
+import { isSolution } from './starter.ts';
 import { columns, paint } from './terminal.ts';
 
-export type LabState = 'passed' | 'failing' | 'begun' | 'open' | 'locked' | 'planned';
+export type LabState = 'passed' | 'failing' | 'skipped' | 'begun' | 'open' | 'locked' | 'planned';
 
 export interface MapEntry {
   lab: PlannedLab;
@@ -21,6 +22,8 @@ export interface MapEntry {
   exists?: CourseLab;
   points: number;
   maxPoints: number;
+  /** Points that this host could not judge. */
+  ungraded: number;
   /** Why this host cannot run it. */
   locked: string | null;
 }
@@ -69,6 +72,7 @@ function entryOf(
     ...(exists === undefined ? {} : { exists }),
     points: facts?.points?.reached ?? 0,
     maxPoints: exists === undefined ? 0 : maxPoints(exists),
+    ungraded: facts?.points?.ungraded ?? 0,
     locked,
   };
 }
@@ -76,13 +80,15 @@ function entryOf(
 function stateOf(lab: CourseLab, passed: boolean, begun: boolean, locked: string | null): LabState {
   const last = lastCheck(lab);
   if (passed) return last !== undefined && !hasPassed(last.report) ? 'failing' : 'passed';
+  if (isSolution(lab)) return 'skipped';
   if (locked !== null) return 'locked';
   return begun ? 'begun' : 'open';
 }
 
-const MARKS: Record<LabState, string> = {
+export const MARKS: Record<LabState, string> = {
   passed: paint.green('✔'),
   failing: paint.red('✘'),
+  skipped: paint.yellow('»'),
   begun: paint.yellow('◐'),
   open: '○',
   locked: paint.dim('⊘'),
@@ -91,7 +97,7 @@ const MARKS: Record<LabState, string> = {
 
 /** As much of the map as so many rows of a screen hold. */
 export function mapThatFits(map: MapEntry[], rows: number): string {
-  const texts = [mapText(map), mapText(map, { short: true })];
+  const texts = [mapText(map), mapText(map, { short: true }), mapText(map, { short: true, dense: true })];
   return texts.find((text) => text.split('\n').length <= rows) ?? briefMap(map);
 }
 
@@ -111,19 +117,21 @@ function briefMap(map: MapEntry[]): string {
   return lines.join('\n');
 }
 
-/** @param options.short one line for the labs of a part that are still to come, where the screen is small. */
-export function mapText(map: MapEntry[], { short = false } = {}): string {
+/**
+ * @param options.short one line for the labs of a part that are still to come, where the screen is small.
+ * @param options.dense no blank lines between the parts.
+ */
+export function mapText(map: MapEntry[], { short = false, dense = false } = {}): string {
   const written = map.filter(({ exists }) => exists !== undefined);
   const passed = written.filter(({ state }) => state === 'passed').length;
   const points = map.reduce((sum, entry) => sum + entry.points, 0);
-  const lines = [
-    paint.bold('Build your own container engine'),
-    paint.dim(
-      `${passed} of ${written.length} labs passed, ${points} points; ${map.length - written.length} more labs to come`,
-    ),
-  ];
+  const title = paint.bold('Build your own container engine');
+  const score = `${passed} of ${written.length} labs passed, ${points} points`;
+  const lines = dense
+    ? [`${title}  ${paint.dim(score)}`]
+    : [title, paint.dim(`${score}; ${map.length - written.length} more labs to come`)];
   for (const [part, title] of parts.entries()) {
-    lines.push('', `${paint.bold(`Part ${part}`)}  ${title}`);
+    lines.push(...(dense ? [] : ['']), `${paint.bold(`Part ${part}`)}  ${title}`);
     const entries = map.filter(({ lab }) => lab.part === part);
     const planned = entries.filter(({ state }) => state === 'planned');
     lines.push(...(short ? entries.filter((entry) => !planned.includes(entry)) : entries).map(entryLine));
@@ -134,23 +142,26 @@ export function mapText(map: MapEntry[], { short = false } = {}): string {
   return lines.join('\n');
 }
 
-function entryLine({ lab, state, current, exists, points, maxPoints: most, locked }: MapEntry): string {
+function entryLine({ lab, state, current, exists, points, maxPoints: most, ungraded, locked }: MapEntry): string {
   const pointer = current ? paint.cyan('▶') : ' ';
   const names = `${twoDigits(lab.number)} ${pad(lab.id, 20)} ${pad(lab.title, titleWidth())}`;
   if (state === 'planned') return paint.dim(`  ${MARKS.planned} ${names} to come`);
   const score = state === 'open' || state === 'locked' ? `${exists?.minutes} min` : `${points}/${most}`;
+  const open = ungraded > 0 && state !== 'locked' ? paint.yellow(` ${ungraded} not graded`) : '';
   const note =
     state === 'locked'
       ? paint.dim(` locked: ${locked}`)
       : state === 'failing'
         ? paint.red(' passed once, fails now')
-        : '';
+        : state === 'skipped'
+          ? paint.yellow(' skipped: the solution is in its place')
+          : open;
   return `${pointer} ${MARKS[state]} ${current ? paint.bold(names) : names} ${pad(score, 7)} ${paint.dim(lab.lane)}${note}`;
 }
 
 /** What the other columns leave of the line. */
 function titleWidth(): number {
-  return Math.max(12, Math.min(36, columns() - 46));
+  return Math.max(12, Math.min(36, columns() - 48));
 }
 
 function pad(text: string, width: number): string {

@@ -2,7 +2,7 @@
 
 import inquirer from 'inquirer';
 import { sayMap } from './list.ts';
-import { type MapEntry, readMap } from './map.ts';
+import { MARKS, type MapEntry, readMap } from './map.ts';
 import { nextStep } from './next-step.ts';
 import { setUpPackages } from './setup.ts';
 import { isInteractive, paint, say } from './terminal.ts';
@@ -81,8 +81,8 @@ async function chooseLab(map: MapEntry[]): Promise<string[]> {
       message: 'Which lab?',
       pageSize: 20,
       loop: false,
-      choices: map.map(({ lab, exists }) => ({
-        name: `${String(lab.number).padStart(2, '0')} ${lab.title}`,
+      choices: map.map(({ lab, state, exists }) => ({
+        name: `${MARKS[state]} ${String(lab.number).padStart(2, '0')} ${lab.title}`,
         value: lab.id,
         disabled: exists === undefined ? '(to come)' : false,
       })),

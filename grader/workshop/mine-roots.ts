@@ -9,9 +9,12 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-/** @param bundle the folder of the engine's bundles; null for the engine's own ship. */
-export function stateRoot(bundle: string | null): string {
-  const base = (process.env.SKIFF_ROOT || usualRoot()).replace(/\/+$/, '');
+/**
+ * @param bundle the folder of the engine's bundles; null for the engine's own ship.
+ * @param root what was asked for with --root.
+ */
+export function stateRoot(bundle: string | null, root?: string): string {
+  const base = (root || process.env.SKIFF_ROOT || usualRoot()).replace(/\/+$/, '');
   if (bundle === null) return base;
   const hash = createHash('sha256');
   for (const part of ['daemon.cjs', 'shim.cjs']) {

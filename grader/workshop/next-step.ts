@@ -23,14 +23,19 @@ export function nextStep(map: MapEntry[]): NextStep {
   if (current.state === 'open') {
     return { sentence: `Next is ${id}: ${title}`, command: `./workshop start ${id}` };
   }
-  const next = map.find((entry) => entry.state === 'open' || entry.state === 'begun' || entry.state === 'failing');
-  return next === undefined
-    ? {
-        sentence: 'Every lab there is has passed. Run the engine on your planks.',
-        command: './skiff --mine run hostbox echo hello',
-      }
-    : {
-        sentence: `${id} has passed. Next is ${next.lab.id}: ${next.lab.title}`,
-        command: `./workshop start ${next.lab.id}`,
-      };
+  const next = map.find(
+    ({ state, locked }) => locked === null && (state === 'open' || state === 'begun' || state === 'failing'),
+  );
+  const done = current.state === 'skipped' ? `${id} is skipped.` : `${id} has passed.`;
+  if (next !== undefined)
+    return {
+      sentence: `${done} Next is ${next.lab.id}: ${next.lab.title}`,
+      command: `./workshop start ${next.lab.id}`,
+    };
+  const locked = map.filter(({ state }) => state === 'locked').map(({ lab }) => lab.id);
+  const all =
+    locked.length === 0
+      ? 'Every lab is done.'
+      : `Every lab that this host can judge is done; ${locked.join(', ')} need another host.`;
+  return { sentence: `${all} Run the engine on your planks.`, command: './skiff --mine run hostbox echo hello' };
 }

@@ -11,7 +11,7 @@ export interface LabProgress {
   /** The day (YYYY-MM-DD) of the first check that passed everything. */
   passed?: string;
   /** Of the last check. */
-  points?: { reached: number; of: number };
+  points?: { reached: number; of: number; ungraded?: number };
   /** The highest hint seen by task id: 0 for the one from what the check saw, 1…3 for the lab's own. */
   hints: Map<number, number>;
   /** The day the solution was asked for before the lab had passed. */
@@ -27,7 +27,7 @@ export interface Progress {
 
 const HEADING = [
   '# Your progress in the workshop. Plain text: edit it as you like. Lines that are not understood are kept.',
-  '#   current LAB · passed LAB DAY · points LAB REACHED/OF · hint LAB TASK LEVEL · gave-up LAB DAY',
+  '#   current LAB · passed LAB DAY · points LAB REACHED/OF [ungraded N] · hint LAB TASK LEVEL · gave-up LAB DAY',
 ];
 
 export function parseProgress(text: string): Progress {
@@ -45,7 +45,8 @@ export function formatProgress(progress: Progress): string {
     lines.push(`${word.padEnd(8)} ${rest === '' ? lab : `${lab.padEnd(20)} ${rest}`}`);
   if (progress.current !== undefined) fact('current', progress.current);
   for (const [lab, { passed, points, hints, gaveUp }] of progress.labs) {
-    if (points !== undefined) fact('points', lab, `${points.reached}/${points.of}`);
+    if (points !== undefined)
+      fact('points', lab, `${points.reached}/${points.of}${points.ungraded ? ` ungraded ${points.ungraded}` : ''}`);
     if (passed !== undefined) fact('passed', lab, passed);
     for (const [task, level] of hints) fact('hint', lab, `${task} ${level}`);
     if (gaveUp !== undefined) fact('gave-up', lab, gaveUp);
@@ -85,6 +86,13 @@ export function updateProgress(change: (progress: Progress) => void): Progress {
   return progress;
 }
 
+/** From now on the learner is in this lab. */
+export function goTo(lab: string): void {
+  updateProgress((progress) => {
+    progress.current = lab;
+  });
+}
+
 export function today(): string {
   return new Date().toISOString().slice(0, 10);
 }
@@ -92,7 +100,7 @@ export function today(): string {
 function understand(progress: Progress, line: string): boolean {
   const [word, lab, ...rest] = line.trim().split(/\s+/);
   if (lab === undefined || !/^[a-z][a-z0-9-]*$/.test(lab)) return false;
-  const [first = '', second = ''] = rest;
+  const [first = '', second = '', third = ''] = rest;
   switch (word) {
     case 'current':
       progress.current = lab;
@@ -106,7 +114,11 @@ function understand(progress: Progress, line: string): boolean {
     case 'points': {
       const numbers = /^(\d+)\/(\d+)$/.exec(first);
       if (numbers === null) return false;
-      progressOf(progress, lab).points = { reached: Number(numbers[1]), of: Number(numbers[2]) };
+      progressOf(progress, lab).points = {
+        reached: Number(numbers[1]),
+        of: Number(numbers[2]),
+        ...(second === 'ungraded' && /^\d+$/.test(third) ? { ungraded: Number(third) } : {}),
+      };
       return true;
     }
     case 'hint':

@@ -1,10 +1,11 @@
 /** `workshop run-mine`, which `skiff --mine` calls: the engine with the learner's planks in place of its own. */
 
 import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { freshReport, hasPassed } from './check/check-lab.ts';
-import { home } from './home.ts';
+import { home, stateFolder } from './home.ts';
 import { type CourseLab, existingLabs, findLab } from './labs.ts';
 import { removeOldRoots, stateRoot } from './mine-roots.ts';
 import { isUntouched } from './starter.ts';
@@ -14,15 +15,16 @@ import { Advice, paint } from './terminal.ts';
  * Build the engine with the planks swapped in, run it with `args`, and end with its exit code.
  * @param picked labs by id; without it every plank whose lab passes now.
  */
-export async function runMine(args: string[], picked: string[] | undefined): Promise<void> {
+export async function runMine(typed: string[], picked: string[] | undefined): Promise<void> {
+  const { base, args } = splitRoot(typed);
   const labs = existingLabs();
   const mine = picked === undefined ? await passing(labs) : [...new Set(picked)].map(findLab);
   const others = labs.filter((lab) => !mine.some(({ id }) => id === lab.id));
   // Standard output belongs to the engine's own command.
-  console.error(paint.dim(plankLine(mine, others)));
+  sayOnce(plankLine(mine, others));
 
   const bundle = build(mine);
-  const root = stateRoot(mine.length === 0 ? null : bundle);
+  const root = stateRoot(mine.length === 0 ? null : bundle, base);
   for (const other of await removeOldRoots(root)) {
     console.error(paint.dim(`Containers of earlier planks are still there: ./skiff --root ${other} ps -a`));
   }
@@ -41,6 +43,42 @@ export async function runMine(args: string[], picked: string[] | undefined): Pro
     process.exit(125);
   });
   child.on('close', (code, signal) => process.exit(code ?? 128 + os.constants.signals[signal ?? 'SIGKILL']));
+}
+
+/** `--root` names where the roots of all mixes lie: one daemon must never serve two of them. */
+function splitRoot(typed: string[]): { base: string | undefined; args: string[] } {
+  const args = [...typed];
+  for (let at = 0; at < args.length && args[at]!.startsWith('-'); at += 1) {
+    const word = args[at]!;
+    if (word.startsWith('--root=')) return { base: args.splice(at, 1)[0]!.slice('--root='.length), args };
+    if (word === '--root' && args[at + 1] !== undefined) return { base: args.splice(at, 2)[1], args };
+    if (['--host', '-H', '--socket'].includes(word)) at += 1;
+  }
+  return { base: undefined, args };
+}
+
+/** The same words are said once in a terminal session: a script that runs the engine ten times is not about them. */
+function sayOnce(line: string): void {
+  const file = path.join(stateFolder, 'said.txt');
+  const said = `${sessionId()} ${line}`;
+  try {
+    if (sessionId() !== undefined && fs.readFileSync(file, 'utf8') === said) return;
+  } catch {
+    // Nothing has been said yet.
+  }
+  fs.mkdirSync(stateFolder, { recursive: true });
+  fs.writeFileSync(file, said);
+  console.error(paint.dim(line));
+}
+
+/** Of the terminal session that this process belongs to; undefined where there is no /proc. proc_pid_stat(5), field 6. */
+function sessionId(): string | undefined {
+  try {
+    const stat = fs.readFileSync('/proc/self/stat', 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3];
+  } catch {
+    return undefined;
+  }
 }
 
 async function passing(labs: CourseLab[]): Promise<CourseLab[]> {

@@ -35,7 +35,7 @@ export function start(typed: string | undefined, options: { edit?: boolean; json
     return;
   }
   say(
-    `${paint.bold(`Lab ${twoDigits(lab.number)}  ${lab.title}`)}  ${paint.dim(`about ${lab.minutes} minutes, ${lab.tasks.length} tasks`)}\n`,
+    `${paint.bold(`Lab ${twoDigits(lab.number)}  ${lab.title}`)}  ${paint.dim(`about ${lab.minutes} minutes, ${lab.tasks.length} tasks, difficulty ${lab.difficulty} of 5`)}\n`,
   );
   say(wrap(why(lab.chapter)));
   say();

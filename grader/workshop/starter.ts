@@ -24,6 +24,15 @@ export function isUntouched(lab: CourseLab): boolean {
   }
 }
 
+/** Whether the file is the solution to the letter, as `catch-up` puts it in. */
+export function isSolution(lab: Pick<CourseLab, 'file' | 'solution'>): boolean {
+  try {
+    return fs.readFileSync(lab.file, 'utf8') === fs.readFileSync(lab.solution, 'utf8');
+  } catch {
+    return false;
+  }
+}
+
 /** The newest version in the history that is a starter; undefined when there is no history or none is. */
 export function starterOf(lab: CourseLab): string | undefined {
   const file = shortPath(lab.file);

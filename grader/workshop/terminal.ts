@@ -50,5 +50,5 @@ function wrapLine(line: string, width: number): string[] {
 
 /** The terminal's width, at most 110: longer lines are hard to read. */
 export function columns(): number {
-  return Math.min(110, process.stdout.columns || 100);
+  return Math.min(110, process.stdout.columns || 80);
 }

@@ -25,7 +25,10 @@ describe('without a terminal', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     for (const part of ['Part 0', 'Part 1', 'Part 2', 'Part 3', 'Part 4']) expect(stdout).toContain(part);
     expect(stdout).toMatch(/01 process\b.*rootless/);
-    expect(stdout).toMatch(/18 capstone\b.*to come/);
+    expect(stdout).toMatch(/to come: .*capstone/);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.length, 'it fits on a screen of 24 lines, with the prompt').toBeLessThan(24);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('  ./workshop start what-is-a-container');
   });
 
@@ -73,7 +76,7 @@ describe('what was typed wrong', () => {
       ['check', 'network'],
       'The lab "network" is part of the course but not written yet. See what there is: ./workshop list',
     ],
-    [['hint', '--task', 'two'], 'A task is a number such as 2, and "two" is none.'],
+    [['hint', '--task', 'two'], '--task must be the number of a task, such as 2, not "two".'],
     [['check', '--nope'], 'See: ./workshop check --help'],
     [['reset'], 'See: ./workshop reset --help'],
   ])('%j is answered with the way out, and exit 2', (args, answer) => {
@@ -129,6 +132,11 @@ describe('a lab', () => {
     const green = workshop('check', 'process', '--json');
     expect(JSON.parse(green.stdout)).toMatchObject({ lab: 'process', passed: true });
     expect(green.status).toBe(0);
+    expect(progress(), 'the solution put in is a lab that was skipped').not.toMatch(/^passed/m);
+    expect(workshop('list').stdout).toMatch(/01 process .*skipped/);
+
+    clone.write(PROCESS, `${clone.read(SOLUTION)}// My own work.\n`);
+    expect(workshop('check', 'process').status).toBe(0);
     expect(progress()).toMatch(/^passed +process +\d{4}-\d\d-\d\d$/m);
   }, 60_000);
 
@@ -148,12 +156,27 @@ describe('a lab', () => {
     expect(stdout).toContain(`process.ts:${line}`);
   }, 60_000);
 
-  test('diff shows mine against the engine and exits 0', () => {
-    const { status, stdout } = workshop('diff', 'process');
-    expect(status).toBe(0);
-    expect(stdout).toContain(`--- a/${PROCESS}`);
-    expect(stdout).toContain('+++ b/engine/runtime/process.ts');
+  test('diff shows what is written against the engine, function by function, and nothing of what is not', () => {
+    const before = workshop('diff', 'process');
+    expect(before.status).toBe(0);
+    expect(before.stdout).toContain('Nothing of labs/01-process/process.ts is written yet');
+
+    const stub = /export function exitStatus[\s\S]*?\n}\n/;
+    const [mine = ''] = stub.exec(clone.read(SOLUTION)) ?? [];
+    clone.write(PROCESS, clone.read(PROCESS).replace(stub, mine));
+    const { stdout } = workshop('diff', 'process');
+    const [engine = ''] = stub.exec(clone.read('engine/runtime/process.ts')) ?? [];
+    for (const line of engine.split('\n').filter((text) => !mine.includes(text))) expect(stdout).toContain(`+${line}`);
+    expect(stdout).toMatch(/Not written yet, and so not shown: .*\bspawn\b/);
+    expect(stdout).not.toContain('prepare');
   });
+
+  test('check --task runs the tests of one task, and keeps what is known of the whole lab', () => {
+    const one = JSON.parse(workshop('check', 'process', '--task', '6', '--json').stdout);
+    expect(one.tasks.map(({ id }: { id: number }) => id)).toEqual([6]);
+    expect(progress()).not.toMatch(/^points +process/m);
+    expect(workshop('check', 'process', '--task', '9').stderr).toMatch(/has tasks 1 to \d, and no task 9/);
+  }, 60_000);
 
   test('reset keeps the file in a backup and puts the starter back', () => {
     const starter = clone.read(PROCESS);

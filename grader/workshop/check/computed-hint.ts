@@ -1,13 +1,21 @@
 /** A hint made of nothing but what the check saw. It says where to look, never what to write. */
 
 import fs from 'node:fs';
-import type { TaskReport } from '../../report.ts';
+import type { TaskReport, TestReport } from '../../report.ts';
 import { shortPath } from '../home.ts';
 import type { CourseLab } from '../labs.ts';
 import { isNotBegun, lineOfTask, shorten } from './report-text.ts';
 
+/** What failed comes before what was not judged. */
+export function firstOpenTest({ tests }: TaskReport): TestReport | undefined {
+  return (
+    tests.find(({ outcome }) => outcome === 'failed') ??
+    tests.find(({ outcome }) => outcome === 'error' || outcome === 'unsupported')
+  );
+}
+
 export function computedHint(lab: CourseLab, task: TaskReport): string {
-  const test = task.tests.find(({ outcome }) => outcome !== 'passed' && outcome !== 'skipped') ?? task.tests[0];
+  const test = firstOpenTest(task) ?? task.tests[0];
   const where = `${shortPath(lab.file)}${lineOfTask(lab.file, task.id)}`;
   if (test === undefined) return `Task ${task.id} is in ${where}.`;
   if (isNotBegun(test)) return notBegun(lab, task, where);

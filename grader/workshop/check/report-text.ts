@@ -2,8 +2,11 @@
 
 import fs from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
+import { maxPoints } from '../../lab.ts';
+import { score } from '../../render/words.ts';
 import type { LabReport, TaskReport, TestReport } from '../../report.ts';
 import { shortPath } from '../home.ts';
+import { hostLanes } from '../host.ts';
 import { type CourseLab, existingLabs } from '../labs.ts';
 import { paint, wrap } from '../terminal.ts';
 import { hasPassed } from './check-lab.ts';
@@ -21,13 +24,16 @@ const MESSAGE_LINES = 14;
 
 export function reportText(lab: CourseLab, report: LabReport): string {
   const tests = report.tasks.flatMap((task) => task.tests);
+  const reason = onlyReason(tests);
   const passed = tests.filter((test) => test.outcome === 'passed').length;
   return [
     `${paint.bold(`Lab ${twoDigits(lab.number)} ${lab.title}`)}  ${paint.dim(shortPath(lab.file))}`,
     '',
-    ...report.tasks.map((task) => taskText(task)),
+    ...(reason === undefined
+      ? report.tasks.map((task) => taskText(task))
+      : [...report.tasks.map((task) => headOf(task)), '', wrap(shorten(reason), '  ')]),
     '',
-    `  ${report.points} of ${report.maxPoints} points, ${passed} of ${tests.length} tests, ${Math.round(report.durationMs)} ms`,
+    `  ${score(report)}, ${passed} of ${tests.length} tests, ${Math.round(report.durationMs)} ms, seed ${report.seed}`,
     '',
     ...nextLines(lab, report),
   ].join('\n');
@@ -37,8 +43,19 @@ export function twoDigits(number: number): string {
   return String(number).padStart(2, '0');
 }
 
+/** A module that does not load, or a host that lacks something, is one reason for everything: it is said once. */
+function onlyReason(tests: TestReport[]): string | undefined {
+  const [first] = tests;
+  const alike = tests.length > 1 && tests.every(({ message }) => message === first?.message);
+  return alike && first?.message !== undefined && !isNotBegun(first) ? first.message : undefined;
+}
+
+function headOf(task: TaskReport): string {
+  return `  ${MARKS[task.outcome]} Task ${task.id}  ${task.title}  ${paint.dim(`${task.points}/${task.maxPoints}`)}`;
+}
+
 function taskText(task: TaskReport): string {
-  const head = `  ${MARKS[task.outcome]} Task ${task.id}  ${task.title}  ${paint.dim(`${task.points}/${task.maxPoints}`)}`;
+  const head = headOf(task);
   if (task.outcome === 'passed') return head;
   if (task.tests.every((test) => isNotBegun(test))) return `${head}  ${paint.dim('not written yet')}`;
   return [head, ...withoutRepeats(task.tests).map((test) => testText(test))].join('\n');
@@ -51,11 +68,13 @@ export function isNotBegun(test: TestReport): boolean {
   return test.outcome === 'failed' && NOT_WRITTEN.test(`${test.message} ${test.evidence}`);
 }
 
-/** A module that does not load fails every test with the same words: once is enough. */
+/** What stands between a learner and several tests in a row is said once. */
 function withoutRepeats(tests: TestReport[]): TestReport[] {
   return tests.map((test, index) => {
-    const repeats = index > 0 && test.message !== undefined && test.message === tests[index - 1]?.message;
-    return repeats ? { ...test, message: 'The same.', evidence: undefined } : test;
+    const before = tests[index - 1];
+    const repeats =
+      test.message !== undefined && test.message === before?.message && test.evidence === before?.evidence;
+    return repeats ? { ...test, message: 'As above.', evidence: undefined } : test;
   });
 }
 
@@ -80,10 +99,19 @@ export function shorten(text: string): string {
 }
 
 function nextLines(lab: CourseLab, report: LabReport): string[] {
+  if (report.maxPoints < maxPoints(lab)) {
+    const all = `./workshop check ${lab.id}`;
+    return [report.points === report.maxPoints ? paint.green(`This task passes. All of them: ${all}`) : paint.dim(all)];
+  }
   if (hasPassed(report)) {
-    const next = existingLabs().find((other) => other.number > lab.number);
+    const next = existingLabs().find((other) => other.number > lab.number && hostLanes()[other.lane] === null);
     return [
-      paint.green.bold('All of it passes: this plank is yours.'),
+      report.ungradedPoints === 0
+        ? paint.green.bold('All of it passes: this plank is yours.')
+        : paint.green.bold('All that this host can judge passes: this plank is yours.'),
+      ...(report.ungradedPoints === 0
+        ? []
+        : [`  ${report.ungradedPoints} points are not graded here: ./workshop doctor says what this host lacks.`]),
       `  ./workshop diff ${lab.id}   what the engine does beyond yours`,
       next === undefined
         ? '  ./skiff --mine run hostbox echo hello   the engine on your planks'
@@ -91,7 +119,7 @@ function nextLines(lab: CourseLab, report: LabReport): string[] {
     ];
   }
   const task = firstOpenTask(report);
-  if (task === undefined) return [];
+  if (task === undefined) return ['Nothing of it can be judged on this host: ./workshop doctor says what it lacks.'];
   const where = `${shortPath(lab.file)}${lineOfTask(lab.file, task.id)}`;
   return [
     wrap(`Next: task ${task.id}, ${task.title.replace(/\.$/, '')}, in ${where}`),
@@ -100,8 +128,10 @@ function nextLines(lab: CourseLab, report: LabReport): string[] {
   ];
 }
 
+/** The first task with something to do; what this host cannot judge is nothing that the learner can do. */
 export function firstOpenTask(report: LabReport): TaskReport | undefined {
-  return report.tasks.find((task) => task.outcome !== 'passed');
+  const open = report.tasks.filter(({ outcome }) => outcome !== 'passed' && outcome !== 'unsupported');
+  return open.find(({ tests }) => tests.some(({ outcome }) => outcome === 'failed')) ?? open[0];
 }
 
 /** `:12` when the file has a comment that begins with "Task N." in line 12, else nothing. */

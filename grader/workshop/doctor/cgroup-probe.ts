@@ -85,11 +85,22 @@ function parentOf(version: 'v1' | 'v2', controller: string): string | null {
 
 function fixFor(version: 'v1' | 'v2'): string {
   if (process.getuid?.() === 0) {
-    return 'Run on the host itself, or in a container that was started with --privileged --cgroupns=host.';
+    // What such a container lacks is the tree itself.
+    return hasEveryCapability()
+      ? 'Bind the host’s tree into this container: -v /sys/fs/cgroup:/sys/fs/cgroup, with --cgroupns=host.'
+      : 'Run on the host itself, or in a container that was started with --privileged --cgroupns=host.';
   }
   return version === 'v2'
     ? 'Use root (sudo ./workshop …), or a delegated cgroup: systemd-run --user --scope -p Delegate=yes ./workshop'
     : 'Use root: sudo ./workshop …';
+}
+
+/** CAP_SYS_ADMIN and CAP_NET_ADMIN stand for the others: a container has them only if it is privileged. */
+function hasEveryCapability(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const [CAP_NET_ADMIN, CAP_SYS_ADMIN] = [12n, 21n];
+  const set = BigInt(`0x${effective}`);
+  return ((set >> CAP_NET_ADMIN) & (set >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
 function reason(error: unknown): string {

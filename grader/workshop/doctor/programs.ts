@@ -77,6 +77,31 @@ export function probeSubordinateIds(): Finding {
     ...finding,
     status: 'absent',
     detail: `${username} has no line in /etc/subuid or /etc/subgid, so only one user id can be mapped`,
-    fix: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
+    fix: freeRange(username),
   };
+}
+
+const RANGE = 65536;
+const FIRST_SUBORDINATE_ID = 100_000;
+
+/** The command that gives a range which nobody else has: ids of two people would make them one. subuid(5). */
+function freeRange(username: string): string {
+  const taken = ['/etc/subuid', '/etc/subgid'].flatMap(rangesIn);
+  let first = FIRST_SUBORDINATE_ID;
+  for (const { from, size } of taken.sort((a, b) => a.from - b.from))
+    if (first < from + size && from < first + RANGE) first = from + size;
+  const range = `${first}-${first + RANGE - 1}`;
+  return `sudo usermod --add-subuids ${range} --add-subgids ${range} ${username}`;
+}
+
+function rangesIn(file: string): { from: number; size: number }[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+      .map(([, from, size]) => ({ from: Number(from), size: Number(size) }))
+      .filter(({ from, size }) => Number.isSafeInteger(from) && size > 0);
+  } catch {
+    return [];
+  }
 }

@@ -7,7 +7,7 @@ import { reportText } from '../check/report-text.ts';
 import { showDiff } from '../diff.ts';
 import { hintText, nextHint } from '../hint.ts';
 import { type CourseLab, existingLabs, labOrCurrent } from '../labs.ts';
-import { updateProgress } from '../progress.ts';
+import { goTo } from '../progress.ts';
 import { isInteractive, paint, say } from '../terminal.ts';
 import { watchForChanges } from './changes.ts';
 import { untilQuit } from './keys.ts';
@@ -19,6 +19,7 @@ const PATIENCE = 2000;
 /** Ends when the learner says so, or with the terminal. */
 export async function watch(typed: string | undefined): Promise<void> {
   let lab = labOrCurrent(typed);
+  let task: number | undefined;
   let stopWatching = () => {};
   let passed = false;
   let note = '';
@@ -30,9 +31,8 @@ export async function watch(typed: string | undefined): Promise<void> {
     if (!left) draw(view(), keysLine(passed), note);
   };
   const checks = oneAfterAnother(async (since) => {
-    if (isInteractive()) process.stdout.write(paint.dim('  checking …\r'));
     const checked = lab;
-    const report = await checkLab(checked, { warm: true });
+    const report = await checkLab(checked, { warm: true, task });
     passed = hasPassed(report);
     const took = Math.round(Date.now() - since);
     show(() => `${reportText(checked, report)}\n${paint.dim(`  verdict after ${took} ms`)}`);
@@ -46,6 +46,8 @@ export async function watch(typed: string | undefined): Promise<void> {
   };
   const begin = (chosen: CourseLab) => {
     lab = chosen;
+    task = undefined;
+    goTo(lab.id);
     stopWatching();
     stopWatching = watchForChanges(
       lab.file,
@@ -57,7 +59,13 @@ export async function watch(typed: string | undefined): Promise<void> {
     );
     return checks.request();
   };
+  const only = (chosen: number | undefined) => {
+    if (chosen !== undefined && chosen > lab.tasks.length) return;
+    task = chosen;
+    return checks.request();
+  };
   const keys: Record<string, () => Promise<void> | void> = {
+    a: () => only(undefined),
     r: () => checks.request(),
     h: async () => {
       // A hint is about what a check saw, and one may be on.
@@ -74,16 +82,13 @@ export async function watch(typed: string | undefined): Promise<void> {
     n: () => {
       const next = existingLabs().find((other) => other.number > lab.number);
       if (!passed || next === undefined) return;
-      updateProgress((progress) => {
-        progress.current = next.id;
-      });
       return begin(next);
     },
   };
 
   void guarded(() => begin(lab));
   await untilQuit(
-    (key) => void guarded(() => keys[key]?.()),
+    (key) => void guarded(() => (/^[1-9]$/.test(key) ? only(Number(key)) : keys[key]?.())),
     () => show(),
   );
   left = true;
@@ -111,6 +116,8 @@ function keysLine(passed: boolean): string {
   const key = (letter: string, word: string) => `${paint.bold(letter)} ${word}`;
   return [
     ...(passed ? [key('n', 'next lab')] : []),
+    key('1-9', 'one task'),
+    key('a', 'all'),
     key('h', 'hint'),
     key('d', 'diff'),
     key('r', 'rerun'),
