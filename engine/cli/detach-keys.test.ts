@@ -35,3 +35,9 @@ describe('detach keys', () => {
     expect(await through('ctrl-p,ctrl-q', ...chunks)).toEqual({ passed, detached });
   });
 });
+
+test('a sequence that begins again within itself is found', async () => {
+  expect(await through('a,a,b', 'aaab')).toEqual({ passed: 'a', detached: true });
+  expect(await through('a,a,b', 'a', 'a', 'a', 'a', 'c')).toEqual({ passed: 'aaaac', detached: false });
+  expect(await through('a,b,a,c', 'ababac')).toEqual({ passed: 'ab', detached: true });
+});

@@ -22,7 +22,8 @@ export function parseDetachKeys(text: string): Buffer {
 export class DetachProxy extends Transform {
   readonly #keys: Buffer;
   readonly #onDetach: () => void;
-  #matched = 0;
+  /** What is held back: the longest beginning of the sequence that what was typed ends in. */
+  #held: number[] = [];
   #detached = false;
 
   constructor(keys: Buffer, onDetach: () => void) {
@@ -43,20 +44,13 @@ export class DetachProxy extends Transform {
   }
 
   override _flush(callback: TransformCallback): void {
-    if (!this.#detached && this.#matched > 0) this.push(this.#keys.subarray(0, this.#matched));
+    if (!this.#detached && this.#held.length > 0) this.push(Buffer.from(this.#held));
     callback();
   }
 
   #take(byte: number, out: number[]): void {
-    if (byte !== this.#keys[this.#matched] && this.#matched > 0) {
-      out.push(...this.#keys.subarray(0, this.#matched));
-      this.#matched = 0;
-    }
-    if (byte !== this.#keys[this.#matched]) {
-      out.push(byte);
-      return;
-    }
-    this.#matched += 1;
-    if (this.#matched === this.#keys.length) this.#detached = true;
+    this.#held.push(byte);
+    while (!this.#held.every((each, index) => each === this.#keys[index])) out.push(this.#held.shift()!);
+    this.#detached = this.#held.length === this.#keys.length;
   }
 }
