@@ -10,7 +10,7 @@ export function mergeImageConfig(config: ContainerConfig, image: Execution): Con
   return {
     ...config,
     User: config.User || image.User || '',
-    Env: mergeEnvironment(image.Env ?? [], config.Env),
+    Env: overrideEnvironment(image.Env ?? [], config.Env),
     Cmd: command ?? null,
     // `--entrypoint ""` arrives as one empty string and stands for no entrypoint at all.
     Entrypoint: entrypoint?.length === 1 && entrypoint[0] === '' ? null : entrypoint,
@@ -28,6 +28,12 @@ export function commandLine(config: ContainerConfig): string[] {
   if (args.length === 0)
     throw new ContainerError('invalid', 'no command specified: the image names none, so say what to run.');
   return args;
+}
+
+/** The image's variables that the request says nothing of, and what the request says: that one is to be taken away, too. */
+function overrideEnvironment(image: string[], own: string[]): string[] {
+  const variables = new Map([...image, ...own].map((entry) => [entry.split('=', 1)[0], entry]));
+  return [...variables.values()];
 }
 
 /** Later entries win; an entry without `=` takes the variable away. */

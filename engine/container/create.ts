@@ -13,6 +13,7 @@ import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { findImage } from './find-image.ts';
 import { inventName, newId, parseName } from './identity.ts';
+import { completeLogConfig } from './log-options.ts';
 import { containerMounts } from './mounts.ts';
 import { networkMode } from './network.ts';
 import type { ContainerRecord } from './record.ts';
@@ -57,7 +58,11 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   const [topmost = engine.root.places] = lower;
   const id = newId();
   const config = mergeImageConfig(request.config, image.config.config ?? {});
-  const hostConfig = { ...request.hostConfig, NetworkMode: networkMode(request.hostConfig.NetworkMode) };
+  const hostConfig = {
+    ...request.hostConfig,
+    NetworkMode: networkMode(request.hostConfig.NetworkMode),
+    LogConfig: completeLogConfig(request.hostConfig.LogConfig),
+  };
   checkModes(config, hostConfig);
   const record: ContainerRecord = {
     version: 1,
@@ -167,12 +172,6 @@ function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
       'Without root nobody makes a process less likely to be killed when memory runs out. Leave --oom-score-adj out, or use sudo.',
     );
   if (hostConfig.ShmSize < 0) throw new ContainerError('invalid', 'SHM size can not be less than 0');
-  const { Type: driver, Config: options } = hostConfig.LogConfig;
-  if (!['', 'json-file', 'none'].includes(driver) || Object.keys(options).length > 0)
-    throw new ContainerError(
-      'unsupported',
-      `This engine does not have the log driver "${driver.slice(0, 60)}" with options. It has json-file and none, without any.`,
-    );
   if (config.StopSignal !== '') parseSignal(config.StopSignal);
   checkSysctls(hostConfig);
   if (hostConfig.GroupAdd.length > MOST_GROUPS)

@@ -87,7 +87,8 @@ export async function startExec(engine: Engine, exec: Exec): Promise<void> {
     exec.pid = pid;
   } catch (cause) {
     const { exitCode, error } = startFailure(cause, args[0] ?? '');
-    end(engine, exec, exitCode);
+    // As Docker has it: a process that could not be started, for whatever reason but that there is no such program.
+    end(engine, exec, exitCode === 125 ? 126 : exitCode);
     throw error;
   }
   emitContainerEvent(engine, exec.container, `exec_start: ${args.join(' ')}`, { execID: exec.id });

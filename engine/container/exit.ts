@@ -1,4 +1,4 @@
-import type { Exited } from '../runtime/shim/protocol.ts';
+import type { Exited, OutOfMemory } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { finishExec } from './exec.ts';
@@ -28,6 +28,16 @@ export function handleExit(engine: Engine, exited: Exited): void {
   }
 }
 
+/** Processes of a container were killed because it ran out of memory; each is told of once, whether or not it goes on. */
+export function handleOutOfMemory(engine: Engine, { container: id, kills }: OutOfMemory): void {
+  const container = engine.containers.get(id);
+  if (!container) return;
+  container.record.oomKilled = true;
+  for (let kill = 0; kill < kills; kill++) emitContainerEvent(engine, container, 'oom');
+  if (container.running)
+    container.save().catch((error: Error) => engine.warn(`${container.record.name}: ${error.message}`));
+}
+
 /**
  * A running container has ended. Whoever waits hears of it at once; the shim keeps its exit until the record is on the
  * disk, so that a daemon that dies in between learns of it again.
@@ -40,10 +50,11 @@ export function finishExit(
   if (!container.running) return;
   const { record } = container;
   container.apply('exit');
+  // An earlier daemon may have ended before it could be told.
+  if (oomKilled && !record.oomKilled) emitContainerEvent(engine, container, 'oom');
   Object.assign(record, { pid: 0, startTime: '', exitCode: status.exitCode, oomKilled, finishedAt });
   container.streamsOpen = false;
   disconnectNetwork(engine.root, record);
-  if (oomKilled) emitContainerEvent(engine, container, 'oom');
   emitContainerEvent(engine, container, 'die', {
     exitCode: String(status.exitCode),
     execDuration: String(Math.max(0, Math.round((Date.parse(finishedAt) - Date.parse(record.startedAt)) / 1000))),

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
-import { open } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLog } from '../runtime/shim/log.ts';
 import { Container } from './container.ts';
 import { lastLinesStart } from './last-lines.ts';
 import { type LogRequest, readLogs } from './logs.ts';
@@ -88,9 +88,69 @@ test.each([0, 1, 2, 3, 4, 100])('the last %i lines are found, however long they 
   for (const unfinished of ['', 'e']) {
     fs.writeFileSync(file, lines.join('') + unfinished);
     const all = unfinished === '' ? lines : [...lines, unfinished];
-    const handle = await open(file);
-    const start = await lastLinesStart(handle, count);
-    await handle.close();
+    const fd = fs.openSync(file, 'r');
+    const { start, lines: found } = await lastLinesStart(fd, count);
+    fs.closeSync(fd);
     expect(fs.readFileSync(file, 'utf8').slice(start)).toBe(count === 0 ? '' : all.slice(-count).join(''));
+    expect(found).toBe(Math.min(count, all.length));
+  }
+});
+
+test('a log of several files is read as one, from the oldest on, and its last lines are found across them', async () => {
+  fs.writeFileSync(`${container.paths.log}.2`, line('a\n') + line('b\n'));
+  fs.writeFileSync(`${container.paths.log}.1`, line('c\n'));
+  write(line('d\n'), line('e\n'));
+  expect(await read()).toEqual(['a\n', 'b\n', 'c\n', 'd\n', 'e\n']);
+  for (const tail of [1, 2, 3, 4, 5, 9])
+    expect(await read({ tail })).toEqual(['a', 'b', 'c', 'd', 'e'].slice(-tail).map((each) => `${each}\n`));
+});
+
+test('following goes on across rotations, and loses nothing that has not been removed', async () => {
+  container.record.status = 'running';
+  const log = openLog(container.paths.log, { size: 1000, files: 100 });
+  log.write('stdout', Buffer.from('0\n'));
+  const reading = read({ follow: true });
+  for (let i = 1; i < 500; i++) {
+    log.write('stdout', Buffer.from(`${i}\n`));
+    if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  log.write('stdout', Buffer.from('no end'));
+  log.close();
+  container.record.status = 'exited';
+  container.changes.emit('exit');
+  expect(await reading).toEqual([...Array.from({ length: 500 }, (_, i) => `${i}\n`), 'no end']);
+  expect(fs.readdirSync(container.paths.dir).length).toBeGreaterThan(20);
+});
+
+test('a log keeps to its bound, and what is left of it is its end', async () => {
+  const log = openLog(container.paths.log, { size: 1000, files: 3 });
+  for (let i = 0; i < 500; i++) log.write('stdout', Buffer.from(`${i}\n${i}+\n`));
+  log.close();
+  const files = fs.readdirSync(container.paths.dir).sort();
+  expect(files).toEqual(['log.json', 'log.json.1', 'log.json.2']);
+  for (const file of files) expect(fs.statSync(path.join(container.paths.dir, file)).size).toBeLessThanOrEqual(1000);
+  const all = Array.from({ length: 500 }, (_, i) => [`${i}\n`, `${i}+\n`]).flat();
+  const kept = await read();
+  expect(kept.length).toBeGreaterThan(20);
+  expect(kept).toEqual(all.slice(-kept.length));
+});
+
+test('whatever bytes are written, in whatever pieces, come back as they were', async () => {
+  const bytes = Buffer.concat([
+    Buffer.from('plain\n"quoted" \\ \t\0\x1b[1m\x7f\u2028é🗝\n'),
+    Buffer.from(Array.from({ length: 512 }, (_, i) => i % 256)),
+    Buffer.from('é'.repeat(20_000)),
+    Buffer.from([10, 10, 0xff, 10, 0xe2, 0x82]),
+  ]);
+  for (const size of [1, 2, 3, 7, 4096, 16_384, 16_385, bytes.length]) {
+    fs.rmSync(container.paths.log, { force: true });
+    const log = openLog(container.paths.log);
+    for (let at = 0; at < bytes.length; at += size) log.write('stdout', bytes.subarray(at, at + size));
+    log.close();
+    const pieces: Buffer[] = [];
+    const request = { stdout: true, stderr: true, timestamps: false, follow: false };
+    for await (const batch of readLogs(container, request, new AbortController().signal))
+      pieces.push(...batch.map(({ text, bytes: exact = Buffer.from(text) }) => exact));
+    expect(Buffer.concat(pieces).equals(bytes), `in pieces of ${size}`).toBe(true);
   }
 });

@@ -1,9 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
 import type { Container } from './container.ts';
 import { ContainerError } from './errors.ts';
-import { lastLinesStart } from './last-lines.ts';
+import { openLogFiles } from './log-files.ts';
 import { parseTime } from './time.ts';
 
 export interface LogRequest {
@@ -22,6 +22,8 @@ export interface LogEntry {
   stream: 'stdout' | 'stderr';
   /** With its newline, unless the program wrote none. */
   text: string;
+  /** The bytes of `text` where they are not UTF-8. */
+  bytes?: Buffer;
 }
 
 /** One line of the json-file format. */
@@ -29,9 +31,9 @@ interface LogLine {
   log: string;
   stream: 'stdout' | 'stderr';
   time: string;
+  /** All of it in base64, where `log` cannot say it. */
+  bytes?: string;
 }
-
-const CHUNK = 256 * 1024;
 
 /**
  * The output of a container in batches, as Docker's json-file log driver kept it. With `follow` it goes on until the
@@ -45,27 +47,23 @@ export function readLogs(container: Container, request: LogRequest, signal: Abor
 }
 
 async function* read(container: Container, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogEntry[]> {
-  const file = await openLog(container, request.follow);
-  if (!file) return;
   const news = new EventEmitter<{ news: [] }>();
   let pending = true;
   const notify = () => {
     pending = true;
     news.emit('news');
   };
-  const watcher = request.follow ? fs.watch(container.paths.log, notify) : null;
-  // A watch that ends, as with its file, is no reason to end: the exit is still to come.
-  watcher?.on('error', () => {});
+  const watcher = request.follow ? watchLog(container.paths.log, notify) : null;
   if (request.follow) container.changes.on('exit', notify).on('removed', notify);
   signal.addEventListener('abort', notify);
+  const files = openLogFiles(container.paths.log);
   try {
-    const start = request.tail === undefined ? 0 : await lastLinesStart(file, request.tail);
-    const lines = new LineReader(file, start);
+    if (request.tail !== undefined) await files.seekToTail(request.tail);
     while (!signal.aborted) {
       pending = false;
       // Looked at before the file is: what comes after the end of the container does not come.
       const over = !request.follow || !container.running;
-      for (let batch = await lines.next(); batch; batch = await lines.next()) {
+      for (let batch = await files.next(); batch; batch = await files.next()) {
         const { entries, past } = select(batch, request);
         if (entries.length > 0) yield entries;
         if (past || signal.aborted) return;
@@ -77,41 +75,20 @@ async function* read(container: Container, request: LogRequest, signal: AbortSig
     watcher?.close();
     container.changes.off('exit', notify).off('removed', notify);
     signal.removeEventListener('abort', notify);
-    await file.close();
+    files.close();
   }
 }
 
-async function openLog(container: Container, make: boolean): Promise<FileHandle | null> {
+/** Of its directory, since the file is another one after each rotation. Null when it has gone. */
+function watchLog(log: string, notify: () => void): fs.FSWatcher | null {
   try {
-    return await open(container.paths.log, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    if (!make || !container.running) return null;
-    return await open(container.paths.log, 'a+', 0o600);
-  }
-}
-
-/** Reads whole lines from a file that grows. */
-class LineReader {
-  readonly #file: FileHandle;
-  #position: number;
-  #rest: Buffer = Buffer.alloc(0);
-  readonly #buffer = Buffer.allocUnsafe(CHUNK);
-
-  constructor(file: FileHandle, position: number) {
-    this.#file = file;
-    this.#position = position;
-  }
-
-  /** The lines of the next piece of the file; null at its present end. */
-  async next(): Promise<string[] | null> {
-    const { bytesRead } = await this.#file.read(this.#buffer, 0, CHUNK, this.#position);
-    if (bytesRead === 0) return null;
-    this.#position += bytesRead;
-    const data = Buffer.concat([this.#rest, this.#buffer.subarray(0, bytesRead)]);
-    const end = data.lastIndexOf(10) + 1;
-    this.#rest = Buffer.from(data.subarray(end));
-    return data.toString('utf8', 0, end).split('\n').filter(Boolean);
+    const watcher = fs.watch(path.dirname(log), (_event, name) => {
+      if (name === null || name.startsWith(path.basename(log))) notify();
+    });
+    // A watch that ends, as with its directory, is no reason to end: the exit is still to come.
+    return watcher.on('error', () => {});
+  } catch {
+    return null;
   }
 }
 
@@ -128,12 +105,16 @@ function select(lines: string[], request: LogRequest): { entries: LogEntry[]; pa
       if (request.since !== undefined && time < request.since) continue;
     }
     if (!request[parsed.stream]) continue;
-    entries.push({
-      stream: parsed.stream,
-      text: request.timestamps ? `${padTime(parsed.time)} ${parsed.log}` : parsed.log,
-    });
+    entries.push(entryOf(parsed, request.timestamps));
   }
   return { entries, past: false };
+}
+
+function entryOf({ stream, log, time, bytes }: LogLine, timestamps: boolean): LogEntry {
+  const before = timestamps ? `${padTime(time)} ` : '';
+  const text = before + log;
+  if (typeof bytes !== 'string') return { stream, text };
+  return { stream, text, bytes: Buffer.concat([Buffer.from(before), Buffer.from(bytes, 'base64')]) };
 }
 
 /** Null for a line that was torn, as when the disk was full. */

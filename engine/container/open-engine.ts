@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Images } from '../image/images.ts';
 import { type Engine, newEngine } from './engine.ts';
-import { handleExit } from './exit.ts';
+import { handleExit, handleOutOfMemory } from './exit.ts';
 import { acquireLock } from './lock.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
@@ -43,6 +43,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
   try {
     const engine = newEngine({ root, images: await Images.open(root.images), shim: client, remap: ids, refusal, warn });
     client.on('exit', (exited) => handleExit(engine, exited));
+    client.on('oom', (news) => handleOutOfMemory(engine, news));
     client.on('lost', () => {
       warn('the shim has gone, and all containers with it');
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));

@@ -4,7 +4,15 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { openUnwritable } from '#kernel/unwritable';
-import type { Exited, Greeting, ShimEvent, ShimFailure, ShimMethod, ShimMethods } from '../runtime/shim/protocol.ts';
+import type {
+  Exited,
+  Greeting,
+  OutOfMemory,
+  ShimEvent,
+  ShimFailure,
+  ShimMethod,
+  ShimMethods,
+} from '../runtime/shim/protocol.ts';
 import { readLines } from './lines.ts';
 import { socketAddress } from './socket-address.ts';
 
@@ -62,10 +70,10 @@ export class ShimGone extends Error {
 }
 
 /**
- * The one connection to the shim. Emits `exit` for every process that ended, and `lost` when the shim has gone without
+ * The one connection to the shim. Emits `exit` for every process that ended, `oom` for a container that ran out of memory, and `lost` when the shim has gone without
  * being told to: whatever it ran has died with it.
  */
-export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
+export class ShimClient extends EventEmitter<{ exit: [Exited]; oom: [OutOfMemory]; lost: [] }> {
   readonly #options: ShimOptions;
   #connection: Connection | null = null;
   #connecting: Promise<Connection> | null = null;
@@ -221,7 +229,8 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; lost: [] }> {
 
   #receive(connection: Connection, message: { id: number; result?: unknown; error?: ShimFailure } | ShimEvent): void {
     if ('event' in message) {
-      this.emit('exit', message);
+      if (message.event === 'oom') this.emit('oom', message);
+      else this.emit('exit', message);
       return;
     }
     const pending = connection.pending.get(message.id);

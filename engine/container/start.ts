@@ -5,6 +5,7 @@ import { ContainerError } from './errors.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { finishExit } from './exit.ts';
 import { layersOf } from './files/container-tree.ts';
+import { logBound } from './log-options.ts';
 import { makeSources } from './mounts.ts';
 import { connectNetwork, disconnectNetwork } from './network.ts';
 import { removeContainer } from './remove.ts';
@@ -30,10 +31,11 @@ export async function startLocked(engine: Engine, container: Container): Promise
   if (record.status === 'removing' || record.status === 'dead')
     throw new ContainerError('conflict', `container is marked for removal and cannot be started`);
   container.starting = true;
+  record.oomKilled = false;
   try {
     const started = await runInShim(engine, container);
     container.apply('start');
-    Object.assign(record, { ...started, exitCode: 0, oomKilled: false, error: '' });
+    Object.assign(record, { ...started, exitCode: 0, error: '' });
     emitContainerEvent(engine, container, 'start');
   } catch (error) {
     const failure = startFailure(error, record.args[0] ?? '');
@@ -89,6 +91,6 @@ function containerStdio({ record, paths }: Container): Stdio {
     terminal: config.Tty,
     stdin: config.OpenStdin,
     stdinOnce: config.StdinOnce,
-    ...(hostConfig.LogConfig.Type !== 'none' && { logPath: paths.log }),
+    ...(hostConfig.LogConfig.Type !== 'none' && { logPath: paths.log, logBound: logBound(hostConfig.LogConfig) }),
   };
 }

@@ -55,14 +55,24 @@ export class Call {
 
   /** The body as a JSON object. @throws ApiError 413 when it is larger than it may be here, 400 */
   async json(size: keyof typeof BODY_SIZE = 'small'): Promise<Record<string, unknown>> {
+    return parseJsonBody(await this.#wholeBody(size));
+  }
+
+  /** Read past a body that means nothing here, so that what follows it is the stream the connection becomes. @throws ApiError */
+  async skipBody(): Promise<void> {
+    await this.#wholeBody('small');
+  }
+
+  async #wholeBody(size: keyof typeof BODY_SIZE): Promise<Buffer> {
     const { request, upgrade } = this.#parts;
     const length = request.headers['content-length'];
     const chunked = request.headers['transfer-encoding'] !== undefined;
     if (upgrade) {
       if (chunked) throw new ApiError(411, 'a request to upgrade needs a Content-Length');
-      return parseJsonBody(await readBody(request.socket, Number(length ?? 0), BODY_SIZE[size]));
+      return await readBody(request.socket, Number(length ?? 0), BODY_SIZE[size]);
     }
-    return parseJsonBody(await readBody(request, length === undefined ? undefined : Number(length), BODY_SIZE[size]));
+    // RFC 9112, section 6.3: a request that announces neither has no body.
+    return await readBody(request, chunked ? undefined : Number(length ?? 0), BODY_SIZE[size]);
   }
 
   /** The body as a JSON object of this form. @throws ApiError */

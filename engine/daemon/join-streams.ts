@@ -28,7 +28,8 @@ export async function joinStreams(
       detached = true;
       // What was typed before still arrives; the end of input means nothing to a terminal.
       streams.end(() => streams.destroy());
-      client.end();
+      // Both sides: what the client goes on to send is for nobody.
+      client.destroySoon();
     };
     client.pipe(new DetachFilter(detachKeys, detach)).pipe(streams);
   } else {
@@ -43,7 +44,7 @@ export async function joinStreams(
       resolve();
     });
     client.on('close', () => {
-      streams.destroy();
+      if (!detached) streams.destroy();
       resolve();
     });
     // Without input to wait for, the end of the output is the end.

@@ -210,7 +210,153 @@ test('following logs tells of every line, however they are torn into writes', as
   let text = '';
   for await (const chunk of response) text += (chunk as Buffer).toString('latin1');
   const lines = unframe(text).split('\n');
-  // As with Docker, the last line has an end even if the program wrote none.
-  expect(lines).toEqual([...Array.from({ length: 50 }, (_, index) => `line ${index + 1}`), 'end', '']);
+  // A last line to which the program gave no end has none.
+  expect(lines).toEqual([...Array.from({ length: 50 }, (_, index) => `line ${index + 1}`), 'end']);
   await remove(id);
+});
+
+test.each([false, true])('logs are the bytes that were written, with a terminal %j', async (Tty) => {
+  const id = await create({ Cmd: ['printf', 'a\\377b'], Tty });
+  await daemon.post(`/containers/${id}/start`);
+  await daemon.post(`/containers/${id}/wait`);
+  for (const query of ['', '&follow=1', '&tail=1']) {
+    const raw = await open(`GET /containers/${id}/logs?stdout=1${query} HTTP/1.0\r\nHost: x\r\n\r\n`);
+    await raw.ended;
+    const [, stream = ''] = raw.received().split('\r\n\r\n');
+    expect(Tty ? stream : unframe(stream)).toBe('a\xffb');
+  }
+  await remove(id);
+});
+
+test('the body of a request to attach is no input', async () => {
+  const body = '{"stream":true,"stdin":true}';
+  for (const upgrade of [UPGRADE, '']) {
+    const id = await create(CAT);
+    const raw = await open(
+      `POST /containers/${id}/attach?${STREAMS} HTTP/1.1\r\nHost: x\r\n${upgrade}Content-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(raw.received).toContain('\r\n\r\n');
+    await daemon.post(`/containers/${id}/start`);
+    raw.socket.end('typed');
+    await raw.ended;
+    const [, stream = ''] = raw.received().split('\r\n\r\n');
+    expect(unframe(stream).replace('over\n', '')).toBe('typed');
+    await remove(id);
+  }
+});
+
+test('whether the stream of an exec has frames is said when it is started', async () => {
+  const id = await create({ Cmd: ['sleep', '60'] });
+  await daemon.post(`/containers/${id}/start`);
+  for (const created of [false, true])
+    for (const started of [false, true]) {
+      const Cmd = ['sh', '-c', 'printf out'];
+      const { json } = await daemon.post(`/containers/${id}/exec`, { Cmd, AttachStdout: true, Tty: created });
+      const body = JSON.stringify({ Detach: false, Tty: started });
+      const raw = await open(
+        `POST /exec/${json.Id}/start HTTP/1.1\r\nHost: x\r\n${UPGRADE}Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      raw.socket.end();
+      await raw.ended;
+      const [head = '', stream = ''] = raw.received().split('\r\n\r\n');
+      expect(stream).toBe(started ? 'out' : '\u0001\0\0\0\0\0\0\u0003out');
+      expect(head).toContain(started ? 'raw-stream' : 'multiplexed-stream');
+    }
+  await remove(id);
+});
+
+test('the detach keys of an exec end its connection on both sides and leave it running', async () => {
+  const id = await create({ Cmd: ['sleep', '60'] });
+  await daemon.post(`/containers/${id}/start`);
+  const exec = { Cmd: ['cat'], AttachStdin: true, AttachStdout: true, Tty: true, DetachKeys: 'a,a,b' };
+  const { json } = await daemon.post(`/containers/${id}/exec`, exec);
+  const body = '{"Tty":true}';
+  const raw = await open(
+    `POST /exec/${json.Id}/start HTTP/1.1\r\nHost: x\r\n${UPGRADE}Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  raw.socket.write('x\n');
+  await expect.poll(raw.received).toContain('x\r\nx');
+  raw.socket.write('aaab');
+  await raw.ended;
+  const refused = once(raw.socket, 'error');
+  // Nobody has the other end any more.
+  const typing = setInterval(() => raw.socket.write('more'), 10);
+  expect(String(await refused)).toContain('EPIPE');
+  clearInterval(typing);
+  expect((await daemon.get(`/exec/${json.Id}/json`)).json.Running).toBe(true);
+  await remove(id);
+});
+
+test('a slow reader of a long log is waited for without a listener more for each wait', async () => {
+  const id = await create({ Cmd: ['seq', '100000'] });
+  await daemon.post(`/containers/${id}/start`);
+  await daemon.post(`/containers/${id}/wait`);
+  const raw = await open(`GET /containers/${id}/logs?stdout=1 HTTP/1.0\r\nHost: x\r\n\r\n`);
+  // A little at a time, so that the daemon waits again and again.
+  raw.socket.on('data', () => {
+    raw.socket.pause();
+    setImmediate(() => raw.socket.resume());
+  });
+  await raw.ended;
+  const [, stream = ''] = raw.received().split('\r\n\r\n');
+  expect(unframe(stream).split('\n')).toHaveLength(100_001);
+  expect(daemon.errors).not.toContain('MaxListeners');
+  await remove(id);
+});
+
+test('what the exec of a user or in a directory that does not exist ends with is 126, of a program 127', async () => {
+  const id = await create({ Cmd: ['sleep', '60'] });
+  await daemon.post(`/containers/${id}/start`);
+  for (const [fields, code] of [
+    [{ User: 'nosuch' }, 126],
+    [{ WorkingDir: '/nosuch' }, 126],
+    [{ Cmd: ['nosuch'] }, 127],
+  ] as const) {
+    const { json } = await daemon.post(`/containers/${id}/exec`, { Cmd: ['true'], AttachStdout: true, ...fields });
+    const raw = await open(`POST /exec/${json.Id}/start HTTP/1.1\r\nHost: x\r\n${UPGRADE}Content-Length: 2\r\n\r\n{}`);
+    raw.socket.end();
+    await raw.ended;
+    expect((await daemon.get(`/exec/${json.Id}/json`)).json.ExitCode).toBe(code);
+  }
+  await remove(id);
+});
+
+test('a log driver or option that this engine does not have is refused by its name', async () => {
+  const refused = async (LogConfig: object) => {
+    const { status, json } = await daemon.post('/containers/create', { Image: 'hostbox', HostConfig: { LogConfig } });
+    return `${status} ${json.message}`;
+  };
+  expect(await refused({ Type: 'syslog', Config: {} })).toMatch(
+    /^501 .*log driver "syslog".*json-file, local and none/,
+  );
+  expect(await refused({ Type: '', Config: { tag: 'x' } })).toMatch(
+    /^501 .*json-file.*option "tag".*max-size and max-file/,
+  );
+  expect(await refused({ Type: 'none', Config: { 'max-size': '1m' } })).toMatch(/^501 .*none.*"max-size".*no options/);
+  expect(await refused({ Type: 'local', Config: { compress: 'true' } })).toMatch(/^501 .*compress=true.*false/);
+  expect(await refused({ Type: '', Config: { 'max-size': 'ten' } })).toMatch(/^400 .*max-size=ten/);
+  expect(await refused({ Type: '', Config: { 'max-file': '0' } })).toMatch(/^400 .*max-file=0/);
+});
+
+test('a log is bounded, by default too, and says by what', async () => {
+  const id = await create({
+    Cmd: ['seq', '1000'],
+    HostConfig: { LogConfig: { Type: 'local', Config: { 'max-size': '4k', 'max-file': '2' } } },
+  });
+  await daemon.post(`/containers/${id}/start`);
+  await daemon.post(`/containers/${id}/wait`);
+  const { text } = await daemon.exchange('GET', `/containers/${id}/logs?stdout=1`);
+  const lines = unframe(Buffer.from(text).toString('latin1')).split('\n').slice(0, -1);
+  expect(lines.length).toBeGreaterThan(40);
+  expect(lines).toEqual(Array.from({ length: lines.length }, (_, i) => `${1001 - lines.length + i}`));
+  await remove(id);
+  const other = await create({ Cmd: ['true'] });
+  const { json } = await daemon.get(`/containers/${other}/json`);
+  expect(json.HostConfig.LogConfig).toEqual({ Type: 'json-file', Config: { 'max-size': '20m', 'max-file': '5' } });
+  expect((await daemon.get('/info')).json.DriverStatus).toContainEqual([
+    'Default log options',
+    'max-size=20m, max-file=5',
+  ]);
+  await remove(other);
 });

@@ -106,6 +106,17 @@ export function read(fd: number, most = 65536): Buffer | null {
   }
 }
 
+/**
+ * read(2) of at most `most` bytes to the beginning of `buffer`, again after EINTR.
+ * @returns how many bytes, 0 at end-of-file, −1 when there is nothing now or an error that the next read will tell.
+ */
+export function readInto(fd: number, buffer: Buffer, most: number): number {
+  for (;;) {
+    const count = Number(readCall(fd, buffer, most));
+    if (count >= 0 || errno() !== EINTR) return count;
+  }
+}
+
 /** read(2) until end-of-file, as UTF-8. @throws Error when there are more than `limit` bytes. */
 export function readAll(fd: number, limit = 1 << 20): string {
   const chunks: Buffer[] = [];

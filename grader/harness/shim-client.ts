@@ -70,7 +70,7 @@ export class ShimClient {
 
   #hear(message: Answer): void {
     if ('event' in message) {
-      this.#takeExit(message.key.container)?.(message);
+      if (message.event === 'exit') this.#takeExit(message.key.container)?.(message);
       return;
     }
     const { id, result, error } = message;

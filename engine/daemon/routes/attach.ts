@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { emitContainerEvent } from '../../container/engine.ts';
 import { readLogs } from '../../container/logs.ts';
 import { openStreams } from '../../container/start.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';
+import { drained } from '../drained.ts';
 import { joinStreams } from '../join-streams.ts';
 import { streamType } from '../raw-stream.ts';
 import { encodeEntries } from './logs.ts';
@@ -12,6 +12,8 @@ import { encodeEntries } from './logs.ts';
 /** `POST /containers/{id}/attach`: to a container that runs, or that is about to be started. */
 export async function attach(call: Call): Promise<void> {
   const { engine, query } = call;
+  // Some clients send the query once more as a body.
+  await call.skipBody();
   const container = engine.containers.find(call.parameter('id'));
   const { config, status } = container.record;
   if (status === 'removing' || status === 'dead') throw new ApiError(409, `container ${container.id} is being removed`);
@@ -51,8 +53,7 @@ export async function attach(call: Call): Promise<void> {
       follow: false,
     };
     for await (const batch of readLogs(container, request, gone.signal))
-      if (!socket.write(encodeEntries(batch, config.Tty)))
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+      if (!socket.write(encodeEntries(batch, config.Tty))) await drained(socket);
   }
 }
 

@@ -63,12 +63,13 @@ export async function startExecRoute(call: Call): Promise<void> {
     stdin: attachStdin,
     stdout: attachStdout,
     stderr: attachStderr,
+    framed: !body.Tty,
   });
-  const client = call.hijack(streamType(call, tty));
+  const client = call.hijack(streamType(call, body.Tty));
   const started = startExec(engine, exec).catch((error: Error) => {
     // The stream has begun: as with Docker, the reason goes where the output would have.
     const text = Buffer.from(`OCI runtime exec failed: ${error.message}\r\n`);
-    client.write(tty ? text : frame('stdout', text));
+    client.write(body.Tty ? text : frame('stdout', text));
     streams.destroy();
   });
   await joinStreams(client, streams, {

@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import { type LogEntry, readLogs } from '../../container/logs.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
+import { drained } from '../drained.ts';
 import { frame, streamType } from '../raw-stream.ts';
 
 /** `GET /containers/{id}/logs` */
@@ -29,12 +29,13 @@ export async function logs(call: Call): Promise<void> {
   );
   const response = call.stream(streamType(call, tty));
   for await (const batch of batches) {
-    if (!response.write(encodeEntries(batch, tty)))
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(encodeEntries(batch, tty))) await drained(response);
   }
   response.end();
 }
 
 export function encodeEntries(batch: LogEntry[], tty: boolean): Buffer {
-  return Buffer.concat(batch.map(({ stream, text }) => (tty ? Buffer.from(text) : frame(stream, Buffer.from(text)))));
+  return Buffer.concat(
+    batch.map(({ stream, text, bytes = Buffer.from(text) }) => (tty ? bytes : frame(stream, bytes))),
+  );
 }

@@ -33,7 +33,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
     ResolvConfPath: paths.resolvConf,
     HostnamePath: paths.hostname,
     HostsPath: paths.hosts,
-    LogPath: record.hostConfig.LogConfig.Type === 'none' ? '' : paths.log,
+    LogPath: ['none', 'local'].includes(record.hostConfig.LogConfig.Type) ? '' : paths.log,
     Name: `/${record.name}`,
     RestartCount: 0,
     Driver: 'overlay2',

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { inUserNamespace } from '#kernel/user-namespace';
 import type { Engine } from '../../container/engine.ts';
+import { DEFAULT_LOG_DRIVER, DEFAULT_LOG_OPTIONS, LOG_DRIVERS } from '../../container/log-options.ts';
 import { canLimitSize } from '../../container/size-limit.ts';
 import { now } from '../../container/time.ts';
 import { cgroupVersion, mountedHierarchies } from '../../runtime/cgroups/detect.ts';
@@ -62,9 +63,12 @@ export async function infoView(engine: Engine) {
     ContainersStopped: containers.length - running,
     Images: (await engine.images.list()).length,
     Driver: 'overlay2',
-    DriverStatus: [['Supports size limits', String(canLimitSize(engine.root))]],
+    DriverStatus: [
+      ['Supports size limits', String(canLimitSize(engine.root))],
+      ['Default log options', logOptions()],
+    ],
     DockerRootDir: engine.root.dir,
-    Plugins: { Volume: ['local'], Network: ['host', 'none'], Authorization: [], Log: ['json-file', 'none'] },
+    Plugins: { Volume: ['local'], Network: ['host', 'none'], Authorization: [], Log: LOG_DRIVERS },
     MemoryLimit: cgroups !== null,
     SwapLimit: cgroups !== null,
     CpuCfsPeriod: cgroups !== null,
@@ -78,7 +82,7 @@ export async function infoView(engine: Engine) {
     NFd: fs.readdirSync('/proc/self/fd').length,
     NGoroutines: 1,
     SystemTime: now(),
-    LoggingDriver: 'json-file',
+    LoggingDriver: DEFAULT_LOG_DRIVER,
     CgroupDriver: cgroups === null ? 'none' : 'cgroupfs',
     CgroupVersion: String(cgroups ?? 1),
     NEventsListener: engine.events.listenerCount,
@@ -123,6 +127,13 @@ export async function infoView(engine: Engine) {
     ],
     Warnings: warnings(engine),
   };
+}
+
+/** Docker's SystemInfo has no field for them; clients print these lines as they are. */
+function logOptions(): string {
+  return Object.entries(DEFAULT_LOG_OPTIONS)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
 }
 
 function readText(file: string): string {

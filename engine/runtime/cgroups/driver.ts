@@ -47,6 +47,11 @@ export interface Cgroup {
   killAll(): void;
   /** How many of its processes the kernel killed because it ran out of memory. */
   outOfMemoryKills(): number;
+  /**
+   * Call `listener` whenever it has run out of memory. The kill that follows may not be counted yet then.
+   * @returns a function that ends it. @throws Error where the kernel does not tell.
+   */
+  watchMemory(listener: () => void): () => void;
   stats(): CgroupStats;
   usage(): CgroupUsage;
   /**

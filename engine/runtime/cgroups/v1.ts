@@ -10,6 +10,7 @@ import { refuseUnfiltered } from './device-filter.ts';
 import { deviceRules, formatRule } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, CgroupUsage, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue, writeValues } from './files.ts';
+import { watchMemoryV1 } from './memory-events.ts';
 import { ioOf } from './v1-io.ts';
 import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
 
@@ -126,6 +127,7 @@ function cgroup(hierarchies: Hierarchy[], path: string, made: Directories): Cgro
     processes: () => [...new Set(distinct().flatMap(pidsIn))],
     killAll: () => killAll(1, distinct(), made.get('freezer') ?? NOWHERE),
     outOfMemoryKills: () => readKey(made.get('memory') ?? '', 'memory.oom_control', 'oom_kill'),
+    watchMemory: (listener) => watchMemoryV1(made.get('memory') ?? NOWHERE, listener),
     stats: () => stats(made),
     usage: () => usage(made),
     update: (resources) => update(hierarchies, path, made, resources),

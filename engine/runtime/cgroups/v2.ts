@@ -13,6 +13,7 @@ import { filterDevices } from './device-filter.ts';
 import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree } from './files.ts';
+import { watchMemoryV2 } from './memory-events.ts';
 import { ioOf } from './v2-io.ts';
 import { setLimits } from './v2-limits.ts';
 
@@ -121,6 +122,7 @@ function cgroup(mountPoint: string, path: string): Cgroup {
     processes: () => pidsIn(directory),
     killAll: () => killAll(2, [directory], directory),
     outOfMemoryKills: () => readKey(directory, 'memory.events', 'oom_kill'),
+    watchMemory: (listener) => watchMemoryV2(directory, listener),
     stats: () => stats(directory),
     usage: () => ({ version: 2, ...usage(directory), io: ioOf(directory) }),
     update(resources) {

@@ -1,6 +1,6 @@
 /** What is sent to attached clients. Docker Engine API, ContainerAttach, "Stream format". */
 
-import type { OutputName } from './log.ts';
+import type { OutputName } from './log-entry.ts';
 
 const numbers: Record<OutputName, number> = { stdout: 1, stderr: 2 };
 const HEADER_BYTES = 8;

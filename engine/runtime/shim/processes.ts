@@ -9,7 +9,8 @@ import { startContainer } from '../start.ts';
 import { timestamp } from './clock.ts';
 import type { ExitRecords } from './exits.ts';
 import { RequestError } from './failure.ts';
-import type { Exited, ProcessKey, Running, ShimMethods } from './protocol.ts';
+import { type MemoryWatch, watchMemory } from './memory-watch.ts';
+import type { Exited, OutOfMemory, ProcessKey, Running, ShimMethods } from './protocol.ts';
 import { Streams } from './streams.ts';
 
 /** How long what should be over in a moment is waited for: the end of a killed process, of its output. */
@@ -25,6 +26,11 @@ interface Entry {
   exited: Exited | null;
 }
 
+export interface Listeners {
+  onExit(exited: Exited): void;
+  onOutOfMemory(news: OutOfMemory): void;
+}
+
 type Params<M extends keyof ShimMethods> = ShimMethods[M]['params'];
 type Result<M extends keyof ShimMethods> = ShimMethods[M]['result'];
 
@@ -32,13 +38,13 @@ export class Processes {
   readonly #entries = new Map<string, Entry>();
   readonly #starter: Starter;
   readonly #records: ExitRecords;
-  readonly #onExit: (exited: Exited) => void;
+  readonly #listeners: Listeners;
   #whenReaped: (() => void)[] = [];
 
-  constructor(starter: Starter, records: ExitRecords, onExit: (exited: Exited) => void) {
+  constructor(starter: Starter, records: ExitRecords, listeners: Listeners) {
     this.#starter = starter;
     this.#records = records;
-    this.#onExit = onExit;
+    this.#listeners = listeners;
     starter.reaper.onReaped(() => {
       const waiting = this.#whenReaped;
       this.#whenReaped = [];
@@ -161,13 +167,18 @@ export class Processes {
   }
 
   async #watch(entry: Entry, { ended, cgroup }: Started): Promise<void> {
+    const isContainer = entry.key.exec === undefined;
+    const memory = isContainer && cgroup !== null ? this.#watchMemory(entry.key, cgroup) : null;
     const status = await ended;
     const finishedAt = timestamp();
-    const isContainer = entry.key.exec === undefined;
-    const oomKilled = isContainer && (cgroup?.outOfMemoryKills() ?? 0) > 0;
+    const oomKilled = (memory?.end() ?? 0) > 0;
     if (isContainer) await this.#clearAway(entry.key, cgroup);
     await this.#outputOf(entry.streams!);
     this.#report(entry, { key: entry.key, status, oomKilled, finishedAt });
+  }
+
+  #watchMemory({ container }: ProcessKey, cgroup: Cgroup): MemoryWatch {
+    return watchMemory(cgroup, (kills) => this.#listeners.onOutOfMemory({ container, kills }));
   }
 
   /** Whatever the first process left behind ends with it. With a PID namespace of its own the kernel has seen to that. */
@@ -205,7 +216,7 @@ export class Processes {
     entry.state = 'ended';
     entry.started = null;
     if (entry.key.exec === undefined) this.#keep(exited);
-    this.#onExit(exited);
+    this.#listeners.onExit(exited);
   }
 
   /** On a full disk there is no record for a later daemon; the one that listens hears of the exit all the same. */

@@ -5,7 +5,7 @@
  * `{id, method, params}` from the client, answers `{id, result}` or `{id, error}` and `ShimEvent`s from the shim.
  * After `{"role":"attach", …}` the shim answers one line, `{"attached":true}` or `{"error": …}`, and from there on
  * the connection carries bytes: towards the client the frames of Docker's multiplexed stream (raw bytes if the
- * process has a terminal), towards the shim raw standard input, whose end is the half-close.
+ * process has a terminal, or as the greeting says), towards the shim raw standard input, whose end is the half-close.
  */
 
 import type { ExitStatus, StepFailure } from '../contract/process.ts';
@@ -26,11 +26,28 @@ export interface Stdio {
   stdinOnce: boolean;
   /** A file that gets every line in Docker's json-file form; absent for exec. */
   logPath?: string;
+  /** How much of the log is kept; all of it if absent. */
+  logBound?: LogBound;
+}
+
+/** At most so many files of at most so many bytes, the oldest of which goes when another is needed. */
+export interface LogBound {
+  size: number;
+  /** At least 1. */
+  files: number;
 }
 
 export type Greeting =
   | { role: 'control' }
-  | { role: 'attach'; key: ProcessKey; stdin: boolean; stdout: boolean; stderr: boolean };
+  | {
+      role: 'attach';
+      key: ProcessKey;
+      stdin: boolean;
+      stdout: boolean;
+      stderr: boolean;
+      /** Whether the client gets frames; if absent, it does unless the process has a terminal. */
+      framed?: boolean;
+    };
 
 export interface ShimFailure extends StepFailure {
   /** `not-found`, `conflict` or `failed`: what the caller can do about it. */
@@ -75,5 +92,11 @@ export interface ShimMethods {
 
 export type ShimMethod = keyof ShimMethods;
 
-/** Sent on every control connection. A container's comes after its output has been written to its log. */
-export type ShimEvent = { event: 'exit' } & Exited;
+/** So many more processes of a running container have been killed because it ran out of memory. */
+export interface OutOfMemory {
+  container: string;
+  kills: number;
+}
+
+/** Sent on every control connection. A container's exit comes after its output has been written to its log. */
+export type ShimEvent = ({ event: 'exit' } & Exited) | ({ event: 'oom' } & OutOfMemory);

@@ -30,10 +30,13 @@ export function serve(socketPath: string, runDirectory: string): void {
   rehearse(runDirectory);
   const starter = { reaper: startReaper(), self: pidfdOpen(process.pid) };
   const parents = idleParents();
-  const processes = new Processes(starter, exitRecords(runDirectory), (exited) => {
-    server.publish({ event: 'exit', ...exited });
-    if (!processes.busy) parents.idle();
-    endWhenIdle();
+  const processes = new Processes(starter, exitRecords(runDirectory), {
+    onExit(exited) {
+      server.publish({ event: 'exit', ...exited });
+      if (!processes.busy) parents.idle();
+      endWhenIdle();
+    },
+    onOutOfMemory: (news) => server.publish({ event: 'oom', ...news }),
   });
   const handlers: { [M in keyof ShimMethods]: (params: ShimMethods[M]['params']) => unknown } = {
     hello: () => ({ pid: process.pid, ...processes.list() }),

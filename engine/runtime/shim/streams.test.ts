@@ -96,7 +96,7 @@ describe.skipIf(process.getuid?.() !== 0)('the standard streams of a container',
       'x'.repeat(16384),
       'x'.repeat(16384),
       `${'x'.repeat(40000 - 2 * 16384)}\n`,
-      'no newline \ufffd é\n',
+      'no newline \ufffd é',
     ]);
     for (const { time } of lines) expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/);
     const times = lines.map(({ time }) => Date.parse(time));

@@ -9,17 +9,21 @@ import type { Streams as LaunchStreams } from '../launch.ts';
 import type { ConsoleSize } from '../spec.ts';
 import { openMaster, readSource, type Source, writeSink } from './descriptor-socket.ts';
 import { frame } from './frame.ts';
-import { type Log, type OutputName, openLog } from './log.ts';
+import { type Log, openLog } from './log.ts';
+import type { OutputName } from './log-entry.ts';
 import type { Stdio } from './protocol.ts';
 
 export interface AttachOptions {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
+  /** If absent, as fits the process. */
+  framed?: boolean;
 }
 
 interface Client extends AttachOptions {
   socket: Socket;
+  framed: boolean;
 }
 
 export class Streams {
@@ -45,7 +49,7 @@ export class Streams {
   /** @throws the file system's error when the log cannot be opened. */
   constructor(stdio: Stdio) {
     this.#stdio = stdio;
-    this.#log = stdio.logPath === undefined ? null : openLog(stdio.logPath);
+    this.#log = stdio.logPath === undefined ? null : openLog(stdio.logPath, stdio.logBound);
     if (!stdio.terminal) this.#openPipes();
   }
 
@@ -115,7 +119,7 @@ export class Streams {
 
   /** Connect a client. Its socket is ended when there is nothing more to hear. */
   attach(socket: Socket, options: AttachOptions): void {
-    const client = { socket, ...options };
+    const client = { ...options, socket, framed: options.framed ?? !this.#stdio.terminal };
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#detach(client));
     socket.on('drain', () => this.#caughtUp(client));
@@ -133,9 +137,10 @@ export class Streams {
 
   #distribute(source: Source, name: OutputName, chunk: Buffer): boolean {
     this.#log?.write(name, chunk);
-    const clients = [...this.#clients].filter((client) => client[name]);
-    if (clients.length > 0) {
-      const { bytes, release } = frame(this.#stdio.terminal ? null : name, chunk, clients.length);
+    for (const framed of [true, false]) {
+      const clients = [...this.#clients].filter((client) => client[name] && client.framed === framed);
+      if (clients.length === 0) continue;
+      const { bytes, release } = frame(framed ? name : null, chunk, clients.length);
       for (const client of clients) {
         if (!client.socket.write(bytes, release) && !this.#draining) this.#waitFor(source, client);
       }

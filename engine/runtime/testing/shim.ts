@@ -96,6 +96,7 @@ export async function startShim(nodeFlags: string[] = []): Promise<TestShim> {
   const waiting = new Map<string, (exited: Exited) => void>();
   onLines(control, (line) => {
     const message = JSON.parse(line) as ShimEvent | { id: number; result?: unknown; error?: ShimFailure };
+    if ('event' in message && message.event === 'oom') return;
     if ('event' in message) {
       const name = JSON.stringify(message.key);
       waiting.get(name)?.(message);
