@@ -91,7 +91,7 @@ describe.skipIf(missing)(`texts from outside${missing ? ` (skipped: ${missing})`
     expect(await announced('/containers/create', 1_100_000)).toMatch(/^HTTP\/1\.1 413 /);
     const env = JSON.stringify({ Image: 'hostbox', Env: Array.from({ length: 30_000 }, () => 'A=b') });
     expect((await daemon.exchange('POST', '/containers/create', env)).text).toContain('values');
-    expect(await daemon.get('/_ping')).toMatchObject({ status: 200 });
+    expect(await daemon.get('/info')).toMatchObject({ status: 200 });
   });
 
   /** What is answered to a request that announces a body of so many bytes, before any of it is sent. */

@@ -4,9 +4,22 @@
  * the path again, so a symbolic link leads nowhere outside.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, normalize } from 'node:path';
-import { close, O_DIRECTORY, O_PATH, open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '#kernel/descriptors';
+import { normalize } from 'node:path';
+import { fchmod, mkdirat, readlinkat } from '#kernel/at';
+import {
+  close,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+  open,
+  openat2,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
+} from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
 
 /** The name by which any call can use an open descriptor. It needs a mounted /proc. proc(5), "/proc/pid/fd". */
@@ -29,29 +42,69 @@ export function withPathInRoot<T>(root: string, path: string, use: (fd: number) 
   }
 }
 
-/** Make sure that `path` inside `root` exists, with its parents; `kind` is what is made when it does not. */
+/**
+ * Make sure that `path` inside `root` exists, with its parents; `kind` is what is made when it does not. Symbolic links
+ * are followed as the kernel follows them, also one that leads to nothing yet: then what it names is made. Whatever the
+ * umask is, directories are made with mode 0755 and files with 0644.
+ * @throws KernelError ELOOP for more links than the kernel follows, ENOTDIR for a path below a file
+ */
 export function makePathInRoot(root: string, path: string, kind: 'directory' | 'file'): void {
   const rootFd = open(root, O_PATH | O_DIRECTORY);
   try {
-    make(rootFd, normalize(`/${path}`), kind);
+    make(rootFd, normalize(`/${path}`), kind, { links: 0 });
   } finally {
     close(rootFd);
   }
 }
 
-function make(rootFd: number, path: string, kind: 'directory' | 'file'): void {
+/** As many links as the kernel follows in one path. path_resolution(7). */
+const LINKS_MAX = 40;
+const ELOOP = 40;
+
+/** @param path not to be shortened: `..` behind a link leads to the parent of what the link names. */
+function make(rootFd: number, path: string, kind: 'directory' | 'file', followed: { links: number }): void {
   if (exists(rootFd, path)) return;
-  const parent = dirname(path);
-  make(rootFd, parent, 'directory');
+  const { parent, name } = split(path);
+  make(rootFd, parent, 'directory', followed);
+  if (name === '.' || name === '..') return;
   const parentFd = openInRoot(rootFd, parent);
   try {
-    const entry = `${descriptorPath(parentFd)}/${path.slice(path.lastIndexOf('/') + 1)}`;
-    if (kind === 'directory') mkdirSync(entry, { mode: 0o755 });
-    else writeFileSync(entry, '', { flag: 'wx', mode: 0o644 });
+    // Somebody else may make it, or a link in its place, at the same moment.
+    while (!makeEntry(parentFd, name, kind)) {
+      const target = readlinkat(parentFd, name);
+      if (target === null) return;
+      if (++followed.links > LINKS_MAX) throw new KernelError('mkdir', ELOOP, path);
+      make(rootFd, target.startsWith('/') ? target : `${parent}/${target}`, kind, followed);
+      if (exists(rootFd, path)) return;
+    }
   } finally {
     close(parentFd);
   }
 }
+
+function split(path: string): { parent: string; name: string } {
+  const trimmed = path.replace(/\/+$/, '');
+  const slash = trimmed.lastIndexOf('/');
+  return { parent: trimmed.slice(0, Math.max(slash, 0)) || '/', name: trimmed.slice(slash + 1) };
+}
+
+/** @returns whether it was made; nothing is followed or replaced. */
+function makeEntry(parentFd: number, name: string, kind: 'directory' | 'file'): boolean {
+  try {
+    if (kind === 'directory') mkdirat(parentFd, name, DIRECTORY_MODE);
+    const flags = kind === 'directory' ? O_RDONLY | O_DIRECTORY : O_WRONLY | O_CREAT | O_EXCL;
+    const made = openat2(parentFd, name, flags, RESOLVE_NO_SYMLINKS, kind === 'directory' ? 0 : FILE_MODE);
+    fchmod(made, kind === 'directory' ? DIRECTORY_MODE : FILE_MODE);
+    close(made);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+const DIRECTORY_MODE = 0o755;
+const FILE_MODE = 0o644;
 
 function exists(rootFd: number, path: string): boolean {
   try {
