@@ -141,6 +141,7 @@ function pathsOf({ scratch, upper, work }: RunRequest): ContainerPaths {
 }
 
 const HEADER = 8;
+const STDERR = 2;
 
 /** Hand the text of both streams on. Docker Engine API, ContainerAttach, "Stream format". */
 async function readOutput(streams: Socket, onOutput: (text: string) => void): Promise<void> {
@@ -153,7 +154,8 @@ async function readOutput(streams: Socket, onOutput: (text: string) => void): Pr
         const end = HEADER + rest.readUInt32BE(4);
         if (rest.length < end) break;
         const text = decoders[rest[0] ?? 0]?.decode(rest.subarray(HEADER, end), { stream: true });
-        if (text) onOutput(text);
+        // As the classic builder has it, what goes to standard error is red.
+        if (text) onOutput(rest[0] === STDERR ? `\x1b[91m${text}\x1b[0m` : text);
         rest = rest.subarray(end);
       }
     }

@@ -20,6 +20,8 @@ export interface BuildRequest {
   options: BuildOptions;
   limits: RunLimits;
   onOutput(text: string): void;
+  /** Told of the image before it gets its names. */
+  onImage?(id: string): void;
   /** Ends the build, which leaves nothing. */
   signal: AbortSignal;
 }
@@ -27,7 +29,7 @@ export interface BuildRequest {
 /** @throws BuildError, HostileArchive, UnexpectedEnd, InvalidReference, DiskFull, or the reason of the abort */
 export async function build(
   engine: Engine,
-  { context, remote, options, limits, onOutput, signal }: BuildRequest,
+  { context, remote, options, limits, onOutput, onImage, signal }: BuildRequest,
 ): Promise<ImageRecord> {
   const scratch = path.join(engine.root.builds, randomUUID());
   mkdirSync(scratch, { mode: 0o700 });
@@ -52,6 +54,7 @@ export async function build(
         run: commandRunner(engine, limits),
         findImage: (reference) => findImage(engine, reference),
         onOutput,
+        ...(onImage && { onImage }),
         signal,
       },
       { ...options, ...(dockerfileText !== undefined && { dockerfileText }) },

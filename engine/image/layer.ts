@@ -5,7 +5,6 @@ import {
   closeSync,
   fchmodSync,
   fchownSync,
-  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -14,7 +13,6 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Applied, ApplyOptions, TarHeader } from '#contract/layer';
@@ -23,6 +21,7 @@ import { setTimes, setTimesOf } from '#kernel/times';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { setXattr } from '#kernel/xattr';
 import { Confinement, HostileArchive, splitName } from './confine.ts';
+import { writeEntry } from './holes.ts';
 import { diffLayer } from './layer-diff.ts';
 import { ownerHere } from './owner.ts';
 import type { EntryHeader } from './tar-entry.ts';
@@ -124,16 +123,7 @@ class Walk {
 
   async write({ fd, path }: OpenFile, header: EntryHeader, tar: TarReader): Promise<void> {
     try {
-      let end = 0;
-      for (;;) {
-        const got = tar.read();
-        const piece = got instanceof Promise ? await got : got;
-        if (!piece) break;
-        for (let done = 0; done < piece.data.length; )
-          done += writeSync(fd, piece.data, done, piece.data.length - done, piece.offset + done);
-        end = piece.offset + piece.data.length;
-      }
-      if (end < header.size) ftruncateSync(fd, header.size);
+      await writeEntry(fd, tar, header.size);
       this.size += header.size;
       // chown(2) clears the set-user-ID bit and the capabilities, so these come after it.
       if (this.#ownership)

@@ -34,6 +34,7 @@ function explained(error: unknown, path: string, container: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new FileError('not-found', `Could not find the file ${path} in container ${container}`);
   if (code === 'ENOTDIR') return new FileError('invalid', `${path}: not a directory`);
+  if (code === 'EACCES' || code === 'EPERM') return new FileError('forbidden', `${path}: permission denied`);
   if (code === 'ELOOP' || code === 'ENAMETOOLONG') return new FileError('invalid', `${path}: ${code}`);
   return error;
 }

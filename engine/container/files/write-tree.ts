@@ -5,16 +5,13 @@ import {
   closeSync,
   fchmodSync,
   fchownSync,
-  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   rmSync,
-  statSync,
   symlinkSync,
-  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
@@ -22,10 +19,12 @@ import { setTimes, setTimesOf } from '#kernel/times';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { setXattr } from '#kernel/xattr';
 import { splitName } from '../../image/confine.ts';
+import { writeEntry } from '../../image/holes.ts';
 import { ownerHere } from '../../image/owner.ts';
 import type { EntryHeader } from '../../image/tar-entry.ts';
 import { TarReader } from '../../image/tar-reader.ts';
 import { isOfUser } from '../../image/tree-entries.ts';
+import { makePathInRoot } from '../../runtime/path-in-root.ts';
 import { lookUpIdentity } from '../../runtime/user.ts';
 import { capabilityOutside, type IdMaps, idOutside } from './id-maps.ts';
 import { FileError, type FileRequest, type WriteOptions } from './request.ts';
@@ -75,7 +74,8 @@ class Unpacking {
       if (header.type !== 'directory') throw new FileError('invalid', `"${header.name}" cannot replace a directory`);
       return undefined;
     }
-    makeParents(path);
+    // What is missing on the way is made, also behind a link that leads to nothing yet.
+    makePathInRoot('/', dirname(path), 'directory');
     this.#makeWay(path, header);
     switch (header.type) {
       case 'file':
@@ -95,13 +95,7 @@ class Unpacking {
 
   async fill({ fd, path }: { fd: number; path: string }, header: EntryHeader, tar: TarReader): Promise<void> {
     try {
-      let end = 0;
-      for (let piece = await tar.read(); piece; piece = await tar.read()) {
-        for (let done = 0; done < piece.data.length; )
-          done += writeSync(fd, piece.data, done, piece.data.length - done, piece.offset + done);
-        end = piece.offset + piece.data.length;
-      }
-      if (end < header.size) ftruncateSync(fd, header.size);
+      await writeEntry(fd, tar, header.size);
       // chown(2) clears the set-user-ID bit and the capabilities, so these come after it.
       const { uid, gid } = this.#ownerOf(header);
       fchownSync(fd, uid, gid);
@@ -152,14 +146,6 @@ class Unpacking {
     const owner = this.#owner ?? { uid: ownerHere('uid', uid, name), gid: ownerHere('gid', gid, name) };
     return { uid: idOutside(this.#ids, 'uid', owner.uid), gid: idOutside(this.#ids, 'gid', owner.gid) };
   }
-}
-
-/** Step by step: with `recursive`, Node tries for ever where a link leads nowhere. */
-function makeParents(path: string): void {
-  const parent = dirname(path);
-  if (statSync(parent, { throwIfNoEntry: false })) return;
-  makeParents(parent);
-  mkdirSync(parent, { mode: 0o755 });
 }
 
 /** Those that say something about the file itself. The kernel has user attributes on files and directories only. xattr(7). */

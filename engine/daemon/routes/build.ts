@@ -18,6 +18,7 @@ const FOREVER = { min: -1, max: Number.MAX_SAFE_INTEGER };
 export async function buildRoute(call: Call): Promise<void> {
   const { engine, query, response, signal } = call;
   const options = optionsOf(call);
+  options.noCache ||= await lacksCacheSources(call);
   const limits = limitsOf(query);
   const progress = new JsonStream(response);
   const quiet = query.flag('q');
@@ -31,10 +32,12 @@ export async function buildRoute(call: Call): Promise<void> {
       onOutput: (text) => {
         if (!quiet) progress.write({ stream: text });
       },
+      onImage: (ID) => {
+        if (!quiet) progress.write({ aux: { ID } });
+      },
       signal,
     });
     if (quiet) progress.write({ stream: `${image.id}\n` });
-    else progress.write({ aux: { ID: image.id } });
   });
 }
 
@@ -46,6 +49,15 @@ export async function pruneBuilds(call: Call): Promise<void> {
   const { deleted, reclaimed } = await engine.buildCache.prune();
   engine.events.emit('builder', 'prune', '', { reclaimed: String(reclaimed) });
   call.send(200, { CachesDeleted: deleted, SpaceReclaimed: reclaimed });
+}
+
+const Names = z.array(z.string()).nullable();
+
+/** Whether `--cache-from` names images and none of them is here: then nothing may come from the cache. */
+async function lacksCacheSources({ engine, query }: Call): Promise<boolean> {
+  const names = json(query, 'cachefrom', Names) ?? [];
+  const found = await Promise.all(names.map((name) => engine.images.find(name).catch(() => undefined)));
+  return names.length > 0 && found.every((image) => image === undefined);
 }
 
 function optionsOf({ query, request }: Call): BuildOptions {
@@ -68,7 +80,7 @@ function optionsOf({ query, request }: Call): BuildOptions {
   };
 }
 
-/** `cachefrom`, `rm` and `forcerm` ask for nothing: the cache is the engine's own, and no container is left of a step. */
+/** `rm` and `forcerm` ask for nothing: no container is left of a step. */
 function refuseUnsupported(query: Query): void {
   if (query.flag('pull'))
     throw new ApiError(501, 'This engine builds on the images it has. Leave --pull out, and load newer ones.');

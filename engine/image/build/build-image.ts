@@ -14,7 +14,7 @@ import { StackTree } from './stack-tree.ts';
 import { StageBuild } from './stage-build.ts';
 import { type Stage, stagesOf } from './stages.ts';
 import { idOf, type State, stateOf, writeImage } from './state.ts';
-import { Arguments, platformArguments } from './variables.ts';
+import { Arguments, PROXIES, platformArguments } from './variables.ts';
 
 const SOURCE_DATE = 'SOURCE_DATE_EPOCH';
 const SCRATCH = 'scratch';
@@ -37,7 +37,20 @@ export async function buildImage(builder: Builder, options: BuildOptions): Promi
   last.instructions = [...last.instructions, ...labelInstructions(options.labels, dockerfile.escapeToken)];
   const build = new Build(builder, options, { dockerfile, stages, globals, order });
   const state = await build.stage(last.index);
+  const unused = unusedArguments(options.buildArgs, globals, stages);
+  if (unused.length > 0) builder.onOutput(`[Warning] One or more build-args [${unused.join(' ')}] were not consumed\n`);
   return await named(builder, state, options.tags);
+}
+
+/** Those that no ARG names. Proxies and the date are taken without one. */
+function unusedArguments(given: Record<string, string>, globals: Record<string, string>, stages: Stage[]): string[] {
+  const declared = new Set([...Object.keys(globals), ...PROXIES, SOURCE_DATE]);
+  for (const { instructions } of stages)
+    for (const { keyword, text } of instructions)
+      if (keyword === 'ARG') for (const word of text.split(/\s+/)) declared.add(word.split('=', 1)[0]!);
+  return Object.keys(given)
+    .filter((name) => !declared.has(name))
+    .sort();
 }
 
 function targetOf(stages: Stage[], target: string | undefined): number {
@@ -54,9 +67,10 @@ function labelInstructions(labels: Record<string, string>, escapeToken: string):
   return [{ ...instruction, line: 0, text, statement: `LABEL ${text}` }];
 }
 
-async function named({ images, onOutput }: Builder, state: State, tags: string[]): Promise<ImageRecord> {
+async function named({ images, onOutput, onImage }: Builder, state: State, tags: string[]): Promise<ImageRecord> {
   const [first, ...others] = tags;
   const image = await writeImage(images, state, first);
+  onImage?.(image.id);
   for (const tag of others) await images.tag(image.id, tag);
   onOutput(`Successfully built ${image.id.slice('sha256:'.length, 'sha256:'.length + 12)}\n`);
   const record = await images.find(image.id);

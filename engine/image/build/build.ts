@@ -30,7 +30,7 @@ export function stageOrder(stages: StageOutline[], target?: string): number[] {
   const last = target === undefined ? stages.length - 1 : indexOf(stages, stages.length, target, true);
   if (last === undefined)
     throw new Error(
-      `target stage "${target}" could not be found; there are ${stages.map(({ name }, index) => name ?? index).join(', ')}`,
+      `target stage "${target}" could not be found; the stages are ${stages.map(({ name }, index) => (name === undefined ? index : `"${name}"`)).join(', ')}. Name one with FROM … AS ${target}, or choose another`,
     );
   const order: number[] = [];
   const seen = new Set<number>();

@@ -1,5 +1,6 @@
 /** Where copied files go: the entries of the layer that COPY and ADD make. Dockerfile reference, "COPY". */
 
+import { deviceNumbers } from '#kernel/nodes';
 import type { ArchiveEntry } from '../archive.ts';
 import { xattrsOf } from '../tree-entries.ts';
 import { InvalidBuild } from './build-error.ts';
@@ -23,10 +24,11 @@ export interface CopyRequest {
   inline: InlineFile[];
   /** Absolute; with a `/` at its end it is a directory. */
   destination: string;
-  owner: Owner;
+  /** What --chown says; undefined without it. */
+  owner: Owner | undefined;
   /** Of what is copied; undefined leaves it as it is. */
   mode: number | undefined;
-  /** What all that is new is dated. */
+  /** What all that is new is dated, but for sources that keep their times. */
   time: Date;
 }
 
@@ -40,7 +42,7 @@ const ROOT: Owner = { uid: 0, gid: 0 };
  * @throws InvalidBuild
  */
 export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntry[] {
-  const { sources, inline, destination, mode, time, owner } = request;
+  const { sources, inline, destination, mode, time } = request;
   const entries = new Entries(image, time);
   const target = resolveDestination(image, destination);
   const there = image.entry(target);
@@ -50,17 +52,23 @@ export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntr
     throw new InvalidBuild(
       `When using COPY or ADD with more than one source, the destination must be a directory and end with a /: write "${destination}/"`,
     );
-  for (const source of sources) {
-    const top = source.tree.entry(source.path);
-    const intoDirectory = top?.type === 'directory' ? target : isDirectory ? join(target, source.name) : target;
-    const newOwner = source.keepOwners ? ROOT : owner;
+  for (const [index, source] of sources.entries()) {
+    const { keepOwners = false, chownable = !keepOwners, tree, path, name } = source;
+    const given = chownable ? request.owner : undefined;
+    const top = tree.entry(path);
+    const intoDirectory = top?.type === 'directory' ? target : isDirectory ? join(target, name) : target;
     for (const { below, entry } of walk(source)) {
-      const path = resolveDestination(image, join(intoDirectory, below), true);
-      entries.parents(path, newOwner);
-      if (below === '' && entry.type === 'directory') entries.directory(path, newOwner);
-      else entries.add(path, entry, source.keepOwners ? entry : owner, mode);
+      const isLeaf = entry.type !== 'directory';
+      // One rule for what is copied and for what is below it: a directory goes where a link in the image leads.
+      const at = resolveDestination(image, join(intoDirectory, below), isLeaf);
+      entries.parents(at, given ?? ROOT);
+      const described = { ...entry, ...(given ?? (keepOwners ? {} : ROOT)), ...(keepOwners ? {} : { mtime: time }) };
+      if (below === '' && !isLeaf)
+        entries.directory(at, given ?? ROOT, chownable && keepOwners ? described : undefined);
+      else entries.add(at, described, mode, entry.inode && `${index}/${entry.inode}`);
     }
   }
+  const owner = request.owner ?? ROOT;
   for (const { name, content } of inline) {
     const path = resolveDestination(image, isDirectory ? join(target, name) : target);
     entries.parents(path, owner);
@@ -96,6 +104,8 @@ class Entries {
   readonly #image: StackTree;
   readonly #time: Date;
   readonly #byPath = new Map<string, ArchiveEntry>();
+  /** Which file an entry is a name of, for those with several names. */
+  readonly #files = new Map<string, string>();
 
   constructor(image: StackTree, time: Date) {
     this.#image = image;
@@ -108,25 +118,33 @@ class Entries {
     if (entry.type !== 'directory' && this.#byPath.get(entry.path)?.type === 'directory')
       throw new InvalidBuild(`cannot copy a file to /${entry.path}: a directory of that name is copied too`);
     this.#byPath.set(entry.path, entry);
+    this.#files.delete(entry.path);
   }
 
-  add(path: string, entry: StackEntry, { uid, gid }: Owner, chmod: number | undefined): void {
-    const metadata = { path, mode: chmod ?? entry.mode, uid, gid, mtime: this.#time };
+  /** @param file the same for each name of one file; undefined for a file with one. */
+  add(path: string, entry: StackEntry, chmod: number | undefined, file: string | undefined): void {
+    const { uid, gid, mtime, host } = entry;
+    const metadata = { path, mode: chmod ?? entry.mode, uid, gid, mtime };
     if (entry.type === 'symlink') this.put({ ...metadata, mode: 0o777, type: 'symlink', target: entry.target ?? '' });
-    else if (entry.type === 'directory') this.put({ ...metadata, type: 'directory' });
-    else this.put({ ...metadata, type: 'file', source: entry.host, size: entry.size, xattrs: xattrsOf(entry.host) });
+    else if (entry.type === 'directory') this.put({ ...metadata, type: 'directory', xattrs: attributesOf(entry) });
+    else if (entry.special === 'fifo') this.put({ ...metadata, type: 'fifo' });
+    else if (entry.special === 'character-device' || entry.special === 'block-device')
+      this.put({ ...metadata, type: entry.special, ...deviceNumbers(entry.device ?? 0n) });
+    else this.put({ ...metadata, type: 'file', source: host, size: entry.size, xattrs: attributesOf(entry) });
+    if (file !== undefined) this.#files.set(path, file);
   }
 
-  /** One that need not be there; what it is already stays. @param owner when it is new */
-  directory(path: string, owner: Owner): void {
+  /** One that need not be there; what it is already stays. @param owner when it is new @param like what a new one is like */
+  directory(path: string, owner: Owner, like?: StackEntry): void {
     this.parents(path, owner);
-    if (path === '' || this.#byPath.has(path)) return;
+    if (path === '' || this.#byPath.get(path)?.type === 'directory') return;
     const there = this.#image.entry(path);
     if (there && there.type !== 'directory')
       throw new InvalidBuild(`cannot copy into /${path}, which is no directory in the image`);
-    const metadata = there ?? { mode: 0o755, ...owner, mtime: this.#time };
+    const metadata = there ?? like ?? { mode: 0o755, ...owner, mtime: this.#time };
     const { mode, uid, gid, mtime } = metadata;
-    this.#byPath.set(path, { type: 'directory', path, mode, uid, gid, mtime });
+    const xattrs = 'host' in metadata ? attributesOf(metadata) : undefined;
+    this.put({ type: 'directory', path, mode, uid, gid, mtime, ...(xattrs && { xattrs }) });
   }
 
   parents(path: string, owner: Owner): void {
@@ -134,9 +152,24 @@ class Entries {
     for (let length = 1; length <= parts.length; length++) this.directory(parts.slice(0, length).join('/'), owner);
   }
 
+  /** The first name of a file has its content, the others are links to it. */
   sorted(): ArchiveEntry[] {
-    return [...this.#byPath.values()].sort((a, b) => compare(a.path, b.path));
+    const first = new Map<string, string>();
+    return [...this.#byPath.values()]
+      .sort((a, b) => compare(a.path, b.path))
+      .map((entry) => {
+        const file = this.#files.get(entry.path);
+        if (file === undefined) return entry;
+        const target = first.get(file);
+        if (target === undefined) first.set(file, entry.path);
+        const { path, mode, uid, gid, mtime } = entry;
+        return target === undefined ? entry : { type: 'link', path, mode, uid, gid, mtime, target };
+      });
   }
+}
+
+function attributesOf({ host }: StackEntry): Map<string, Buffer> {
+  return host === '' ? new Map() : xattrsOf(host);
 }
 
 /** A directory comes before what is in it. */

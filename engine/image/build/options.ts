@@ -75,5 +75,7 @@ export interface Builder {
   findImage(reference: string): Promise<ImageRecord>;
   /** What is told to whoever waits. */
   onOutput(text: string): void;
+  /** Told of the image before it gets its names. */
+  onImage?(id: string): void;
   signal: AbortSignal;
 }

@@ -28,7 +28,7 @@ export async function planCopy(instruction: Instruction, { context, state, expan
     execution: state.execution,
     layer: async (time) => {
       const image = new StackTree(await context.builder.images.prepareLayers(state.layers));
-      const owner = chown === '' ? { uid: 0, gid: 0 } : ownerOf(image, chown);
+      const owner = chown === '' ? undefined : ownerOf(image, chown);
       return { entries: copyEntries(image, { sources, inline, destination, owner, mode, time }) };
     },
   };
@@ -43,13 +43,11 @@ async function sourcesOf(
   const { builder, treeOf, say } = context;
   const unpacked = async (source: Source) =>
     (await unpackArchive(source, join(builder.scratch, randomUUID()))) ?? source;
-  if (from !== undefined)
-    return sourcesFor(
-      await treeOf(from),
-      patterns,
-      `"${from}"`,
-      'COPY --from looks in the finished stage or image, from its root.',
-    );
+  if (from !== undefined) {
+    const hint = 'COPY --from looks in the finished stage or image, from its root.';
+    const found = sourcesFor(await treeOf(from), patterns, `"${from}"`, hint);
+    return found.map((source) => ({ ...source, keepOwners: true, chownable: true }));
+  }
   const sources: Source[] = [];
   for (const pattern of patterns) {
     if (isAdd && isUrl(pattern)) {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRootDirectories } from '#overlay';
+import { makePathInRoot } from '../../runtime/path-in-root.ts';
 import type { ArchiveEntry } from '../archive.ts';
 import { upperEntries } from '../layer-diff.ts';
 import { makePlaces } from '../places.ts';
@@ -14,6 +15,7 @@ import { prepareMount } from './mounts.ts';
 import type { RunMount } from './options.ts';
 import type { Plan, Planning } from './plan.ts';
 import { type RunStep, runOf } from './run-step.ts';
+import { dated } from './run-times.ts';
 import { describeSources, sourcesFor } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
 
@@ -47,7 +49,10 @@ export async function planRun(instruction: Instruction, { context, state, expand
       if (step.script) mounts.push(scriptMount(step.script, scratch));
       const lower = await builder.images.prepareLayers(state.layers);
       makePlaces(places);
+      const image = new StackTree(lower);
+      for (const volume of Object.keys(execution.Volumes ?? {})) makeVolumePlace(image, volume, places);
       makeRootDirectories({ upper, work }, lower[0] ?? places);
+      const from = Date.now();
       const exitCode = await builder.run({
         // At the bottom, they are only seen where the image has nothing, and are no part of what the command changed.
         lower: [...lower, places],
@@ -67,8 +72,9 @@ export async function planRun(instruction: Instruction, { context, state, expand
         throw new BuildError(`The command '${step.args.join(' ')}' returned a non-zero code: ${exitCode}`, {
           exitCode,
         });
+      const changes = changesOf(upper, mountPoints(image, mounts));
       return {
-        entries: changesOf(upper, mountPoints(new StackTree(lower), mounts), time),
+        entries: dated(changes, { from, to: Date.now() }, time, context.sourceDate),
         dispose: () => rmSync(scratch, { recursive: true, force: true }),
       };
     },
@@ -92,6 +98,12 @@ function scriptMount({ path, content }: NonNullable<RunStep['script']>, scratch:
   return { destination: path, source, readonly: true, options: [] };
 }
 
+/** A declared volume is there for commands that come after it, also when the image has nothing at that path. */
+function makeVolumePlace(image: StackTree, volume: string, places: string): void {
+  const path = resolveDestination(image, volume);
+  if (!image.entry(path)) makePathInRoot(places, path, 'directory');
+}
+
 /** The places that were made for the mounts, with the directories above them that were not there. */
 function mountPoints(image: StackTree, mounts: RunMount[]): { made: Set<string>; above: Set<string> } {
   const made = new Set<string>();
@@ -109,15 +121,10 @@ function mountPoints(image: StackTree, mounts: RunMount[]): { made: Set<string>;
   return { made, above };
 }
 
-/** Everything the command wrote is of one time: when it ran is no part of what it did. */
-function* changesOf(
-  upper: string,
-  { made, above }: ReturnType<typeof mountPoints>,
-  mtime: Date,
-): Generator<ArchiveEntry> {
+function changesOf(upper: string, { made, above }: ReturnType<typeof mountPoints>): ArchiveEntry[] {
   const entries = [...upperEntries(upper, { exclude: (path) => made.has(path) })];
   const needed = new Set(entries.filter(({ path }) => !above.has(path)).flatMap(({ path }) => parentsOf(path)));
-  for (const entry of entries) if (!above.has(entry.path) || needed.has(entry.path)) yield { ...entry, mtime };
+  return entries.filter(({ path }) => !above.has(path) || needed.has(path));
 }
 
 function parentsOf(path: string): string[] {

@@ -42,7 +42,8 @@ export interface Plan {
 }
 
 export interface NewLayer {
-  entries: Iterable<ArchiveEntry>;
+  /** When there are none no layer is made. */
+  entries: ArchiveEntry[];
   /** Called when the entries have been read, or were not needed. */
   dispose?: () => void;
 }

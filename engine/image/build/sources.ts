@@ -15,8 +15,13 @@ export interface Source {
   name: string;
   /** In `tree`, without a link on the way. */
   path: string;
-  /** Whether its owners are kept, as those of an unpacked archive are. */
+  /**
+   * Whether its owners and times are kept: those of an archive and of a stage are part of what they are, those of a context
+   * only tell of who cloned it, and when.
+   */
   keepOwners?: boolean;
+  /** Whether `--chown` counts all the same. It does for a stage, and not for what is in an archive. */
+  chownable?: boolean;
 }
 
 /** Entries that one instruction copies. */
@@ -37,7 +42,7 @@ export function sourcesFor(tree: StackTree, patterns: string[], where: string, h
   });
 }
 
-/** What a source consists of, itself first, each directory before what is in it. Sockets and devices are passed over. */
+/** What a source consists of, itself first, each directory before what is in it. Sockets are passed over. */
 export function* walk({ tree, path }: Pick<Source, 'tree' | 'path'>): Generator<{ below: string; entry: StackEntry }> {
   const stack = [''];
   let count = 0;
@@ -45,7 +50,7 @@ export function* walk({ tree, path }: Pick<Source, 'tree' | 'path'>): Generator<
     if (++count > ENTRIES_MAX) throw new InvalidBuild(`more than ${ENTRIES_MAX} files are copied at once; copy fewer`);
     const here = [path, below].filter((part) => part !== '').join('/');
     const entry = tree.entry(here);
-    if (!entry || entry.type === 'other') continue;
+    if (!entry || entry.special === 'socket') continue;
     yield { below, entry };
     if (entry.type !== 'directory') continue;
     const names = tree.names(here).sort().reverse();
@@ -57,19 +62,26 @@ export function* walk({ tree, path }: Pick<Source, 'tree' | 'path'>): Generator<
 export async function describeSources(sources: Source[]): Promise<SourceFile[]> {
   const files: SourceFile[] = [];
   const turn = new Turn();
-  for (const [index, source] of sources.entries())
+  for (const [index, source] of sources.entries()) {
+    /** The first name of each file that has several. */
+    const linked = new Map<string, string>();
     for (const { below, entry } of walk(source)) {
       await turn.pass();
-      const owner = source.keepOwners ? ` ${entry.uid}:${entry.gid}` : '';
+      const kept = source.keepOwners ? ` ${entry.uid}:${entry.gid} ${Math.floor(entry.mtime.getTime() / 1000)}` : '';
+      const first = entry.inode === undefined ? undefined : linked.get(entry.inode);
+      if (entry.inode !== undefined && first === undefined) linked.set(entry.inode, below);
+      const link = first === undefined ? '' : ` = ${first}`;
+      const special = entry.special === undefined ? '' : ` ${entry.special} ${entry.device ?? ''}`;
       files.push({
-        path: `${index}/${source.name}${owner}/${below}`,
-        type: entry.type as SourceFile['type'],
+        path: `${index}/${source.name}${kept}/${below}${link}${special}`,
+        type: (entry.type === 'other' ? 'file' : entry.type) as SourceFile['type'],
         mode: entry.mode,
         mtime: Math.floor(entry.mtime.getTime() / 1000),
         ...(entry.type === 'file' && { digest: await digestOfFile(entry) }),
         ...(entry.target !== undefined && { target: entry.target }),
       });
     }
+  }
   return files;
 }
 

@@ -10,6 +10,12 @@ import { overlayMarks } from '../tree-entries.ts';
 
 export interface StackEntry {
   type: 'file' | 'directory' | 'symlink' | 'other';
+  /** Of an entry that is something else: what it is. A socket means nothing without the process that listens on it. */
+  special?: 'fifo' | 'character-device' | 'block-device' | 'socket';
+  /** Of a device. */
+  device?: bigint;
+  /** The same for all names of one file, when it has several. */
+  inode?: string;
   /** Of a link. */
   target?: string;
   /** Permission bits. */
@@ -95,6 +101,8 @@ function entryOf(host: string, info: Stats): StackEntry {
   return {
     type: typeOf(info),
     ...(info.isSymbolicLink() && { target: readlinkSync(host) }),
+    ...specialOf(info),
+    ...(info.nlink > 1 && !info.isDirectory() && { inode: `${info.dev}:${info.ino}` }),
     mode: info.mode & 0o7777,
     uid: info.uid,
     gid: info.gid,
@@ -108,6 +116,13 @@ function typeOf(info: Stats): StackEntry['type'] {
   if (info.isFile()) return 'file';
   if (info.isDirectory()) return 'directory';
   return info.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+function specialOf(info: Stats): Pick<StackEntry, 'special' | 'device'> {
+  if (info.isFIFO()) return { special: 'fifo' };
+  if (info.isSocket()) return { special: 'socket' };
+  if (info.isCharacterDevice()) return { special: 'character-device', device: BigInt(info.rdev) };
+  return info.isBlockDevice() ? { special: 'block-device', device: BigInt(info.rdev) } : {};
 }
 
 function isWhiteout(info: Stats): boolean {

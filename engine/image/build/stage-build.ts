@@ -85,7 +85,8 @@ export class StageBuild {
     const { sourceDate, builder } = this.#context;
     const made = await layer?.(time);
     try {
-      const stored = made && (await builder.images.receiveLayer(packArchive(made.entries)));
+      const isEmpty = made === undefined || made.entries.length === 0;
+      const stored = isEmpty ? undefined : await builder.images.receiveLayer(packArchive(made.entries));
       const created = new Date(sourceDate ?? Date.now()).toISOString();
       return { created, ...(stored && { layer: stored }) };
     } finally {

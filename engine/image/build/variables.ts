@@ -4,7 +4,7 @@ import { expand, variables } from '#build';
 import type { Platform } from '../commit.ts';
 
 /** Usable in RUN without an ARG, and no part of what the cache goes by. */
-const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
+export const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
   name,
   name.toLowerCase(),
 ]);
