@@ -3,8 +3,9 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { UnexpectedEnd } from '#contract/byte-reader';
+import { DecoderError } from '#kernel/decoders';
 import { firstBytes } from './blob-chunks.ts';
-import { compressionOf, decompress } from './compression.ts';
+import { compressionOf, decompress, HEAD } from './compression.ts';
 import { type Digest, digestOf, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX } from './documents.ts';
 import { peek } from './head-stream.ts';
@@ -43,7 +44,7 @@ export class ArchiveFiles {
    * @throws InvalidArchive, HostileArchive, BlobCorrupt when a blob is not what its name says, DiskFull
    */
   async read(source: AsyncIterable<Uint8Array>): Promise<void> {
-    const { head, whole } = await peek(source, 4);
+    const { head, whole } = await peek(source, HEAD);
     const plain = decompress(whole, compressionOf(head));
     const archive = new TarReader(plain, { entries: FILES_MAX });
     let files = 0;
@@ -88,6 +89,16 @@ export class ArchiveFiles {
       await this.#images.store.put(content, blob);
     }
     return blob;
+  }
+
+  /** The same of a layer: a compression that layers do not have is taken away. */
+  async layer(path: string): Promise<Blob> {
+    const small = this.#small.get(this.#find(path));
+    if (!small || !['xz', 'bzip2'].includes(compressionOf(small))) return this.blob(path);
+    const { descriptor, diffId } = await this.#images.receiveLayer(Readable.from([small], { objectMode: false }));
+    this.stored.add(descriptor.digest);
+    this.unpacked.add(diffId);
+    return { digest: descriptor.digest, size: descriptor.size };
   }
 
   async #take(header: EntryHeader, archive: TarReader): Promise<void> {
@@ -180,7 +191,7 @@ function pathOf(name: string): string {
 /** What tar and zlib complain of is the archive's fault. */
 function asInvalid(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code?.startsWith('Z_') || error instanceof UnexpectedEnd)
+  if (code?.startsWith('Z_') || error instanceof UnexpectedEnd || error instanceof DecoderError)
     return new InvalidArchive(`the archive is damaged or cut off: ${message}`, { cause: error });
   if (error instanceof HostileArchive)
     return new InvalidArchive(`this is no archive of images: ${message}`, { cause: error });

@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import { HEAD } from './compression.ts';
 import type { Digest } from './digest.ts';
 import type { Store } from './store.ts';
 
@@ -59,7 +60,7 @@ export async function firstBytes(store: Store, blob: Digest): Promise<Uint8Array
   await store.stat(blob);
   const file = await open(store.path(blob));
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

@@ -3,9 +3,22 @@
 import { Duplex, pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
+import { bzip2Decoder, type Decoder, xzDecoder } from '#kernel/decoders';
 import { HostileArchive } from './tar-header.ts';
+import { Turn } from './turn.ts';
 
-export type Compression = 'none' | 'gzip' | 'zstd';
+export type Compression = 'none' | 'gzip' | 'zstd' | 'xz' | 'bzip2';
+
+/** How many of the first bytes tell the compression. */
+export const HEAD = 6;
+
+const MAGIC: [Compression, number[]][] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+  // `BZh`, and then the size of its blocks.
+  ['bzip2', [0x42, 0x5a, 0x68]],
+];
 
 /** A bomb is a few bytes that become very many. Both limits have to be exceeded: zeros are no crime in small amounts. */
 export interface ExpansionLimits {
@@ -18,11 +31,10 @@ export interface ExpansionLimits {
 const FREE = 4 * 1024 ** 3;
 const RATIO = 200;
 
-/** @param head at least the first 4 bytes, or all there are. */
+/** @param head at least the first HEAD bytes, or all there are. */
 export function compressionOf(head: Uint8Array): Compression {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return 'zstd';
-  return 'none';
+  const found = MAGIC.find(([, magic]) => magic.every((byte, at) => head[at] === byte));
+  return found?.[0] ?? 'none';
 }
 
 /**
@@ -32,10 +44,32 @@ export function compressionOf(head: Uint8Array): Compression {
 export function decompress(source: Readable, compression: Compression, limits: ExpansionLimits = {}): Readable {
   if (compression === 'none') return source;
   const count = new Count();
-  const through = compression === 'gzip' ? zlib.createGunzip({ chunkSize: CHUNK_SIZE }) : zstd();
+  const through = DECOMPRESSORS[compression]();
   const limit = new Limit(count, limits);
   // The error, if any, is the result's own: pipeline destroys it with that.
   return pipeline(source, count, through, limit, () => {});
+}
+
+const DECOMPRESSORS: Record<Exclude<Compression, 'none'>, () => NodeJS.ReadWriteStream> = {
+  gzip: () => zlib.createGunzip({ chunkSize: CHUNK_SIZE }),
+  zstd,
+  xz: () => Duplex.from((source: AsyncIterable<Buffer>) => decoded(source, xzDecoder())),
+  bzip2: () => Duplex.from((source: AsyncIterable<Buffer>) => decoded(source, bzip2Decoder())),
+};
+
+async function* decoded(source: AsyncIterable<Buffer>, decoder: Decoder): AsyncGenerator<Buffer> {
+  const turn = new Turn();
+  try {
+    for await (const chunk of source)
+      for (const piece of decoder.push(chunk, false)) {
+        await turn.pass();
+        // A copy, for the decoder goes on using its buffer.
+        yield Buffer.from(piece);
+      }
+    for (const piece of decoder.push(new Uint8Array(0), true)) yield Buffer.from(piece);
+  } finally {
+    decoder.end();
+  }
 }
 
 const CHUNK_SIZE = 256 * 1024;

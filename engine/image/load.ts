@@ -3,6 +3,7 @@
 import { CONTAINERD_NAME, DockerManifest, Index, type IndexDescriptor, isIndex } from './archive-documents.ts';
 import { ArchiveFiles, compressionOfBlob } from './archive-files.ts';
 import { hostPlatform } from './commit.ts';
+import type { Compression } from './compression.ts';
 import { type Digest, hexOf } from './digest.ts';
 import {
   type Descriptor,
@@ -111,8 +112,13 @@ async function newManifest(
     );
   const layers: LayerDescriptor[] = [];
   for (const path of paths) {
-    const blob = await files.blob(path);
-    layers.push({ mediaType: LAYER_TYPE[await compressionOfBlob(images, blob.digest)], ...blob });
+    const blob = await files.layer(path);
+    const mediaType = LAYER_TYPE[await compressionOfBlob(images, blob.digest)];
+    if (mediaType === undefined)
+      throw new InvalidArchive(
+        `the layer ${path} is compressed in a way that layers have no name for; use gzip or zstd`,
+      );
+    layers.push({ mediaType, ...blob });
   }
   const manifest = {
     schemaVersion: 2,
@@ -125,7 +131,11 @@ async function newManifest(
   return { mediaType: MEDIA_TYPE.manifest, ...blob };
 }
 
-const LAYER_TYPE = { none: MEDIA_TYPE.layer, gzip: MEDIA_TYPE.layerGzip, zstd: MEDIA_TYPE.layerZstd } as const;
+const LAYER_TYPE: Partial<Record<Compression, LayerDescriptor['mediaType']>> = {
+  none: MEDIA_TYPE.layer,
+  gzip: MEDIA_TYPE.layerGzip,
+  zstd: MEDIA_TYPE.layerZstd,
+};
 
 async function ociImages(files: ArchiveFiles): Promise<Found[]> {
   const found = new Map<Digest, Found>();

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { emitContainerEvent } from '../../container/engine.ts';
@@ -10,7 +9,8 @@ import {
   writeIntoContainer,
 } from '../../container/files/files.ts';
 import type { PathStat } from '../../container/files/request.ts';
-import { compressionOf, decompress } from '../../image/compression.ts';
+import { compressionOf, decompress, HEAD } from '../../image/compression.ts';
+import { peek } from '../../image/head-stream.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 
@@ -86,10 +86,6 @@ async function sendArchive({ response, signal }: Call, archive: AsyncIterable<Bu
 
 /** Its first bytes tell how it is packed. */
 async function uncompressed(body: Readable): Promise<Readable> {
-  if (!body.readable) return body;
-  await Promise.race([once(body, 'readable'), once(body, 'end')]);
-  const head = body.read() as Buffer | null;
-  if (head === null) return body;
-  body.unshift(head);
-  return decompress(body, compressionOf(head));
+  const { head, whole } = await peek(body, HEAD);
+  return decompress(whole, compressionOf(head));
 }

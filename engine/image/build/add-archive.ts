@@ -1,38 +1,28 @@
 /** What ADD does to a local archive: it is unpacked. Dockerfile reference, "ADD", "Adding local tar archives". */
 
 import { closeSync, createReadStream, mkdirSync, openSync, readSync } from 'node:fs';
-import { compressionOf, decompress } from '../compression.ts';
+import { compressionOf, decompress, HEAD } from '../compression.ts';
 import { applyLayer } from '../layer.ts';
 import { beginsTar } from '../tar-header.ts';
 import { resolveInTree } from './build.ts';
-import { InvalidBuild } from './build-error.ts';
 import type { Source } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
 
 /**
- * Unpack the source into `directory`, which is made, if it is a tar, gzip or zstd or none.
+ * Unpack the source into `directory`, which is made, if it is a tar, compressed or not.
  * @returns its content as a source that keeps its owners; undefined when it is a file like others
- * @throws HostileArchive, InvalidBuild for a compression that is not read
+ * @throws HostileArchive, UnexpectedEnd
  */
 export async function unpackArchive({ tree, path, name }: Source, directory: string): Promise<Source | undefined> {
   const entry = tree.entry(path);
-  if (entry?.type !== 'file' || !(await isTar(entry.host, name))) return undefined;
+  if (entry?.type !== 'file' || !(await isTar(entry.host))) return undefined;
   mkdirSync(directory, { mode: 0o755 });
   await applyLayer(open(entry.host), directory, { whiteouts: 'remove' });
   const unpacked = new StackTree([directory]);
   return { tree: unpacked, path: resolveInTree(unpacked, '') ?? '', name, keepOwners: true };
 }
 
-async function isTar(host: string, name: string): Promise<boolean> {
-  const head = firstBytes(host, 6);
-  const isPacked = compressionOf(head) !== 'none';
-  if (!isPacked && (head.toString('latin1').startsWith('BZh') || head.toString('latin1', 1, 5) === '7zXZ')) {
-    if (/\.(tar\.(bz2|xz)|tbz2?|txz)$/.test(name))
-      throw new InvalidBuild(
-        `ADD unpacks tar, gzip and zstd, and ${name} is neither; compress it with gzip, or copy it with COPY`,
-      );
-    return false;
-  }
+async function isTar(host: string): Promise<boolean> {
   try {
     for await (const block of open(host)) {
       return beginsTar(block as Buffer);
@@ -45,7 +35,7 @@ async function isTar(host: string, name: string): Promise<boolean> {
 
 function open(host: string) {
   const file = createReadStream(host, { highWaterMark: 256 * 1024 });
-  return decompress(file, compressionOf(firstBytes(host, 4)));
+  return decompress(file, compressionOf(firstBytes(host, HEAD)));
 }
 
 function firstBytes(host: string, count: number): Buffer {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ignoreFilter } from '#build';
-import { compressionOf, decompress } from '../compression.ts';
+import { compressionOf, decompress, HEAD } from '../compression.ts';
 import { applyLayer } from '../layer.ts';
 import { Turn } from '../turn.ts';
 import { resolveInTree } from './build.ts';
@@ -24,7 +24,7 @@ export interface Context {
 }
 
 /**
- * Unpack the tar `source`, gzip or zstd or none, into `directory`, which is made. Links in it are links and lead nowhere: what
+ * Unpack the tar `source`, compressed or not, into `directory`, which is made. Links in it are links and lead nowhere: what
  * reads it follows them itself.
  * @throws HostileArchive, UnexpectedEnd, the source's error
  */
@@ -90,7 +90,7 @@ async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffe
 
 async function sniff(source: AsyncGenerator<Buffer>) {
   let head: Buffer = Buffer.alloc(0);
-  while (head.length < 4) {
+  while (head.length < HEAD) {
     const { value, done } = await source.next();
     if (done) break;
     head = Buffer.concat([head, value]);

@@ -24,7 +24,7 @@ export async function remoteContext(url: string, signal: AbortSignal): Promise<R
   if (compressionOf(head) !== 'none' || beginsTar(head)) return { archive: whole };
   const dockerfile = await textOf(whole);
   if (dockerfile === undefined)
-    throw new InvalidBuild(`${url.slice(0, 200)} is neither a tar, gzip or zstd or none, nor a Dockerfile`);
+    throw new InvalidBuild(`${url.slice(0, 200)} is neither a tar, compressed or not, nor a Dockerfile`);
   return { dockerfile };
 }
 
