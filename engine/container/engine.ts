@@ -4,7 +4,7 @@ import type { Images } from '../image/images.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
-import type { Exec } from './exec.ts';
+import type { Exec } from './exec-record.ts';
 import type { StateRoot } from './root.ts';
 import type { ShimClient } from './shim-client.ts';
 import { ContainerTable } from './table.ts';

@@ -3,35 +3,10 @@ import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
+import type { Exec, ExecRequest } from './exec-record.ts';
 import { newId } from './identity.ts';
 import { buildProcess } from './spec.ts';
 import { startFailure } from './start-failure.ts';
-
-export interface ExecRequest {
-  args: string[];
-  env: string[];
-  cwd: string;
-  user: string;
-  tty: boolean;
-  privileged: boolean;
-  attachStdin: boolean;
-  attachStdout: boolean;
-  attachStderr: boolean;
-  detachKeys: string;
-  consoleSize: [height: number, width: number];
-}
-
-/** A further process in a running container: asked for, running, or over. */
-export interface Exec {
-  readonly id: string;
-  readonly container: Container;
-  readonly request: ExecRequest;
-  state: 'created' | 'running' | 'exited';
-  pid: number;
-  /** Null until it is over. */
-  exitCode: number | null;
-  readonly changes: EventEmitter<{ exit: [] }>;
-}
 
 /** How long one can ask how an exec ended, in milliseconds. */
 const REMEMBERED = 5 * 60_000;

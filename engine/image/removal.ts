@@ -1,9 +1,15 @@
 /** What removing an image comes to. Docker, "docker image rm". */
 
-import { shortId } from './digest.ts';
+import { type Digest, shortId } from './digest.ts';
 import { ImageConflict } from './image-errors.ts';
-import type { ImageRecord } from './images.ts';
 import { familiarName, parseReference } from './reference.ts';
+
+/** As much of an image as its removal depends on. */
+interface RemovableImage {
+  id: Digest;
+  repoTags: string[];
+  repoDigests: string[];
+}
 
 /** A container that is made of the image. */
 export interface ImageUser {
@@ -26,7 +32,7 @@ export interface Removal {
 }
 
 /** @throws ImageConflict in Docker's words, with what is in the way. */
-export function decideRemoval(image: ImageRecord, { name, force, users }: RemovalRequest): Removal {
+export function decideRemoval(image: RemovableImage, { name, force, users }: RemovalRequest): Removal {
   const names = [...image.repoTags, ...image.repoDigests];
   const [user] = users;
   if (name !== undefined) {
@@ -50,7 +56,7 @@ export function decideRemoval(image: ImageRecord, { name, force, users }: Remova
 }
 
 /** All names are of one repository, and at most one of them is a tag. */
-function isSingle({ repoTags, repoDigests }: ImageRecord): boolean {
+function isSingle({ repoTags, repoDigests }: RemovableImage): boolean {
   const repositories = new Set([...repoTags, ...repoDigests].map((name) => familiarName(parseReference(name))));
   return repositories.size <= 1 && repoTags.length <= 1;
 }

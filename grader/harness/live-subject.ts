@@ -4,12 +4,13 @@ import { inject } from 'vitest';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
 import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
+import type { Subject } from './opened-subject.ts';
 import { infrastructure, unsupported } from './outcome-errors.ts';
 import { PlainSandbox } from './plain-sandbox.ts';
-import { type Ending, MOST_OUTPUT, Sandbox, type SubjectPlace, type SubjectUser, startContainer } from './sandbox.ts';
+import { type Ending, MOST_OUTPUT, Sandbox, type SubjectPlace, startContainer } from './sandbox.ts';
+import type { SubjectUser } from './sandbox-spec.ts';
 import { takeSpare } from './spares.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
-import type { Subject } from './suite.ts';
 
 const O_PATH = 0o10000000;
 const O_DIRECTORY = fs.constants.O_DIRECTORY;

@@ -1,6 +1,5 @@
 import { capabilityNames } from '../../engine/kernel/capability-names.ts';
 import type { Mount, Spec } from '../../engine/runtime/spec.ts';
-import type { SubjectUser } from './sandbox.ts';
 import type { SessionPaths } from './session-paths.ts';
 
 const MEMORY = 512 << 20;
@@ -10,6 +9,8 @@ const CPU = { quota: 100_000, period: 100_000 };
 /** Seconds of one core. A subject that nobody ends, ends by itself. */
 const CPU_SECONDS = 120;
 const NOBODY = 65534;
+
+export type SubjectUser = 'root' | 'nobody';
 
 export interface SandboxRequest {
   paths: SessionPaths;

@@ -5,12 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { hostCgroups } from '../../engine/runtime/cgroups/host.ts';
 import { unsupported } from './outcome-errors.ts';
-import { sandboxSpec } from './sandbox-spec.ts';
+import { type SubjectUser, sandboxSpec } from './sandbox-spec.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { sessionPaths } from './session-paths.ts';
 import { canMakeCgroups, sandboxIds } from './user-ids.ts';
-
-export type SubjectUser = 'root' | 'nobody';
 
 /** How a subject came to its end. */
 export interface Ending {

@@ -7,7 +7,7 @@ import { importImage } from '../../image/import.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { JsonStream } from '../json-stream.ts';
-import { tagReference } from './images.ts';
+import { tagReference } from '../tag-reference.ts';
 
 /** `POST /commit` */
 export async function commitRoute(call: Call): Promise<void> {

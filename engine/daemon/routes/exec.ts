@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { createExec, type Exec, execKey, findExec, openExec, startExec, untilExecEnds } from '../../container/exec.ts';
+import { createExec, execKey, findExec, openExec, startExec, untilExecEnds } from '../../container/exec.ts';
+import type { Exec } from '../../container/exec-record.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { parseDetachKeys } from '../detach-keys.ts';

@@ -1,9 +1,9 @@
 import type { Engine } from '../../container/engine.ts';
-import { InvalidReference, parseReference } from '../../image/reference.ts';
 import type { ImageUser } from '../../image/removal.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { flagOf, IMAGE_FILTERS, imageTests, isDangling } from '../image-filters.ts';
+import { tagReference } from '../tag-reference.ts';
 import { imageHistory, imageInspect, imageSummary, sharedSizes } from '../views/image.ts';
 import { saveImage } from './archives.ts';
 import { importRoute } from './commit.ts';
@@ -45,18 +45,6 @@ export async function postImage(call: Call): Promise<void> {
   await engine.images.tag(image.id, reference);
   engine.events.emit('image', 'tag', image.id, { name: reference });
   call.sendNothing(201);
-}
-
-/** A repository and a tag as one reference. @throws InvalidReference */
-export function tagReference(repo: string, tag: string): string {
-  const parsed = parseReference(repo);
-  // `sha256:abc` would be taken for an id.
-  if (/^(?:docker\.io\/)?(?:library\/)?sha256(?::|$)/.test(repo))
-    throw new InvalidReference('refusing to create an ambiguous tag using digest algorithm as name');
-  if (tag === '') return repo;
-  if (parsed.tag !== undefined || parsed.digest !== undefined)
-    throw new InvalidReference(`invalid reference format: "${repo.slice(0, 100)}" has a tag already`);
-  return `${repo}:${tag}`;
 }
 
 /** `DELETE /images/{name}` */

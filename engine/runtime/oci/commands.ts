@@ -1,7 +1,4 @@
-import type { Settings } from './settings.ts';
-
-/** @returns the exit code. */
-export type Command = (line: string[], settings: Settings) => number | Promise<number>;
+import type { Command } from './settings.ts';
 
 interface Entry {
   summary: string;

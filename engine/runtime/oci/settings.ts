@@ -16,6 +16,9 @@ export interface Settings {
   systemdCgroup: boolean;
 }
 
+/** @returns the exit code. */
+export type Command = (line: string[], settings: Settings) => number | Promise<number>;
+
 const options: OptionTable = {
   root: { value: true },
   log: { value: true },

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Condition, check, type Operator, operators, testOf } from './arguments.ts';
+import { check, testOf } from './arguments.ts';
 import { answer, assemble, here, label } from './assembler.ts';
 import { run } from './interpreter.ts';
+import { type Condition, type Operator, operators } from './operators.ts';
 
 function holds(condition: Condition, bits: 32 | 64, argument: bigint): boolean {
   const test = testOf(condition, bits);

@@ -8,7 +8,7 @@
  */
 
 import { ENOSYS, EPERM } from './actions.ts';
-import type { Operator } from './arguments.ts';
+import type { Operator } from './operators.ts';
 import type { HostCondition, Profile, ProfileSyscall } from './profile.ts';
 
 const always = `

@@ -3,7 +3,7 @@
  * before, with the wanted one as the first argument. A rule for one door has to hold at the other. socketcall(2), ipc(2).
  */
 
-import type { Condition } from './arguments.ts';
+import type { Condition } from './operators.ts';
 
 export interface Multiplexed {
   /** The call that stands for many. */

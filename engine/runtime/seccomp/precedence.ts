@@ -5,8 +5,13 @@
  * different kinds share a bound libseccomp merges them and may choose otherwise; nobody can rely on that.)
  */
 
-import type { Condition, Operator } from './arguments.ts';
-import type { Rule } from './rules.ts';
+import type { Condition, Operator } from './operators.ts';
+
+/** As much of a rule as its place depends on. */
+interface Placed {
+  conditions: Condition[];
+  value: number;
+}
 
 const ranks: Record<Operator, number> = {
   SCMP_CMP_EQ: 0,
@@ -19,13 +24,13 @@ const ranks: Record<Operator, number> = {
 };
 
 /** The rules of one call in the order in which they are to be asked. */
-export function inOrder(rules: Rule[]): Rule[] {
+export function inOrder<Rule extends Placed>(rules: Rule[]): Rule[] {
   const conflict = rules.some(({ value }) => value !== rules[0]!.value);
   return conflict ? [...rules].sort((a, b) => compare(leading(a), leading(b))) : rules;
 }
 
 /** The condition that decides about a rule's place: the one on the lowest argument. */
-function leading({ conditions }: Rule): Condition {
+function leading({ conditions }: Placed): Condition {
   return conditions.reduce((lowest, condition) => (condition.index < lowest.index ? condition : lowest));
 }
 

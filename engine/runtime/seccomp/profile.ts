@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import * as z from 'zod';
 import { type Action, actions, HIGHEST_ERRNO } from './actions.ts';
 import { architectureNames } from './architectures.ts';
-import { operators } from './arguments.ts';
+import { operators } from './operators.ts';
 
 /** A profile, or something in it, that cannot be. */
 export class SeccompProfileError extends Error {

@@ -13,8 +13,9 @@
 
 import { type Action, letsThrough, returnValue } from './actions.ts';
 import type { Architecture } from './architectures.ts';
-import { alwaysHolds, type Condition } from './arguments.ts';
+import { alwaysHolds } from './arguments.ts';
 import { otherDoor } from './multiplexed.ts';
+import type { Condition } from './operators.ts';
 import { inOrder } from './precedence.ts';
 import type { Seccomp } from './profile.ts';
 

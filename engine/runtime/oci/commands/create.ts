@@ -1,7 +1,7 @@
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { createContainer } from '../create-container.ts';
 import { launchOptions, readLaunchOptions } from '../launch-options.ts';
+import type { Command } from '../settings.ts';
 
 export const command: Command = async (words, { root, log }) => {
   const line = parseLine(launchOptions, words);

@@ -1,6 +1,6 @@
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { deleteContainer } from '../delete-container.ts';
+import type { Command } from '../settings.ts';
 
 export const command: Command = (words, { root }) => {
   const line = parseLine({ force: { value: false, short: 'f' } }, words);

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { numberOf, parseLine, textOf } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { execInRecorded } from '../exec-container.ts';
 import { execProcess, processOptions } from '../exec-process.ts';
 import { stayWith } from '../foreground.ts';
 import { readRecord } from '../record.ts';
+import type { Command } from '../settings.ts';
 
 export const command: Command = async (words, { root, log }) => {
   const line = parseLine(

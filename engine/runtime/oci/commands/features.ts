@@ -2,9 +2,9 @@ import { capabilityNames } from '#kernel/capability-names';
 import { mountOptionNames } from '../../mount-options.ts';
 import { actions } from '../../seccomp/actions.ts';
 import { architectureNames } from '../../seccomp/architectures.ts';
-import { operators } from '../../seccomp/arguments.ts';
+import { operators } from '../../seccomp/operators.ts';
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
+import type { Command } from '../settings.ts';
 import { OCI_VERSION } from '../state.ts';
 
 const seccompFlags = ['SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_LOG'];

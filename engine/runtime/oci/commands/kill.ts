@@ -1,6 +1,6 @@
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { readRecord } from '../record.ts';
+import type { Command } from '../settings.ts';
 import { signalAll, signalInit } from '../signal-container.ts';
 import { signalNumber } from '../signal-number.ts';
 

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { argumentsOf, parseLine, textOf } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { RuntimeError } from '../error.ts';
 import { allRecords } from '../record.ts';
+import type { Command } from '../settings.ts';
 import { stateOf } from '../state.ts';
 import { statusOf } from '../status.ts';
 

@@ -1,8 +1,8 @@
 import { setFrozen } from '../../cgroups/freezer.ts';
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { RuntimeError } from '../error.ts';
 import { readRecord } from '../record.ts';
+import type { Command } from '../settings.ts';
 import { statusOf } from '../status.ts';
 
 export const command: Command = (words, { root }) => {

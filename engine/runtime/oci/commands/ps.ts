@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { hostCgroups } from '../../cgroups/host.ts';
 import { parseLine, textOf } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { checkContainerId } from '../container-id.ts';
 import { RuntimeError } from '../error.ts';
 import { readRecord } from '../record.ts';
+import type { Command } from '../settings.ts';
 
 /** What the host's ps says, of the container's processes. */
 export const command: Command = (words, { root }) => {

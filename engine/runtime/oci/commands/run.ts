@@ -1,9 +1,9 @@
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { createContainer } from '../create-container.ts';
 import { deleteContainer } from '../delete-container.ts';
 import { stayWith } from '../foreground.ts';
 import { launchOptions, readLaunchOptions } from '../launch-options.ts';
+import type { Command } from '../settings.ts';
 import { startCreated } from '../start-created.ts';
 
 export const command: Command = async (words, { root, log }) => {

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { argumentsOf, parseLine, textOf } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { RuntimeError } from '../error.ts';
 import { exampleConfig } from '../example-config.ts';
+import type { Command } from '../settings.ts';
 
 export const command: Command = (words) => {
   const line = parseLine({ bundle: { value: true, short: 'b' } }, words);

@@ -1,6 +1,6 @@
 import { argumentsOf, parseLine } from '../command-line.ts';
-import type { Command } from '../commands.ts';
 import { readRecord } from '../record.ts';
+import type { Command } from '../settings.ts';
 import { stateOf } from '../state.ts';
 import { statusOf } from '../status.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import koffi from 'koffi';
 import { returnValue } from '../actions.ts';
 import { machines } from '../architectures.ts';
-import { operators } from '../arguments.ts';
+import { operators } from '../operators.ts';
 import { decode, type Instruction } from '#kernel/classic-bpf';
 import type { Seccomp } from '../profile.ts';
 
