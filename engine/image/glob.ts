@@ -7,7 +7,7 @@
 type Token =
   | { kind: 'one'; character: string }
   | { kind: 'class'; ranges: [low: string, high: string][]; negated: boolean }
-  /** One character, not `/` unless the pattern is loose. */
+  /** One character, not `/` unless the pattern is loose; the same goes for a class. */
   | { kind: 'any' }
   /** Any number of these. */
   | { kind: 'star' }
@@ -129,7 +129,8 @@ export class Glob {
 
 function fits(token: Token, character: string, separates: boolean): boolean {
   if (token.kind === 'one') return token.character === character;
-  if (token.kind === 'any') return !separates;
+  if (separates) return false;
+  if (token.kind === 'any') return true;
   return (
     token.kind === 'class' &&
     token.ranges.some(([low, high]) => low <= character && character <= high) !== token.negated

@@ -5,32 +5,64 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { configure, findSources, ignoreFilter } from '#build';
-import type { Change, Settings, Tree } from '#contract/build';
+import * as plank from '#build';
+import type { Change, Settings, SourceFile, Tree } from '#contract/build';
 import { buildImage } from '../../engine/image/build/build-image.ts';
 import { BuildCache } from '../../engine/image/build/cache.ts';
 import { openContext } from '../../engine/image/build/context.ts';
+import type { Execution } from '../../engine/image/documents.ts';
 import { Images } from '../../engine/image/images.ts';
+import { type Decision, decideWith } from './build.plank.ts';
 
-/** Paths, each with where its link leads; `null` for a file, and a slash at the end of a directory. */
+/** What a call came to; `threw` is the error in words. */
+export type Outcome = { value: unknown } | { threw: string };
+
+/** Expand each of the words. @throws NotImplemented */
+export function expandAll(words: string[], variables: Record<string, string>, escapeToken?: string): Outcome[] {
+  const more = escapeToken === undefined ? [] : ([escapeToken] as const);
+  return words.map((word) => outcomeOf(() => plank.expand(word, variables, ...more)));
+}
+
+export function orderAll(asked: Parameters<typeof plank.stageOrder>[]): Outcome[] {
+  return asked.map((args) => outcomeOf(() => plank.stageOrder(...args)));
+}
+
+/** Paths, each with where its link leads; `null` for a file. */
 export type Paths = Record<string, string | null>;
 
-export function findIn(paths: Paths, pattern: string): { name: string; path: string }[] {
-  return findSources(treeOf(paths), pattern);
+/** What each of the patterns finds, as `name`, or as `name → path` where the two differ. */
+export function findAll(paths: Paths, patterns: string[]): Outcome[] {
+  const tree = treeOf(paths);
+  return patterns.map((pattern) =>
+    outcomeOf(() =>
+      plank.findSources(tree, pattern).map(({ name, path }) => (name === path ? name : `${name} → ${path}`)),
+    ),
+  );
+}
+
+function outcomeOf(work: () => unknown): Outcome {
+  try {
+    return { value: work() };
+  } catch (error) {
+    const { name, message } = error as Error;
+    // "Not written yet" is something else than a wrong answer.
+    if (name === 'NotImplemented') throw error;
+    return { threw: `${name}: ${message}` };
+  }
 }
 
 function treeOf(paths: Paths): Tree {
-  const links = new Map(Object.entries(paths).map(([path, target]) => [path.replace(/\/$/, ''), target]));
+  const targets = new Map(Object.entries(paths));
   const directories = new Set(['', ...Object.keys(paths).flatMap(parentsOf)]);
   return {
     entry: (path) => {
       if (directories.has(path)) return { type: 'directory' };
-      const target = links.get(path);
+      const target = targets.get(path);
       if (target === undefined) return undefined;
       return target === null ? { type: 'file' } : { type: 'symlink', target };
     },
     names: (directory) =>
-      [...links.keys(), ...directories]
+      [...targets.keys(), ...directories]
         .filter((path) => path !== '' && parentOf(path) === directory)
         .map((path) => path.slice(path.lastIndexOf('/') + 1))
         .reverse(),
@@ -46,9 +78,25 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
-/** Which of the paths a `.dockerignore` leaves out. */
-export function ignoredOf(rules: string, paths: string[]): string[] {
-  return paths.filter(ignoreFilter(rules));
+/** Which of the paths each `.dockerignore` leaves out. */
+export function ignoredByAll(texts: string[], paths: string[]): string[][] {
+  return texts.map((text) => {
+    const isIgnored = plank.ignoreFilter(text);
+    return paths.filter((path) => isIgnored(path));
+  });
+}
+
+/** @returns for each change what came of the settings, and what the settings that went in are afterwards. */
+export function configuredFrom(settings: Settings, changes: Change[]): { after: Settings; given: Settings }[] {
+  return changes.map((change) => {
+    const given = structuredClone(settings);
+    return { after: plank.configure(given, change, false), given };
+  });
+}
+
+/** @returns the key, and the files that were passed in as they are afterwards. */
+export function keyOf(parent: string, instruction: string, files: SourceFile[]): { key: string; files: SourceFile[] } {
+  return { key: plank.cacheKey(parent, instruction, files), files };
 }
 
 export interface BuildRequest {
@@ -58,17 +106,21 @@ export interface BuildRequest {
   state: string;
   buildArgs?: Record<string, string>;
   target?: string;
+  /** What your module decides; the rest, and what of it is not written yet, is decided as the engine does. */
+  yours: Decision[];
 }
 
 /** What came of a build. */
 export interface Built {
   id: string;
+  config: Execution;
   layers: string[];
   /** For each step whether the cache had it. */
   cached: boolean[];
 }
 
-export async function build({ context, state, buildArgs = {}, target }: BuildRequest): Promise<Built> {
+export async function build({ context, state, buildArgs = {}, target, yours }: BuildRequest): Promise<Built> {
+  decideWith(yours);
   const scratch = join(state, `scratch-${process.hrtime.bigint()}`);
   mkdirSync(scratch, { recursive: true });
   const images = await Images.open(join(state, 'images'));
@@ -104,16 +156,8 @@ export async function build({ context, state, buildArgs = {}, target }: BuildReq
     .slice(1);
   return {
     id: image.id,
+    config: image.config.config ?? {},
     layers: image.config.rootfs.diff_ids,
     cached: steps.map((step) => step.includes('Using cache')),
   };
-}
-
-/** Make each of the changes to a copy of the same settings. @returns what each of those copies is afterwards */
-export function configuredFrom(settings: Settings, changes: Change[]): Settings[] {
-  return changes.map((change) => {
-    const given = structuredClone(settings);
-    configure(given, change, false);
-    return given;
-  });
 }

@@ -6,6 +6,9 @@ import type { Change, Command, Scope, Settings, SourceFile, StageOutline, Tree }
 
 // ---- task 1: variables ----
 
+/** What a variable can be called; a number or a special character is a parameter of the shell. */
+const NAME = /^(?:[A-Za-z_]\w*|\d+|[@*#?$!-])/;
+
 export function expand(word: string, variables: Record<string, string>, escapeToken = '\\'): string {
   let at = 0;
   return untilEnd('');
@@ -44,11 +47,11 @@ export function expand(word: string, variables: Record<string, string>, escapeTo
 
   function variable(): string {
     if (word[at] !== '{') {
-      const name = take(/^[A-Za-z_]\w*/);
+      const name = take(NAME);
       return name === '' ? '$' : (lookUp(name) ?? '');
     }
     at += 1;
-    const name = take(/^[A-Za-z_]\w*/);
+    const name = take(NAME);
     const modifier = take(/^(}|:?[-+])/);
     if (name === '' || modifier === '') throw new Error(`bad substitution in ${word}`);
     const value = lookUp(name);
@@ -79,10 +82,15 @@ export function variables({ globals, given, declared, env }: Scope): Record<stri
     if (value !== undefined) values.set(name, value);
   }
   for (const entry of env) {
-    const equals = entry.indexOf('=');
-    values.set(entry.slice(0, equals), entry.slice(equals + 1));
+    const name = nameOf(entry);
+    values.set(name, entry.slice(name.length + 1));
   }
   return Object.fromEntries(values);
+}
+
+/** Of an entry of the environment. */
+function nameOf(entry: string): string {
+  return entry.split('=', 1)[0]!;
 }
 
 // ---- task 2: settings ----
@@ -92,7 +100,7 @@ export function configure(settings: Settings, change: Change, ownCommand: boolea
     case 'ENV': {
       const env = [...(settings.Env ?? [])];
       for (const [name, value] of change.pairs) {
-        const at = env.findIndex((entry) => entry.startsWith(`${name}=`));
+        const at = env.findIndex((entry) => nameOf(entry) === name);
         env.splice(at === -1 ? env.length : at, 1, `${name}=${value}`);
       }
       return { ...settings, Env: env };
@@ -128,7 +136,7 @@ function wordsOf({ Shell = ['/bin/sh', '-c'] }: Settings, command: Command): str
 }
 
 function withProtocol(port: string): string {
-  return port.includes('/') ? port : `${port}/tcp`;
+  return port.includes('/') ? port.toLowerCase() : `${port}/tcp`;
 }
 
 function setOf(names: string[]): Record<string, Record<string, never>> {
@@ -170,15 +178,21 @@ export function findSources(tree: Tree, pattern: string): { name: string; path: 
     const next: typeof found = [];
     for (const { name, path } of found) {
       if (tree.entry(path)?.type !== 'directory') continue;
-      const names = /[*?[]/.test(part) ? tree.names(path).filter((each) => matcher(part).test(each)) : [part];
+      const names = /[*?[]/.test(part) ? tree.names(path).filter((each) => isLike(part, each)) : [part];
       for (const each of names) {
-        const resolved = resolve(tree, posix.join(path, each));
-        if (resolved !== undefined) next.push({ name: posix.join(name, each), path: resolved });
+        // From the root again, so that all links on the way count.
+        const matched = posix.join(name, each);
+        const resolved = resolve(tree, matched);
+        if (resolved !== undefined) next.push({ name: matched, path: resolved });
       }
     }
     found = next;
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function isLike(pattern: string, name: string): boolean {
+  return new RegExp(`^${sourceOf(pattern)}$`, 'su').test(name);
 }
 
 /** Where `path` leads when the tree is `/`; undefined when nothing is there. */
@@ -210,28 +224,31 @@ function resolve(tree: Tree, path: string): string | undefined {
 export function ignoreFilter(rules: string): (path: string) => boolean {
   const patterns = rules
     .split('\n')
-    .filter((line) => !line.startsWith('#') && line.trim() !== '')
+    .filter((line) => !line.startsWith('#'))
     .map((line) => {
       const [, back, pattern = ''] = /^(!?)\s*(.*)$/.exec(line.trim())!;
-      const expression = matcher(posix.resolve('/', pattern).slice(1)).source;
-      // What is named, and all that is in it.
-      return { ignores: back === '', expression: new RegExp(`${expression.slice(0, -1)}(/|$)`, 's') };
-    });
+      return { ignores: back === '', pattern: posix.normalize(pattern).replace(/^\/|\/$/g, '') };
+    })
+    .filter(({ pattern }) => !['', '.', '..'].includes(pattern) && !pattern.startsWith('../'))
+    // What is named, and all that is in it.
+    .map(({ ignores, pattern }) => ({ ignores, expression: new RegExp(`^${sourceOf(pattern)}(?:/|$)`, 'su') }));
   return (path) => patterns.findLast(({ expression }) => expression.test(path))?.ignores ?? false;
 }
 
-/** A pattern as a regular expression, from the first character to the last. */
-function matcher(glob: string): RegExp {
-  const source = glob.replace(
-    /(^|\/)\*\*(\/|$)|\*+|\?|\[(\^?)([^\]]+)\]|[.+^${}()|[\]\\]/g,
-    (part, before, after, not, set) => {
-      if (before !== undefined) return after === '/' ? `${before}(.*/)?` : `${before}.*`;
-      if (part.startsWith('*')) return '[^/]*';
-      if (part === '?') return '[^/]';
-      return set === undefined ? `\\${part}` : `[${not}${set.replaceAll('\\', '\\\\')}]`;
-    },
-  );
-  return new RegExp(`^${source}$`, 's');
+const SPECIAL = /(?<directories>(?<=^|\/)(?:\*\*\/)+)|(?<below>(?<=^|\/)\*\*$)|\*+|\?|\[\^?[^\]]+\]|[.+^${}()|[\]\\]/g;
+
+/** A pattern as the source of a regular expression. */
+function sourceOf(pattern: string): string {
+  return pattern.replace(SPECIAL, (piece, directories?: string, below?: string) => {
+    if (directories !== undefined) return '(?:.*/)?';
+    if (below !== undefined) return '.+';
+    if (piece.startsWith('*')) return '[^/]*';
+    if (piece === '?') return '[^/]';
+    if (piece.length === 1) return `\\${piece}`;
+    const negated = piece.startsWith('[^');
+    // "One of the others" would be a slash too.
+    return `(?!/)[${negated ? '^' : ''}${piece.slice(negated ? 2 : 1, -1).replace(/[\\^[]/g, '\\$&')}]`;
+  });
 }
 
 // ---- task 5: the cache ----

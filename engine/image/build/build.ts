@@ -141,8 +141,10 @@ export function findSources(tree: Tree, pattern: string): { name: string; path: 
     for (const { name, path } of found) {
       if (tree.entry(path)?.type !== 'directory') continue;
       for (const each of glob ? tree.names(path).filter((one) => glob.matches(one)) : [unescaped(part)]) {
-        const resolved = resolvePath(tree, each, { from: path, missing: 'give-up' });
-        if (resolved !== undefined) matches.push({ name: join(name, each), path: resolved });
+        // From the root again: links count on the whole way to a match.
+        const matched = join(name, each);
+        const resolved = resolvePath(tree, matched, { missing: 'give-up' });
+        if (resolved !== undefined) matches.push({ name: matched, path: resolved });
       }
       if (matches.length > MATCHES_MAX)
         throw new Error(

@@ -15,7 +15,8 @@ test.each([
   ['\\$A \\\\', '$A \\'],
   ['"\\n \\" \\$"', '\\n " $'],
   ['a\\ b', 'a b'],
-  ['$ $. $$', '$ $. $$'],
+  ['$ $. $', '$ $. $'],
+  ['[$1$23$$$@${4:-x}]', '[x]'],
   ['${PATH#*/} ${PATH##*/} ${PATH%/*} ${PATH%%/*}', 'y/z z x/y x'],
   ['${PATH/\\//-} ${PATH//\\//-}', 'x-y/z x-y-z'],
 ])('%s expands to %s', (word, result) => {
@@ -76,6 +77,15 @@ test('a configuration is changed as Docker changes it', () => {
     Cmd: ['/bin/sh', '-c', 'run it'],
   });
   expect(configure(settings, { keyword: 'ENTRYPOINT', command: { exec: ['x'] } }, false).Cmd).toBeUndefined();
+});
+
+test('links count on the whole way to a match', () => {
+  const chain = (folder: string, name: string, end: string) =>
+    Array.from({ length: 21 }, (_, at) => `${folder}${name}${at}->${at === 20 ? end : `${name}${at + 1}`}`);
+  const tree = treeOf('d/', 'd/f', ...chain('', 'a', '/d'), ...chain('d/', 'b', 'f'));
+  expect(findSources(tree, 'a0/f')).toEqual([{ name: 'a0/f', path: 'd/f' }]);
+  expect(findSources(tree, 'a1/b1')).toEqual([{ name: 'a1/b1', path: 'd/f' }]);
+  expect(() => findSources(tree, 'a0/b0')).toThrow(/loop/);
 });
 
 test('a key depends on the step before, the instruction and the content, and on no time or order', () => {

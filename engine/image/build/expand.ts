@@ -115,9 +115,9 @@ class Reader {
     return modified(name, value, modifier, this.until('}', depth + 1));
   }
 
-  /** A name of letters, digits and `_`, or one digit or special character, as the shell's positional parameters. */
+  /** A name of letters, digits and `_`; or a number or a special character, which the shell calls parameters. */
   #name(): string {
-    const [name = ''] = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#])/.exec(this.#text.slice(this.#at)) ?? [];
+    const [name = ''] = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])/.exec(this.#text.slice(this.#at)) ?? [];
     this.#at += name.length;
     return name;
   }

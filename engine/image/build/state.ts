@@ -93,9 +93,21 @@ export function configOf({ platform, author, created, execution, layers, history
   };
 }
 
+/** The configuration as it is written: with sorted keys, so that equal ones have one digest however they were made. */
+function textOf(state: State): string {
+  return JSON.stringify(sorted(configOf(state)));
+}
+
+function sorted(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
+}
+
 /** The id of the image that it would be. */
 export function idOf(state: State): Digest {
-  return digestOf(JSON.stringify(configOf(state)));
+  return digestOf(textOf(state));
 }
 
 const OCI_TYPE: Partial<Record<string, LayerDescriptor['mediaType']>> = {
@@ -105,7 +117,7 @@ const OCI_TYPE: Partial<Record<string, LayerDescriptor['mediaType']>> = {
 
 /** Make it an image. @throws BlobNotFound, InvalidReference, DiskFull */
 export async function writeImage(images: Images, state: State, reference?: string): Promise<ImageRecord> {
-  const config = await images.store.put(JSON.stringify(configOf(state)));
+  const config = await images.store.put(textOf(state));
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.manifest,

@@ -1,4 +1,4 @@
-/** The plank of lab `build`: the decisions of a build. What they lead to, running and copying, is the engine's. */
+/** The plank of lab `build`: the decisions of a build. Running and copying, which follow from them, are the engine's. */
 
 /** One stage of a Dockerfile, from a FROM to the next. */
 export interface StageOutline {
@@ -38,11 +38,11 @@ export interface Settings {
 
 /** Where the variables of an instruction come from. */
 export interface Scope {
-  /** What the ARGs before the first FROM have come to. They are for FROM, and for an ARG in a stage that repeats the name. */
+  /** The values of the ARGs before the first FROM. They are for FROM, and for an ARG in a stage that repeats the name. */
   globals: Record<string, string>;
   /** What the user gives with `--build-arg`. */
   given: Record<string, string>;
-  /** The ARGs of the stage so far, in their order; the default is undefined in `ARG NAME`. */
+  /** The ARGs of the stage so far, in their order, a name as often as it was declared; the default is undefined in `ARG NAME`. */
   declared: [name: string, fallback: string | undefined][];
   /** The image's environment so far, as `NAME=value`. */
   env: string[];
@@ -63,75 +63,34 @@ export interface SourceFile {
   target?: string;
 }
 
-/** A directory that somebody else has filled. Paths are relative to it, without a leading `/`; '' is the directory itself. */
+/** A directory with files of somebody else. Paths are relative to it, without a leading `/`; '' is the directory itself. */
 export interface Tree {
-  /** What is at `path`; a link itself and not what it points at. Undefined when nothing is. */
+  /** What is at `path`, on which no directory may be a link; a link itself, not what it points at. Undefined if there is nothing. */
   entry(path: string): { type: 'file' | 'directory' | 'symlink' | 'other'; target?: string } | undefined;
-  /** The names in a directory, in no particular order. */
+  /** The names in a directory, in any order. */
   names(path: string): string[];
 }
 
+/** The comments of labs/10-build/build.ts say in full what each of these owes. */
 export interface BuildPlank {
-  /**
-   * `word` with its variables replaced and its quotes and escapes taken away. `$NAME`, `${NAME}`, `${NAME:-word}`,
-   * `${NAME-word}`, `${NAME:+word}`, `${NAME+word}`; with the colon an empty value counts as none. `word` is expanded
-   * too. What is not set is empty. Between single quotes everything is itself; between double quotes, and outside,
-   * `escapeToken` makes `$`, `"` and itself plain. Outside of quotes it makes any character plain.
-   * @throws Error for `${` without its end, and for another modifier.
-   */
+  /** Replaces the variables in `word`, and takes its quotes and escapes away. @throws Error if it cannot be read. */
   expand(word: string, variables: Record<string, string>, escapeToken?: string): string;
-
-  /**
-   * The variables that an instruction sees: the ARGs that its stage has declared so far, and ENV, which counts more. An
-   * ARG's value is what the user gave for it, else its default, else what the global of that name has, else what it
-   * had before. One without any of these is not set. What no ARG of the stage names is not seen.
-   */
+  /** The variables that an instruction sees. */
   variables(scope: Scope): Record<string, string>;
-
-  /**
-   * Which stages have to be built for `target`, and an order in which each comes after all that it needs. A stage
-   * refers to an earlier one by its name (whatever the case) or, in `uses`, by its number from 0; of two with the same name the later
-   * one counts. What is no earlier stage is an image.
-   * @param target a name or a number; the last stage when undefined.
-   * @throws Error when there is no such stage.
-   */
-  stageOrder(stages: StageOutline[], target?: string): number[];
-
   /**
    * The settings after `change`; those that were passed in stay as they are.
-   *
-   * ENV and LABEL: a name that is there gets the new value in its old place. WORKDIR: relative to the one before, `/` if
-   * there is none, and without `.`, `..` and double slashes. EXPOSE: `80` is `80/tcp`. CMD and ENTRYPOINT in the shell's form are
-   * the shell (`SHELL`, else `/bin/sh -c`) and the line. ENTRYPOINT takes an inherited command away. ONBUILD adds one
-   * more instruction to `OnBuild`.
    * @param ownCommand whether this stage has had a CMD already, which an ENTRYPOINT then leaves.
    */
   configure(settings: Settings, change: Change, ownCommand: boolean): Settings;
-
   /**
-   * What a step's result is found by: the digest of the JSON text `[parent, instruction, files]`, where `files` has for
-   * each file, sorted by `path` (by code units), `[path, type, mode, digest or target or '']`. Times are not in it: a fresh checkout has
-   * new ones.
-   * @param parent the key of the step before, or the id of the base image.
-   * @param instruction with its variables expanded.
+   * The numbers of the stages that have to be built for `target`, each after all that it needs.
+   * @param target a name or a number; the last stage if undefined. @throws Error if there is no such stage.
    */
-  cacheKey(parent: string, instruction: string, files: SourceFile[]): string;
-
-  /**
-   * What `pattern` names in `tree`: `*`, `?` and `[a-z]` match within one name, in any part of the path.
-   * Links are followed as if the tree were `/`, so neither they nor `..` lead out of it.
-   * @returns for each match, sorted by `name`, the path that was matched (without `.` and `..`) and the one it leads to,
-   *   on which there is no link; none when there is nothing.
-   * @throws Error for a loop of links.
-   */
+  stageOrder(stages: StageOutline[], target?: string): number[];
+  /** What `pattern` names in `tree`, sorted by `name`, with the path it leads to. @throws Error for a loop of links. */
   findSources(tree: Tree, pattern: string): { name: string; path: string }[];
-
-  /**
-   * What the text of a `.dockerignore` leaves out of the context. Each line is a pattern; blanks around it do not count, and
-   * neither do empty lines, and those that begin with `#`. A pattern is relative to the context whether it begins with
-   * a slash or not. `*`, `?` and `[a-z]` are as above, a part that is `**` stands for any number of directories. What a pattern names
-   * is left out with all that is in it. With `!` in front it is taken back. Of the patterns that fit, the last one counts.
-   * @returns whether a path (without a leading `/`) is left out.
-   */
+  /** Whether the text of a `.dockerignore` leaves out a path. */
   ignoreFilter(rules: string): (path: string) => boolean;
+  /** What a step's result is found by. @param parent the key of the step before, or the id of the base image. */
+  cacheKey(parent: string, instruction: string, files: SourceFile[]): string;
 }
