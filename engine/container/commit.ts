@@ -10,7 +10,7 @@ import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { layerOfContainer } from './files/files.ts';
-import { freeze, thaw } from './pause.ts';
+import { goOn, standStill } from './pause.ts';
 
 export interface CommitRequest {
   /** Without it the image has no name. */
@@ -87,11 +87,14 @@ async function standingStill<T>(
         'unsupported',
         `container ${name} cannot be paused: ${why} Or commit it while it runs: --pause=false`,
       );
-    freeze(engine, container);
+    const release = await standStill(engine, container);
     try {
       return await work();
     } finally {
-      thaw(engine, container);
+      if (release !== null) {
+        goOn(engine, container);
+        release();
+      }
     }
   });
 }

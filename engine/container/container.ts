@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import { AtomicFile } from './atomic-file.ts';
 import { ContainerError } from './errors.ts';
+import { Gate } from './gate.ts';
 import { Mutex } from './mutex.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerPaths } from './root.ts';
@@ -13,6 +14,8 @@ export class Container {
   readonly paths: ContainerPaths;
   /** Held while the container is started, stopped or removed. */
   readonly lock = new Mutex();
+  /** Passed by whatever joins its processes. */
+  readonly joins = new Gate();
   /**
    * `exit` after each end of the container's process, also of a start that failed; `removed` when it is gone;
    * `log-end` when nothing will be added to the log until the next start.

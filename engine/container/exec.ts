@@ -1,10 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
+import { hasEnded } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import type { Exec, ExecRequest } from './exec-record.ts';
 import { newId } from './identity.ts';
+import { ShimGone } from './shim-client.ts';
 import { buildProcess } from './spec.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -54,13 +56,23 @@ export async function openExec(engine: Engine, exec: Exec, attachStdin: boolean)
 export async function startExec(engine: Engine, exec: Exec): Promise<void> {
   const { args } = exec.request;
   try {
-    const { pid } = await engine.shim.request('exec', {
-      container: exec.container.id,
-      exec: exec.id,
-      process: processOf(exec),
+    const { pid } = await exec.container.joins.pass(() => {
+      requireRunning(exec.container);
+      return engine.shim.request('exec', {
+        container: exec.container.id,
+        exec: exec.id,
+        process: processOf(exec),
+      });
     });
     exec.pid = pid;
   } catch (cause) {
+    if (engine.shim.connected) void engine.shim.request('forget', { key: execKey(exec) }).catch(() => {});
+    // It has ended, or stands still, and the process could not join it any more.
+    if (cause instanceof ContainerError || cause instanceof ShimGone || hasEnded(exec.container)) {
+      end(engine, exec, 126);
+      if (cause instanceof ContainerError) throw cause;
+      throw notRunning(exec.container);
+    }
     const { exitCode, error } = startFailure(cause, args[0] ?? '');
     // As Docker has it: a process that could not be started, for whatever reason but that there is no such program.
     end(engine, exec, exitCode === 125 ? 126 : exitCode);
@@ -99,8 +111,12 @@ function end(engine: Engine, exec: Exec, exitCode: number): void {
   }, REMEMBERED).unref();
 }
 
+function notRunning({ id }: { id: string }): ContainerError {
+  return new ContainerError('conflict', `container ${id} is not running`);
+}
+
 function requireRunning({ record, running, paused }: Container): void {
-  if (!running) throw new ContainerError('conflict', `container ${record.id} is not running`);
+  if (!running) throw notRunning({ id: record.id });
   if (paused)
     throw new ContainerError('conflict', `Container ${record.id} is paused, unpause the container before exec`);
 }

@@ -1,9 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
 import { cgroupOf } from './cgroup.ts';
 import type { Container } from './container.ts';
+import { hasEnded, untilEnded } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
+
+/** Milliseconds that processes have to stop, and those that are about to join a container to do so. */
+const PATIENCE = 5_000;
 
 /**
  * Stop every process of a container where it stands, until it is unpaused or ended.
@@ -16,33 +21,72 @@ export async function pauseContainer(engine: Engine, container: Container): Prom
     const why = whyNoCgroups();
     if (why !== null)
       throw new ContainerError('unsupported', `container ${container.record.name} cannot be paused: ${why}`);
-    freeze(engine, container);
-    container.apply('pause');
+    const release = await standStill(engine, container);
+    if (release === null) throw new ContainerError('conflict', `container ${container.id} is not running`);
+    try {
+      container.apply('pause');
+    } finally {
+      release();
+    }
     await container.save();
     emitContainerEvent(engine, container, 'pause');
   });
 }
 
-/** @throws ContainerError `failed`, as Docker has it, when it is not paused */
+/** @throws ContainerError `conflict` when it is not paused */
 export async function unpauseContainer(engine: Engine, container: Container): Promise<void> {
   await container.lock.run(async () => {
-    if (!container.paused) throw new ContainerError('failed', `Container ${container.id} is not paused`);
+    if (!container.paused) throw new ContainerError('conflict', `Container ${container.id} is not paused`);
     await unpauseLocked(engine, container);
   });
 }
 
+/**
+ * Stop every process of a running container where it stands, for whoever holds its lock. Nothing joins it before the
+ * returned function has been called.
+ * @returns null when it has ended instead, which has been told then.
+ * @throws ContainerError `conflict` when its processes do not stop
+ */
+export async function standStill(engine: Engine, container: Container): Promise<(() => void) | null> {
+  const release = await container.joins.close(PATIENCE);
+  try {
+    const deadline = performance.now() + PATIENCE;
+    while (!hasEnded(container)) {
+      try {
+        freeze(engine, container);
+        return release;
+      } catch (error) {
+        // On its way out a process does not stop any more; one in a call that cannot be interrupted may do so later.
+        if (performance.now() > deadline && !hasEnded(container))
+          throw new ContainerError('conflict', `container ${container.record.name}: ${(error as Error).message}`);
+      }
+      await delay(5);
+    }
+    await untilEnded(engine, container);
+    release();
+    return null;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
 /** Let a paused container go on: for whoever holds its lock, or is about to see it end. */
 export async function unpauseLocked(engine: Engine, container: Container): Promise<void> {
-  try {
-    thaw(engine, container);
-  } catch (error) {
-    // On version 2 a frozen process dies of SIGKILL where it stands, and its cgroup may have gone by now.
-    if (isFrozen(cgroupOf(engine.root, container.record))) throw error;
-  }
+  goOn(engine, container);
   if (!container.paused) return;
   container.apply('unpause');
   emitContainerEvent(engine, container, 'unpause');
   await container.save();
+}
+
+/** On version 2 a frozen process dies of SIGKILL where it stands, and its cgroup may have gone by now. */
+export function goOn(engine: Engine, container: Container): void {
+  try {
+    thaw(engine, container);
+  } catch (error) {
+    if (isFrozen(cgroupOf(engine.root, container.record))) throw error;
+  }
 }
 
 /**
@@ -67,10 +111,10 @@ export function settlePause(engine: Engine, container: Container): boolean {
 }
 
 /** @throws Error when the processes do not stop, with all of them going on. */
-export function freeze(engine: Engine, container: Container): void {
+function freeze(engine: Engine, container: Container): void {
   setFrozen(cgroupOf(engine.root, container.record), true);
 }
 
-export function thaw(engine: Engine, container: Container): void {
+function thaw(engine: Engine, container: Container): void {
   setFrozen(cgroupOf(engine.root, container.record), false);
 }

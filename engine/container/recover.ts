@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
+import { releaseParents } from '../runtime/cgroups/parents.ts';
 import type { Running } from '../runtime/shim/protocol.ts';
 import { cgroupOf } from './cgroup.ts';
 import { Container } from './container.ts';
@@ -41,6 +42,7 @@ export async function recover(engine: Engine): Promise<void> {
     await resume(engine);
   // Builds end with their daemon, and the commands that ran for them have been killed.
   for (const name of fs.readdirSync(engine.root.builds)) engine.trash.discard(path.join(engine.root.builds, name));
+  sweepEmptyCaches(engine);
   sweepNetworks(engine.root, (id) => engine.containers.get(id)?.running === true);
   for (const container of engine.containers.all()) {
     const { status, hostConfig } = container.record;
@@ -145,6 +147,21 @@ async function sweepCgroup(engine: Engine, path: string): Promise<void> {
 /** The directories that a shim which was killed could not take along. */
 export function removeCgroups(engine: Engine): void {
   findCgroup(engine.root.cgroups)?.remove();
+  try {
+    releaseParents(`${engine.root.cgroups}/any`);
+  } catch {
+    // Without control groups there are none.
+  }
+}
+
+/** What a build that was interrupted had made and not filled. A cache that holds something is kept. */
+function sweepEmptyCaches({ root }: Engine): void {
+  for (const name of fs.readdirSync(root.cacheMounts))
+    try {
+      fs.rmdirSync(path.join(root.cacheMounts, name));
+    } catch {
+      // ENOTEMPTY.
+    }
 }
 
 function findCgroup(path: string) {

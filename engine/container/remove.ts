@@ -14,23 +14,25 @@ export interface RemoveOptions {
 
 /** @throws ContainerError `conflict` when it runs and is not to be killed */
 export async function remove(engine: Engine, container: Container, options: RemoveOptions): Promise<void> {
-  if (container.paused && !options.force)
-    throw new ContainerError(
-      'conflict',
-      `cannot remove container "/${container.record.name}": container is paused and must be unpaused first`,
-    );
-  if (container.running && !options.force)
-    throw new ContainerError(
-      'conflict',
-      `cannot remove container "/${container.record.name}": container is running: ` +
-        'stop the container before removing or force remove',
-    );
+  // Said at once, and once more when those that came before are through: one of them may have started it.
+  if (!options.force) refuseRunning(container);
   await container.lock.run(async () => {
     // With --rm its end has removed it by the time it is our turn.
     if (engine.containers.get(container.id) !== container) return;
+    if (!options.force) refuseRunning(container);
     if (container.running) await stopLocked(engine, container, { signal: 9, timeout: -1 });
     if (engine.containers.get(container.id) === container) await removeContainer(engine, container, options);
   });
+}
+
+function refuseRunning({ running, paused, record: { name } }: Container): void {
+  if (!running) return;
+  throw new ContainerError(
+    'conflict',
+    `cannot remove container "/${name}": container is ${
+      paused ? 'paused and must be unpaused first' : 'running: stop the container before removing or force remove'
+    }`,
+  );
 }
 
 /** Remove a container that does not run, for whoever holds its lock: all of it at once, wherever it is interrupted. */

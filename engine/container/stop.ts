@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type { Container } from './container.ts';
+import { askForExit, untilEnded, untilExit, within } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { unpauseLocked } from './pause.ts';
@@ -10,8 +10,6 @@ const SIGKILL = 9;
 const SIGTERM = 15;
 /** Seconds that a program has to end by itself, unless it or the caller says otherwise. */
 const STOP_TIMEOUT = 10;
-/** Seconds after which a killed process that has not ended is one the kernel holds on to. */
-const KILL_PATIENCE = 30;
 
 export interface StopOptions {
   /** 1…64; the container's own stop signal if absent. */
@@ -37,7 +35,7 @@ export async function stopLocked(engine: Engine, container: Container, options: 
   await sendSignal(engine, container, signal);
   if (signal === SIGKILL || !(await within(ended, timeout))) {
     if (signal !== SIGKILL) await sendSignal(engine, container, SIGKILL);
-    if (!(await isKilled(engine, container, ended)))
+    if (!(await untilEnded(engine, container, ended)))
       throw new ContainerError(
         'failed',
         `container ${container.record.name} was killed and has not ended: the kernel holds its process ${container.record.pid} in an operation that cannot be interrupted.`,
@@ -55,15 +53,7 @@ export async function killContainer(engine: Engine, container: Container, signal
     );
   const ended = untilExit(container);
   await sendSignal(engine, container, signal);
-  if (signal === SIGKILL) await isKilled(engine, container, ended);
-}
-
-async function isKilled(engine: Engine, container: Container, ended: Promise<void>): Promise<boolean> {
-  for (let second = 0; second < KILL_PATIENCE; second++) {
-    if (await within(ended, 1)) return true;
-    await askForExit(engine, container);
-  }
-  return false;
+  if (signal === SIGKILL) await untilEnded(engine, container, ended);
 }
 
 async function sendSignal(engine: Engine, container: Container, signal: number): Promise<void> {
@@ -83,29 +73,4 @@ async function sendSignal(engine: Engine, container: Container, signal: number):
 /** Whether Docker takes the signal for one that ends the container, and so lets a paused one go on to get it. */
 function isToEnd({ record: { config } }: Container, signal: number): boolean {
   return signal === SIGKILL || config.StopSignal === '' || signal === parseSignal(config.StopSignal);
-}
-
-/** It has ended, and its exit is on its way; should that have been lost, the shim still knows of it. Told twice, it counts once. */
-async function askForExit(engine: Engine, container: Container): Promise<void> {
-  const { exited } = await engine.shim.request('hello', {});
-  for (const each of exited)
-    if (each.key.container === container.id && each.key.exec === undefined) engine.shim.emit('exit', each);
-}
-
-async function untilExit(container: Container): Promise<void> {
-  if (container.running) await once(container.changes, 'exit');
-}
-
-/** Whether `event` comes within so many seconds; −1 waits for ever. */
-async function within(event: Promise<void>, seconds: number): Promise<boolean> {
-  if (seconds < 0) return event.then(() => true);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, seconds * 1000, false);
-  });
-  try {
-    return await Promise.race([event.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Resources } from '../runtime/spec.ts';
 import { HostConfig } from './config.ts';
 import type { Container } from './container.ts';
+import { hasEnded } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { adaptLimits } from './kernel-lacks.ts';
@@ -92,7 +93,9 @@ async function apply(engine: Engine, container: Container, resources: Resources)
     await set(resources);
   } catch (error) {
     // Should the kernel refuse what it once took, what it refused first says more.
-    if (container.running) await set(containerResources(container.record.hostConfig)).catch(() => {});
+    // Its next start will have them.
+    if (hasEnded(container)) return;
+    await set(containerResources(container.record.hostConfig)).catch(() => {});
     throw cannot(container, 'failed', (error as Error).message, error);
   }
 }

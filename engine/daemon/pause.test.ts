@@ -87,7 +87,7 @@ describe('a paused container', () => {
       `409 container ${prepared.Id} is not running`,
     );
     expect(await refusal('POST', `/containers/${prepared.Id}/unpause`)).toBe(
-      `500 Container ${prepared.Id} is not paused`,
+      `409 Container ${prepared.Id} is not paused`,
     );
     expect(await refusal('POST', '/containers/nobody/pause')).toBe('404 No such container: nobody');
     await remove(prepared.Id);

@@ -22,6 +22,7 @@ import { memory } from './figures/memory.ts';
 import { runtime } from './figures/runtime.ts';
 import { start } from './figures/start.ts';
 import { watch } from './figures/watch.ts';
+import { writers } from './figures/writers.ts';
 import { describeResult } from './report.ts';
 
 useUnpackedTools();
@@ -30,6 +31,7 @@ const FIGURES: Figure[] = [
   start,
   lifecycle,
   exec,
+  writers,
   dockerCli,
   layers,
   load,

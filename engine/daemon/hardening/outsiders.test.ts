@@ -97,13 +97,15 @@ describe.skipIf(missing)(`outsiders${missing ? ` (skipped: ${missing})` : ''}`, 
   });
 
   test('the first process and one that joins have three descriptors, and none of the engine’s', async () => {
-    // What is listed is a program that has inherited all that its shell was given.
-    const list = 'sleep 1000 & cd /proc/$!/fd && echo *; kill $!';
+    // What is listed is a program that has inherited all that its shell was given. Before it has become that program it
+    // is a copy of the shell, which is only just opening /dev/null as its standard input.
+    const become = 'sleep 1000 & until read name </proc/$!/comm && [ "$name" = sleep ]; do :; done;';
+    const list = `${become} cd /proc/$!/fd && echo *; kill $!`;
     expect((await run('hostbox', 'sh', '-c', list)).stdout).toBe('0 1 2\n');
     const id = (await daemon.docker('run', '-d', 'hostbox', 'sleep', '1000')).stdout.trim();
     expect((await daemon.docker('exec', id, 'sh', '-c', 'cd /proc/1/fd && echo *')).stdout).toBe('0 1 2\n');
     expect((await daemon.docker('exec', id, 'sh', '-c', list)).stdout).toBe('0 1 2\n');
-    const control = 'exec 7</etc/hostname; sleep 1000 & cd /proc/$!/fd && echo *; kill $!';
+    const control = `exec 7</etc/hostname; ${list}`;
     expect((await daemon.docker('exec', id, 'sh', '-c', control)).stdout).toBe('0 1 2 7\n');
     await daemon.docker('rm', '-f', id);
   });

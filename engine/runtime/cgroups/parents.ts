@@ -23,6 +23,13 @@ export function releaseParents(path: string): void {
   }
 }
 
+/** The parents of `path` that are not there yet in any hierarchy, topmost first. */
+function missingParents(path: string): string[] {
+  const names = path.split('/').filter(Boolean).slice(0, -1);
+  const parents = names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`);
+  return parents.filter((parent) => hostCgroups().find(parent) === null);
+}
+
 export interface IdleParents {
   /** A container is about to be put at this path. */
   used(path: string | undefined): void;
@@ -39,16 +46,24 @@ const IDLE_MILLISECONDS = 2_000;
 export function idleParents(): IdleParents {
   // A path for each parent, since many containers share one.
   const paths = new Map<string, string>();
+  // Below a parent that somebody asked for: those that were not there before.
+  const made = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   const release = () => {
     clearTimeout(timer);
     for (const path of paths.values()) releaseParents(path);
     paths.clear();
+    // The deepest first; what somebody else uses by now stays.
+    for (const path of [...made].sort().reverse()) hostCgroups().removeEmpty(path);
+    made.clear();
   };
   return {
     used(path) {
       clearTimeout(timer);
-      if (path !== undefined) paths.set(dirname(path), path);
+      if (path === undefined) return;
+      if (!path.startsWith(`${OURS}/`) && !paths.has(dirname(path)))
+        for (const parent of missingParents(path)) made.add(parent);
+      paths.set(dirname(path), path);
     },
     idle() {
       clearTimeout(timer);

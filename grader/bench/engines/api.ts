@@ -9,6 +9,8 @@ import { pipeline } from 'node:stream/promises';
 export interface ContainerRequest {
   Image: string;
   Cmd: string[];
+  /** Beside what all containers have. */
+  HostConfig?: object;
 }
 
 interface Answer {
@@ -86,7 +88,10 @@ export class EngineApi {
 
   /** Network none; the id. */
   async create(container: ContainerRequest): Promise<string> {
-    const body = await this.call('POST', '/containers/create', { ...container, HostConfig: this.hostConfig });
+    const body = await this.call('POST', '/containers/create', {
+      ...container,
+      HostConfig: { ...this.hostConfig, ...container.HostConfig },
+    });
     return (JSON.parse(body) as { Id: string }).Id;
   }
 
