@@ -28,7 +28,7 @@ export function blockIo(host: HostConfig): BlockIo | undefined {
   return Object.keys(limits).length === 0 ? undefined : limits;
 }
 
-type Throttle = Exclude<keyof BlockIo, 'weight' | 'weightDevice'>;
+type Throttle = Exclude<keyof BlockIo, 'weight' | 'leafWeight' | 'weightDevice'>;
 
 function throttle(name: Throttle, devices: ThrottleDevice[]): Partial<Record<Throttle, ThrottledDevice[]>> {
   if (devices.length === 0) return {};

@@ -22,12 +22,13 @@ export function writeEtcFiles(record: ContainerRecord, paths: ContainerPaths): v
   fs.writeFileSync(paths.resolvConf, resolvConf(record), { mode: 0o644 });
 }
 
-/** Their mounts, less those the user mounts something over. */
+/** Their mounts, less those the user mounts something over. As the rest of /etc they can be read only with --read-only. */
 export function etcMounts(record: ContainerRecord, paths: ContainerPaths): Mount[] {
+  const access = record.hostConfig.ReadonlyRootfs ? 'ro' : 'rw';
   const files = { '/etc/resolv.conf': paths.resolvConf, '/etc/hostname': paths.hostname, '/etc/hosts': paths.hosts };
   return Object.entries(files)
     .filter(([destination]) => !record.mounts.some((mount) => mount.destination === destination))
-    .map(([destination, source]) => ({ destination, type: 'bind', source, options: ['bind', 'rw'] }));
+    .map(([destination, source]) => ({ destination, type: 'bind', source, options: ['bind', access] }));
 }
 
 /** Check what `--add-host` gave: `name:address`. @throws ContainerError `invalid` */

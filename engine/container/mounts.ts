@@ -75,7 +75,10 @@ export function specMounts(mounts: ContainerMount[]): Mount[] {
           destination: mount.destination,
           type: 'bind',
           source: mount.source,
-          options: [mount.recursive ? 'rbind' : 'bind', mount.readonly ? 'ro' : 'rw'],
+          options: [
+            mount.recursive ? 'rbind' : 'bind',
+            ...(mount.readonly ? ['ro', ...(mount.recursive ? ['rro'] : [])] : ['rw']),
+          ],
         },
   );
 }

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import os from 'node:os';
 import type { Resources } from '../runtime/spec.ts';
 import { blockIo } from './block-io.ts';
@@ -7,14 +8,54 @@ import { ContainerError } from './errors.ts';
 const CPUS = os.cpus().length;
 const MEBIBYTE = 1024 * 1024;
 const LEAST_MEMORY = 6 * MEBIBYTE;
+/** What the scheduler takes: outside of it the kernel silently uses the nearest. Kernel source, kernel/sched/sched.h. */
+const LEAST_SHARES = 2;
+const MOST_SHARES = 262_144;
 /** Microseconds: what `--cpus` is counted in. */
 const PERIOD = 100_000;
+
+/** Lists such as `0-3`; null where the host does not say. */
+interface Present {
+  cpus: string | null;
+  mems: string | null;
+}
+
+function presentHere(): Present {
+  return { cpus: listIn('/sys/devices/system/cpu/online'), mems: listIn('/sys/devices/system/node/online') };
+}
+
+function listIn(file: string): string | null {
+  try {
+    return fs.readFileSync(file, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
+/** `0-2,5` as ranges; null for what is no such list. cpuset(7), "List format". */
+function parseList(text: string): [first: number, last: number][] | null {
+  if (!/^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(text)) return null;
+  const ranges = text.split(',').map((range) => range.split('-').map(Number));
+  const both = ranges.map(([first = 0, last = first]): [number, number] => [first, last]);
+  return both.some(([first, last]) => last < first) ? null : both;
+}
+
+function holds(list: string, first: number, last: number): boolean {
+  const ranges = parseList(list) ?? [];
+  for (let each = first; each <= last; each++)
+    if (!ranges.some(([from, to]) => each >= from && each <= to)) return false;
+  return true;
+}
 
 /**
  * The limits of config-linux.md, "Control groups", for what the user asked.
  * @throws ContainerError `invalid` in Docker's words where values are out of range or contradict each other.
  */
-export function containerResources(host: HostConfig, cpuCount: number = CPUS): Resources {
+export function containerResources(
+  host: HostConfig,
+  cpuCount: number = CPUS,
+  present: Present = host.CpusetCpus || host.CpusetMems ? presentHere() : { cpus: null, mems: null },
+): Resources {
   const resources: Resources = {};
   const { Memory, MemoryReservation, MemorySwap, NanoCpus, CpuPeriod, CpuQuota, CpuShares, PidsLimit } = host;
   const refuse = (message: string): never => {
@@ -50,12 +91,18 @@ export function containerResources(host: HostConfig, cpuCount: number = CPUS): R
     refuse('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   if (CpuQuota > 0 && CpuQuota < 1000) refuse('CPU cfs quota can not be less than 1ms (i.e. 1000)');
   if (CpuShares < 0) refuse('CPU shares must not be negative.');
-  for (const [name, value] of [
-    ['CpusetCpus', host.CpusetCpus],
-    ['CpusetMems', host.CpusetMems],
-  ] as const)
-    if (value !== '' && !/^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(value))
-      refuse(`Invalid value ${value.slice(0, 60)} for ${name}. It is a list such as 0-2,5.`);
+  if (CpuShares > 0 && CpuShares < LEAST_SHARES) refuse(`The minimum allowed cpu-shares is ${LEAST_SHARES}`);
+  if (CpuShares > MOST_SHARES) refuse(`The maximum allowed cpu-shares is ${MOST_SHARES}`);
+  for (const [name, value, things, available] of [
+    ['CpusetCpus', host.CpusetCpus, 'CPUs', present.cpus],
+    ['CpusetMems', host.CpusetMems, 'memory nodes', present.mems],
+  ] as const) {
+    if (value === '') continue;
+    const wanted = parseList(value);
+    if (wanted === null) refuse(`Invalid value ${value.slice(0, 60)} for ${name}. It is a list such as 0-2,5.`);
+    else if (available !== null && wanted.some(([first, last]) => !holds(available, first, last)))
+      refuse(`Requested ${things} are not available - requested ${value.slice(0, 60)}, available: ${available}`);
+  }
   const cpu: NonNullable<Resources['cpu']> = {
     ...(CpuShares > 0 && { shares: CpuShares }),
     ...(NanoCpus > 0 && { quota: Math.round((NanoCpus * PERIOD) / 1e9), period: PERIOD }),

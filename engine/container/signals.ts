@@ -8,8 +8,8 @@ const SIGRTMAX = 64;
 
 /** `SIGTERM`, `term`, `15` or `RTMIN+3` as a number, 1…64. @throws ContainerError `invalid` */
 export function parseSignal(text: string): number {
+  if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= SIGRTMAX) return Number(text);
   const name = text.toUpperCase().replace(/^SIG/, '');
-  if (/^\d{1,2}$/.test(name) && Number(name) >= 1 && Number(name) <= SIGRTMAX) return Number(name);
   const realTime = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
   if (realTime) {
     const base = realTime[1] === 'MIN' ? SIGRTMIN : SIGRTMAX;

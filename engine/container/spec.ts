@@ -17,6 +17,7 @@ import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
 import type { ContainerPaths, StateRoot } from './root.ts';
 import { securityOptions } from './security-options.ts';
+import { defaultSysctls } from './sysctls.ts';
 import { remapOf, type UserRemap } from './user-remap.ts';
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -71,8 +72,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
     },
     mounts: [
       ...defaultMounts(record, inNamespace),
-      ...etcMounts(record, paths),
-      ...specMounts(record.mounts),
+      ...outermostFirst([...etcMounts(record, paths), ...specMounts(record.mounts)]),
       ...(inNamespace ? deviceMounts(record) : []),
     ],
     linux: {
@@ -83,7 +83,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
       ...(remap && { uidMappings: remap.uids, gidMappings: remap.gids }),
       ...(seccomp !== 'unconfined' && { seccomp }),
       resources: { ...resources, ...(devices && { devices }) },
-      ...(Object.keys(hostConfig.Sysctls).length > 0 && { sysctl: hostConfig.Sysctls }),
+      sysctl: { ...defaultSysctls(hostConfig.NetworkMode, inNamespace), ...hostConfig.Sysctls },
       ...(whyNoCgroups() === null && { cgroupsPath: cgroupOf(root, record) }),
       devices: [...(privileged ? allHostDevices() : DEFAULT_DEVICES), ...(inNamespace ? [] : requestedDevices(record))],
       maskedPaths: hostConfig.MaskedPaths ?? (privileged ? [] : MASKED_PATHS),
@@ -204,9 +204,7 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord, inNamespace: boo
       ],
     },
     view('/sys', 'sysfs', hostConfig.NetworkMode, [access]),
-    ...(fs.existsSync('/sys/fs/cgroup/cgroup.controllers')
-      ? [view('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, [access])]
-      : []),
+    ...cgroupView(access, (options) => view('/sys/fs/cgroup', 'cgroup2', hostConfig.CgroupnsMode, options)),
     ...(hostConfig.IpcMode === 'host'
       ? ['/dev/mqueue', '/dev/shm']
           .filter((path) => fs.existsSync(path))
@@ -227,6 +225,20 @@ function defaultMounts({ hostConfig, mounts }: ContainerRecord, inNamespace: boo
         ]),
   ];
   return list.filter(({ destination }) => !mounts.some((mount) => mount.destination === destination));
+}
+
+/** v2's tree is a file system of the namespace; of v1's hierarchies each container is shown its own cgroup. */
+function cgroupView(access: string, unified: (options: string[]) => Mount): Mount[] {
+  if (fs.existsSync('/sys/fs/cgroup/cgroup.controllers')) return [unified([access])];
+  if (whyNoCgroups() !== null) return [];
+  const options = ['nosuid', 'noexec', 'nodev', 'relatime', access];
+  return [{ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options }];
+}
+
+/** So that what is mounted in a directory is not hidden by what is mounted over it. Those of one depth keep their order. */
+function outermostFirst(mounts: Mount[]): Mount[] {
+  const depth = ({ destination }: Mount) => destination.split('/').length;
+  return [...mounts].sort((a, b) => depth(a) - depth(b));
 }
 
 /**

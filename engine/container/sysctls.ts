@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import type { HostConfig } from './config.ts';
 import { ContainerError } from './errors.ts';
 
@@ -32,4 +33,19 @@ export function checkSysctls({ Sysctls, IpcMode, NetworkMode }: HostConfig): voi
         `sysctl '${name}' is not allowed: the container shares that namespace with the host.`,
       );
   }
+}
+
+/**
+ * What is set in a container with a network namespace of its own unless it is asked for otherwise, as Docker has it: any
+ * port may be listened at, and any group may use the sockets that ping(8) needs; neither lets a program out of that
+ * namespace. @param inUserNamespace the container's ids are mapped: the range of groups would have to be within them.
+ */
+export function defaultSysctls(networkMode: string, inUserNamespace: boolean): Record<string, string> {
+  if (networkMode === 'host') return {};
+  return Object.fromEntries(
+    [
+      ['net.ipv4.ip_unprivileged_port_start', '0'] as const,
+      ...(inUserNamespace ? [] : [['net.ipv4.ping_group_range', '0 2147483647'] as const]),
+    ].filter(([name]) => fs.existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)),
+  );
 }

@@ -69,14 +69,21 @@ export const MOUNT_ATTR_RDONLY = 0x1n;
 export const MOUNT_ATTR_NOSUID = 0x2n;
 export const MOUNT_ATTR_NODEV = 0x4n;
 export const MOUNT_ATTR_NOEXEC = 0x8n;
+/** The bits that say how times of access are kept; all clear for `relatime`. */
+export const MOUNT_ATTR__ATIME = 0x70n;
+export const MOUNT_ATTR_NOATIME = 0x10n;
+export const MOUNT_ATTR_STRICTATIME = 0x20n;
+export const MOUNT_ATTR_NODIRATIME = 0x80n;
+export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000n;
 const AT_RECURSIVE = 0x8000n;
 const AT_EMPTY_PATH = 0x1000n;
 const O_CLOEXEC = 0o2000000n;
 
-/** mount_setattr(2) on the mount that descriptor `fd` is open at. @param set MOUNT_ATTR_… flags to add. @param recursive also on every mount below it. */
-export function setMountAttributes(fd: number, set: bigint, recursive = false): void {
+/** mount_setattr(2) on the mount that descriptor `fd` is open at. @param set MOUNT_ATTR_… flags to add. @param recursive also on every mount below it. @param clear flags to take away first. */
+export function setMountAttributes(fd: number, set: bigint, recursive = false, clear = 0n): void {
   const attr = Buffer.alloc(32); // struct mount_attr
   attr.writeBigUInt64LE(set, 0);
+  attr.writeBigUInt64LE(clear, 8);
   rawSystemCall(
     'mount_setattr',
     `descriptor ${fd}`,

@@ -11,6 +11,7 @@ import { makedev } from '#kernel/nodes';
 import { confine } from '#privileges';
 import type { Holds } from './holds.ts';
 import { raiseHardLimits, setRlimits } from './limits.ts';
+import { readyToExecute } from './ready.ts';
 import type { Process } from './spec.ts';
 import { step } from './step.ts';
 import { type Identity, lookUpIdentity } from './user.ts';
@@ -47,7 +48,9 @@ export function becomeUser({ process, program, parent, seccomp, holds }: Become)
     changeUser: () => step('user', () => switchUser(identity)),
     beforeFilter: () => {
       dieWithParent(parent);
-      holds?.beforeProgram?.(program);
+      holds?.beforeProgram?.(program, seccomp);
+      // After the filter there is nothing but the exec: what else is called would have to be allowed by it.
+      step('standard streams', () => readyToExecute(program));
       // Late, since a small limit would stop this process itself.
       step('rlimits', () => setRlimits(process.rlimits ?? []));
     },
@@ -82,8 +85,8 @@ function completeEnvironment(program: Program, { home }: Identity): void {
 }
 
 function switchUser({ uid, gid, groups }: Identity): void {
-  setGroups(groups);
   explained('gid', gid, credentials.setGid);
+  setGroups(groups, gid);
   explained('uid', uid, credentials.setUid);
 }
 
@@ -99,11 +102,17 @@ function explained(kind: 'uid' | 'gid', id: number, change: (id: number) => void
   }
 }
 
-/** A user namespace made without CAP_SETGID has setgroups(2) denied for good; there is nothing to drop in it then. */
-function setGroups(groups: number[]): void {
+/**
+ * A user namespace made without CAP_SETGID has setgroups(2) denied for good; there is nothing to drop in it then, and
+ * nothing to keep but the primary group, which cannot be given up in there either.
+ */
+function setGroups(groups: number[], primary: number): void {
   try {
     credentials.setGroups(groups);
   } catch (error) {
-    if (groups.length > 0 || !(error instanceof KernelError && error.code === 'EPERM')) throw error;
+    if (!(error instanceof KernelError)) throw error;
+    if (error.code === 'EINVAL')
+      throw new Error(`There is a group among ${groups} that the user namespace does not have.`);
+    if (error.code !== 'EPERM' || groups.some((group) => group !== primary)) throw error;
   }
 }

@@ -7,24 +7,9 @@ import { mountAll } from '#rootfs';
 import { cgroupVersion, type Hierarchies, mountedHierarchies } from './cgroups/detect.ts';
 import { descriptorPath, withPathInRoot } from './path-in-root.ts';
 import type { Mount } from './spec.ts';
-import { step } from './step.ts';
 
-/** Mount all in their order. @param cgroupsPath the container's cgroup below each hierarchy's root. */
-export function mountWithCgroups(rootfs: string, mounts: Mount[], cgroupsPath: string | undefined): void {
-  let plain: Mount[] = [];
-  for (const mount of mounts) {
-    if (mount.type !== 'cgroup') {
-      plain.push(mount);
-      continue;
-    }
-    mountAll(rootfs, plain);
-    plain = [];
-    step(`mount ${mount.destination}`, () => mountCgroups(rootfs, mount, cgroupsPath));
-  }
-  mountAll(rootfs, plain);
-}
-
-function mountCgroups(rootfs: string, mount: Mount, cgroupsPath: string | undefined): void {
+/** @param cgroupsPath the container's cgroup below each hierarchy's root. */
+export function mountCgroups(rootfs: string, mount: Mount, cgroupsPath: string | undefined): void {
   if (cgroupsPath === undefined)
     throw new Error('There is no cgroup to show; set linux.cgroupsPath or leave the mount out.');
   const hierarchies = mountedHierarchies();

@@ -3,21 +3,22 @@
 import { fstatSync } from 'node:fs';
 import { leadSession } from '#exec';
 import { KernelError } from '#kernel/errors';
-import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
+import { chdir } from '#kernel/execve';
+import { chroot, MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { configureNamespaces, enterNamespaces } from '#namespaces';
 import { mountOverlay } from '#overlay';
 import { createDevices, pivotRoot, protectPaths } from '#rootfs';
 import { becomeUser } from './become.ts';
-import { mountWithCgroups } from './cgroup-mount.ts';
 import { bringsDevices, withDefaultDevices } from './devices.ts';
 import type { Holds } from './holds.ts';
 import { type ChildSide, waitForParent } from './launch.ts';
 import { type MappedRoot, placeMappedRoot } from './mapped-root.ts';
+import { mountEverything } from './mount-everything.ts';
 import { explainingOverlay } from './overlay-failure.ts';
 import { makePathInRoot, withPathInRoot } from './path-in-root.ts';
 import { isolateMountsAs, setRootPropagation } from './propagation.ts';
-import type { Spec } from './spec.ts';
+import { hasOwnMounts, type Spec } from './spec.ts';
 import { step } from './step.ts';
 import { setKernelParameters } from './sysctl.ts';
 import { bindConsole, takeTerminal } from './terminal.ts';
@@ -46,17 +47,20 @@ export function initialize({ spec, mapped, program, cgroup, seccomp, terminal, p
   cgroup?.join();
   step('namespaces', () => enterNamespaces(namespaces));
   step('namespaces', () => configureNamespaces(namespaces, spec));
+  const apart = hasOwnMounts(namespaces);
   const mounts = mapped ? placeMappedRoot(mapped, spec.root.path, spec.mounts) : spec.mounts;
-  prepareRoot(spec, mapped);
-  mountWithCgroups(spec.root.path, mounts, spec.linux.cgroupsPath);
+  if (apart) prepareRoot(spec, mapped);
+  const makeRestReadonly = mountEverything(spec.root.path, mounts, spec.linux.cgroupsPath);
   if (!bringsDevices(spec.mounts))
     step('devices', () => createDevices(spec.root.path, withDefaultDevices(spec.linux.devices ?? [])));
   if (terminal) {
     takeTerminal(spec.root.path, terminal);
     bindConsole(spec.root.path, terminal);
   } else leadSession(null);
+  makeRestReadonly();
   holds?.beforePivot?.();
-  step('pivot root', () => pivotRoot(spec.root.path));
+  if (apart) step('pivot root', () => pivotRoot(spec.root.path));
+  else step('change root', () => changeRoot(spec.root.path));
   step('root propagation', () => setRootPropagation(spec.linux.rootfsPropagation));
   setKernelParameters(spec.linux.sysctl ?? {});
   step('protect paths', () => protectPaths(spec.linux.maskedPaths ?? [], spec.linux.readonlyPaths ?? []));
@@ -72,6 +76,12 @@ function prepareRoot({ root, linux: { namespaces, rootfsPropagation } }: Spec, m
   step('isolate mounts', () => isolateMountsAs(path, rootfsPropagation));
   if (overlay && !mapped)
     step('mount overlay', () => explainingOverlay(overlay, () => mountOverlay(path, overlay, unprivileged)));
+}
+
+/** Where the mounts are the host's nothing can be pivoted. chroot(2) keeps in only who may not call it. */
+function changeRoot(path: string): void {
+  chroot(path);
+  chdir('/');
 }
 
 /** As Docker has it: a working directory the image does not have is made, for root. */

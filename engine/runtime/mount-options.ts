@@ -9,8 +9,6 @@ export interface ParsedOptions {
   attributes: bigint;
   /** MS_PRIVATE, MS_SLAVE, … with or without MS_REC, each a call of its own. */
   propagation: number[];
-  /** MOUNT_ATTR_… flags for this mount and all below it. */
-  recursive: bigint;
   /** A new tmpfs begins as a copy of what it covers (`tmpcopyup`). */
   copyUp: boolean;
   /** What the file system itself is told, comma-separated. */
@@ -72,12 +70,47 @@ const bindAttributes: [flag: number, attribute: bigint][] = [
   [kernel.MS_NOEXEC, kernel.MOUNT_ATTR_NOEXEC],
 ];
 
-const recursives: Record<string, bigint> = {
-  rro: kernel.MOUNT_ATTR_RDONLY,
-  rnosuid: kernel.MOUNT_ATTR_NOSUID,
-  rnodev: kernel.MOUNT_ATTR_NODEV,
-  rnoexec: kernel.MOUNT_ATTR_NOEXEC,
+type Change = [set: bigint, clear: bigint];
+
+/** What a bind takes in a call of its own and is no flag of lab `rootfs`. */
+const ofBinds: Record<string, Change> = {
+  relatime: [0n, kernel.MOUNT_ATTR__ATIME],
+  noatime: [kernel.MOUNT_ATTR_NOATIME, kernel.MOUNT_ATTR__ATIME],
+  strictatime: [kernel.MOUNT_ATTR_STRICTATIME, kernel.MOUNT_ATTR__ATIME],
+  atime: [0n, kernel.MOUNT_ATTR__ATIME],
+  norelatime: [kernel.MOUNT_ATTR_STRICTATIME, kernel.MOUNT_ATTR__ATIME],
+  nostrictatime: [0n, kernel.MOUNT_ATTR__ATIME],
+  nodiratime: [kernel.MOUNT_ATTR_NODIRATIME, 0n],
+  diratime: [0n, kernel.MOUNT_ATTR_NODIRATIME],
+  nosymfollow: [kernel.MOUNT_ATTR_NOSYMFOLLOW, 0n],
+  symfollow: [0n, kernel.MOUNT_ATTR_NOSYMFOLLOW],
 };
+
+/** For a mount and all below it. config.md, "Linux mount options". */
+const recursives: Record<string, Change> = {
+  rro: [kernel.MOUNT_ATTR_RDONLY, 0n],
+  rrw: [0n, kernel.MOUNT_ATTR_RDONLY],
+  rnosuid: [kernel.MOUNT_ATTR_NOSUID, 0n],
+  rsuid: [0n, kernel.MOUNT_ATTR_NOSUID],
+  rnodev: [kernel.MOUNT_ATTR_NODEV, 0n],
+  rdev: [0n, kernel.MOUNT_ATTR_NODEV],
+  rnoexec: [kernel.MOUNT_ATTR_NOEXEC, 0n],
+  rexec: [0n, kernel.MOUNT_ATTR_NOEXEC],
+  ...Object.fromEntries(Object.entries(ofBinds).map(([name, change]) => [`r${name}`, change])),
+};
+
+/** Of a whole file system; one that is bound is mounted already. */
+const ofFileSystems = new Set([
+  'sync',
+  'async',
+  'dirsync',
+  'mand',
+  'nomand',
+  'lazytime',
+  'nolazytime',
+  'silent',
+  'loud',
+]);
 
 /** Every option that is not left to the file system itself. */
 export const mountOptionNames = [
@@ -87,17 +120,50 @@ export const mountOptionNames = [
 
 export function parseMountOptions(options: string[] = []): ParsedOptions {
   let flags = 0;
-  let recursive = 0n;
   const propagation: number[] = [];
   const data: string[] = [];
   for (const option of options) {
     if (Object.hasOwn(set, option)) flags |= set[option]!;
     else if (Object.hasOwn(clear, option)) flags &= ~clear[option]!;
     else if (Object.hasOwn(propagations, option)) propagation.push(propagations[option]!);
-    else if (Object.hasOwn(recursives, option)) recursive |= recursives[option]!;
     else if (option !== 'tmpcopyup') data.push(option);
   }
   const attributes = bindAttributes.reduce((mask, [flag, attribute]) => (flags & flag ? mask | attribute : mask), 0n);
   const copyUp = options.includes('tmpcopyup');
-  return { flags, attributes, propagation, recursive, copyUp, data: data.join(',') };
+  return { flags, attributes, propagation, copyUp, data: data.join(',') };
+}
+
+/** What is to be changed at a mount: MOUNT_ATTR_… flags. mount_setattr(2). */
+export interface AttributeChange {
+  /** The options that say so. */
+  names: string[];
+  set: bigint;
+  clear: bigint;
+}
+
+/** For a mount and all below it. */
+export function recursiveChange(options: string[] = []): AttributeChange {
+  return changeBy(recursives, options);
+}
+
+/** For a bind alone, beyond the flags of `parseMountOptions`, which mount(2) passes over where it binds. */
+export function changeOfBind(options: string[] = []): AttributeChange {
+  return changeBy(ofBinds, options);
+}
+
+/** The later of two options that contradict each other counts. */
+function changeBy(table: Record<string, Change>, options: string[]): AttributeChange {
+  const names = options.filter((option) => Object.hasOwn(table, option));
+  let [set, clear] = [0n, 0n];
+  for (const name of names) {
+    const [more, less] = table[name]!;
+    set = (set & ~less) | more;
+    clear |= less;
+  }
+  return { names, set, clear };
+}
+
+/** The options that mean nothing for a bind: the kernel passes them over. mount(2), "Creating a bind mount". */
+export function optionsWithoutUseForBind(options: string[] = []): string[] {
+  return options.filter((option) => ofFileSystems.has(option) || !mountOptionNames.includes(option));
 }

@@ -1,30 +1,17 @@
 /** fork, exec, wait: how a program is started and how one learns what became of it. */
 
 import type { Child, ExitStatus, Program, SpawnOptions, StepFailure } from '#contract/process';
-import { close, closeOnExecFrom, dup2, dupAbove, pipe, write } from '#kernel/descriptors';
+import { close, dupAbove, pipe, write } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
-import { chdir, execve, exitNow } from '#kernel/execve';
+import { execve, exitNow } from '#kernel/execve';
 import { fork } from '#kernel/fork';
-import { HIGHEST_SIGNAL, setDefaultAction, signalName, unblockAllSignals } from '#kernel/signals';
+import { signalName } from '#kernel/signals';
 import { waitpid } from '#kernel/wait';
+import { readyToExecute } from './ready.ts';
 
 export function execute(program: Program): never {
-  chdir(program.cwd);
-  placeStdio(program.stdio);
-  closeOnExecFrom(3 + (program.inherited ?? 0));
-  for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) setDefaultAction(signal);
-  unblockAllSignals();
+  readyToExecute(program);
   return executeFromPath(program);
-}
-
-/**
- * A source that is itself 0, 1 or 2 is copied out of the way first: were stdio [1, 0, 2] put in place one by one, the
- * second dup2 would copy what the first has just written. dup2 also clears FD_CLOEXEC, which Node sets on 0, 1 and 2.
- * Others are not copied, since a small RLIMIT_NOFILE may leave no number to copy them to.
- */
-function placeStdio(stdio: Program['stdio']): void {
-  const sources = stdio.map((fd) => (fd > 2 ? fd : dupAbove(fd, 3)));
-  for (const [target, source] of sources.entries()) dup2(source, target);
 }
 
 /** execvp(3)'s rule: a file that may not be executed is passed over, and remembered if nothing else is found. */

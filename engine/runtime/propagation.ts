@@ -15,7 +15,18 @@ export function isolateMountsAs(rootfs: string, propagation: Linux['rootfsPropag
   kernel.mount({ source: rootfs, target: rootfs, flags: kernel.MS_BIND | kernel.MS_REC });
 }
 
-/** After the pivot. */
+/**
+ * After the pivot. A shared root is shared among those that the container makes mount namespaces for: its peer group is a
+ * new one, the host's mounts are not in it.
+ */
 export function setRootPropagation(propagation: Linux['rootfsPropagation']): void {
-  if (propagation === 'unbindable') kernel.mount({ target: '/', flags: kernel.MS_UNBINDABLE });
+  const kinds = {
+    shared: kernel.MS_SHARED,
+    rshared: kernel.MS_SHARED | kernel.MS_REC,
+    unbindable: kernel.MS_UNBINDABLE,
+    private: 0,
+    slave: 0,
+  };
+  const flags = kinds[propagation ?? 'private'];
+  if (flags !== 0) kernel.mount({ target: '/', flags });
 }

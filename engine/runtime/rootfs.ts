@@ -28,7 +28,7 @@ export function mountAll(rootfs: string, mounts: Mount[]): void {
 }
 
 function mountOne(rootfs: string, { destination, type, source = 'none', options }: Mount): void {
-  const { flags, attributes, propagation, recursive, copyUp, data } = parseMountOptions(options);
+  const { flags, attributes, propagation, copyUp, data } = parseMountOptions(options);
   const bind = (flags & kernel.MS_BIND) !== 0;
   makePathInRoot(rootfs, destination, bind && !statSync(source).isDirectory() ? 'file' : 'directory');
   if (bind && data !== '') throw new Error(`A bind has no use for ${data}; leave it out of the options.`);
@@ -47,9 +47,7 @@ function mountOne(rootfs: string, { destination, type, source = 'none', options 
   });
   // Opened anew: the first descriptor is the place under the mount, this one is the mount.
   withPathInRoot(rootfs, destination, (fd) => {
-    if (bind && attributes !== 0n) kernel.setMountAttributes(fd, attributes, (flags & kernel.MS_REC) !== 0);
-    if (copyUp && attributes !== 0n) kernel.setMountAttributes(fd, attributes);
-    if (recursive !== 0n) kernel.setMountAttributes(fd, recursive, true);
+    if ((bind || copyUp) && attributes !== 0n) kernel.setMountAttributes(fd, attributes);
     for (const kind of propagation) kernel.mount({ target: descriptorPath(fd), flags: kind });
   });
 }

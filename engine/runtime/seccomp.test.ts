@@ -10,6 +10,15 @@ import { startShim, type TestShim } from './testing/shim.ts';
 const bounding = [...defaultCapabilities];
 const capabilities = { bounding, effective: bounding, permitted: bounding };
 
+/** Of busybox `true` and `sleep`, by strace(1) on x86-64 and arm64. Whatever else is called ends the caller. */
+const calls =
+  'execve exit_group exit arch_prctl brk set_tid_address set_robust_list rseq mprotect prlimit64 readlink readlinkat ' +
+  'getrandom getuid getgid setgid setuid newfstatat prctl clock_nanosleep nanosleep';
+const onlyWhatBusyboxCalls = parseProfile({
+  defaultAction: 'SCMP_ACT_KILL_PROCESS',
+  syscalls: [{ names: calls.split(' '), action: 'SCMP_ACT_ALLOW' }],
+});
+
 describe.skipIf(process.getuid?.() !== 0)('the seccomp filter of a container', () => {
   let shim: TestShim;
   beforeAll(async () => {
@@ -73,6 +82,24 @@ describe.skipIf(process.getuid?.() !== 0)('the seccomp filter of a container', (
     const { key } = await start(profile);
     const refused = await shim.exec(key.container, { args: ['sh', '-c', 'mkdir /tmp/x 2>&1; ls /tmp'] });
     expect(refused.stdout).toMatch(/quota/i);
+    await end(key);
+  });
+
+  test('nothing but the exec comes after it: what the program itself calls is all that it has to allow', async () => {
+    const profile = onlyWhatBusyboxCalls;
+    for (const changes of [{}, { noNewPrivileges: true }, { user: { uid: 1000, gid: 1000 } }]) {
+      const spec = specFor(shim, ['true'], { process: { capabilities, ...changes }, linux: { seccomp: profile } });
+      expect((await shim.run(spec)).status).toEqual({ exitCode: 0, signal: null });
+    }
+    // What is killed by it is told, so it is there.
+    const killed = await shim.run(specFor(shim, ['pwd'], { linux: { seccomp: profile } }));
+    expect(killed.status.signal).toBe('SIGSYS');
+  });
+
+  test('nothing but the exec comes after it where one joins', async () => {
+    const { key } = await start(onlyWhatBusyboxCalls, {}, ['sleep', '1000']);
+    expect((await shim.exec(key.container, { args: ['true'], capabilities })).status.exitCode).toBe(0);
+    expect((await shim.exec(key.container, { args: ['pwd'], capabilities })).status.signal).toBe('SIGSYS');
     await end(key);
   });
 });

@@ -13,6 +13,11 @@ export interface Namespace {
   path?: string;
 }
 
+/** Whether what is mounted is mounted for the container alone. */
+export function hasOwnMounts(namespaces: Namespace[]): boolean {
+  return namespaces.some(({ type }) => type === 'mount');
+}
+
 /** config-linux.md, "User namespace mappings". Ids are 0…2³²−2, `size` ≥ 1. */
 export interface IdMapping {
   containerID: number;
@@ -76,10 +81,36 @@ export interface Process {
 
 /** config-linux.md, "Control groups". Memory in bytes, CPU quota and period in microseconds. */
 export interface Resources {
-  memory?: { limit?: number; reservation?: number; swap?: number; swappiness?: number; disableOOMKiller?: boolean };
-  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string; mems?: string };
+  memory?: {
+    limit?: number;
+    reservation?: number;
+    swap?: number;
+    kernel?: number;
+    kernelTCP?: number;
+    swappiness?: number;
+    disableOOMKiller?: boolean;
+    useHierarchy?: boolean;
+    checkBeforeUpdate?: boolean;
+  };
+  cpu?: {
+    shares?: number;
+    quota?: number;
+    burst?: number;
+    period?: number;
+    realtimeRuntime?: number;
+    realtimePeriod?: number;
+    cpus?: string;
+    mems?: string;
+    idle?: number;
+  };
   pids?: { limit: number };
   blockIO?: BlockIo;
+  hugepageLimits?: { pageSize: string; limit: number }[];
+  network?: { classID?: number; priorities?: { name: string; priority: number }[] };
+  /** By the name of the device. */
+  rdma?: Record<string, { hcaHandles?: number; hcaObjects?: number }>;
+  /** Files of the v2 tree and what is written into them. */
+  unified?: Record<string, string>;
   /** In the order they apply. Absent: the usual devices and those of `linux.devices`, nothing else. */
   devices?: DeviceRule[];
 }
@@ -87,7 +118,8 @@ export interface Resources {
 /** config-linux.md, "Block IO". Weights are 10 to 1000, rates bytes or operations a second. */
 export interface BlockIo {
   weight?: number;
-  weightDevice?: { major: number; minor: number; weight: number }[];
+  leafWeight?: number;
+  weightDevice?: { major: number; minor: number; weight?: number; leafWeight?: number }[];
   throttleReadBpsDevice?: ThrottledDevice[];
   throttleWriteBpsDevice?: ThrottledDevice[];
   throttleReadIOPSDevice?: ThrottledDevice[];
@@ -168,7 +200,7 @@ export interface Linux {
    * `default` is Docker's own profile, and others may be in Docker's form too.
    */
   seccomp?: 'default' | Profile;
-  rootfsPropagation?: 'private' | 'slave' | 'shared' | 'unbindable';
+  rootfsPropagation?: 'private' | 'slave' | 'shared' | 'rshared' | 'unbindable';
 }
 
 export interface Spec {

@@ -1,9 +1,11 @@
 /** The story of a container as its parent sees it. The child's half is init.ts. */
 
 import type { SeccompFilter } from '#contract/privileges';
+import { forkInto } from '#exec';
 import { cloneFlags, writeIdMappings } from '#namespaces';
 import { makeRootDirectories } from '#overlay';
 import type { Cgroup } from './cgroups/driver.ts';
+import { isFrozen } from './cgroups/freezer.ts';
 import { hostCgroups } from './cgroups/host.ts';
 import { checkCgroupsPath } from './cgroups/parents.ts';
 import type { Holds } from './holds.ts';
@@ -12,7 +14,7 @@ import { launch, type Started, type Starter, type Streams } from './launch.ts';
 import { raiseHardLimits } from './limits.ts';
 import { closeMappedRoot, type MappedRoot, openMappedRoot } from './mapped-root.ts';
 import { seccompFilterFor } from './seccomp/filter.ts';
-import type { Spec } from './spec.ts';
+import { hasOwnMounts, type Namespace, type Spec } from './spec.ts';
 import { hostIdsOfRoot } from './spec-ids.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
@@ -51,6 +53,7 @@ export async function startContainer(
       seccomp,
       starter,
       cloneFlags: step('namespaces', () => cloneFlags(spec.linux.namespaces)),
+      aroundFork: (fork) => bornWhereAsked(spec.linux.namespaces, fork),
       prepare: (child) => {
         initialize({ spec, mapped, ...child, holds: heldStart?.holds });
         heldStart?.holds.execute?.(child.program);
@@ -72,12 +75,37 @@ export async function startContainer(
   }
 }
 
-function checkSpec({ linux, root, process }: Spec): void {
-  if (!linux.namespaces.some(({ type }) => type === 'mount'))
-    throw new Error('A container needs a mount namespace of its own; add {"type":"mount"} to linux.namespaces.');
+function checkSpec(spec: Spec): void {
+  const { linux, root, process } = spec;
+  if (!hasOwnMounts(linux.namespaces)) refuseMounts(spec);
   for (const path of [root.path, process.cwd])
     if (!path.startsWith('/')) throw new Error(`The path ${path} has to be absolute.`);
   if (process.args.length === 0) throw new Error('The container has no command to run; set process.args.');
+}
+
+/** Without a mount namespace the container is in the host's, where its mounts would be everybody's and stay. */
+function refuseMounts({ root, process, mounts, linux }: Spec): void {
+  const asked = {
+    mounts: mounts.length > 0,
+    'root.readonly': root.readonly,
+    'root.overlay': root.overlay,
+    'process.terminal': process.terminal,
+    'linux.maskedPaths': linux.maskedPaths?.length,
+    'linux.readonlyPaths': linux.readonlyPaths?.length,
+    'linux.rootfsPropagation': linux.rootfsPropagation,
+  };
+  const names = Object.entries(asked).flatMap(([name, is]) => (is ? [name] : []));
+  if (names.length > 0)
+    throw new Error(
+      `Without a mount namespace ${names.join(', ')} would change the mounts of the host: ` +
+        'add {"type":"mount"} to linux.namespaces, or leave them out.',
+    );
+}
+
+/** A process is born in its PID namespace; nothing moves it into another one later. */
+function bornWhereAsked<T>(namespaces: Namespace[], fork: () => T): T {
+  const joins = namespaces.some(({ type, path }) => type === 'pid' && path !== undefined);
+  return joins ? step('namespaces', () => forkInto(namespaces, fork)) : fork();
 }
 
 /** A container's own root has to own the directories that what it writes goes into. */
@@ -97,6 +125,11 @@ function makeCgroup({ linux }: Spec): Cgroup | null {
   if (path === undefined) return null;
   return step('cgroup', () => {
     checkCgroupsPath(path);
-    return hostCgroups().create({ path, resources, devices });
+    const cgroup = hostCgroups().create({ path, resources, devices });
+    if (!isFrozen(path)) return cgroup;
+    cgroup.remove();
+    throw new Error(
+      `The cgroup ${path} is frozen, by itself or with its parent: what starts in it would wait for ever.`,
+    );
   });
 }

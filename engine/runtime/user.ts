@@ -6,7 +6,10 @@ import type { Process } from './spec.ts';
 export interface Identity {
   uid: number;
   gid: number;
-  /** Supplementary groups. */
+  /**
+   * Supplementary groups. With Docker's `--user` the primary one is always among them: a program may change its primary
+   * group (a set-group-ID one does), and is to stay under what a file's mode denies to that group (CVE-2022-36109).
+   */
   groups: number[];
   /** The home directory, `/` when the user has no entry. */
   home: string;
@@ -27,7 +30,8 @@ interface GroupEntry {
 
 /** The files come with the image: a gigabyte of them, or a FIFO, is not to stop a start. */
 const LARGEST_FILE = 4 << 20;
-const LARGEST_ID = 2 ** 32 - 2;
+/** What other engines take as a user. Linux has ids up to 2³²−2, but many programs keep them in a signed number. */
+const LARGEST_ID = 2 ** 31 - 1;
 
 /**
  * Called inside the container's root. A number needs no entry; a name does.
@@ -52,7 +56,7 @@ export function lookUpIdentity({
     groupPart === undefined || groupPart === ''
       ? groups.filter(({ members }) => entry.name !== '' && members.includes(entry.name)).map((group) => group.gid)
       : [];
-  return { uid: entry.uid, gid, groups: [...new Set([...memberships, ...additional])], home: entry.home || '/' };
+  return { uid: entry.uid, gid, groups: [...new Set([gid, ...memberships, ...additional])], home: entry.home || '/' };
 }
 
 function additionalGroups(user: Process['user'], specs: string[], known?: GroupEntry[]): number[] {
@@ -65,6 +69,7 @@ function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
   const wanted = user === '' ? '0' : user;
   const named = passwd.find(({ name }) => name === wanted);
   if (named) return named;
+  refuseOutOfRange(wanted);
   const uid = parseId(wanted);
   if (uid === null) throw new Error(`unable to find user ${user}: no matching entries in passwd file`);
   return passwd.find((entry) => entry.uid === uid) ?? { name: '', uid, gid: 0, home: '/' };
@@ -73,9 +78,14 @@ function findUser(passwd: PasswdEntry[], user: string): PasswdEntry {
 function findGroup(groups: GroupEntry[], group: string): number {
   const named = groups.find(({ name }) => name === group);
   if (named) return named.gid;
+  refuseOutOfRange(group);
   const gid = parseId(group);
   if (gid === null) throw new Error(`unable to find group ${group}: no matching entries in group file`);
   return gid;
+}
+
+function refuseOutOfRange(id: string): void {
+  if (/^-?\d+$/.test(id) && parseId(id) === null) throw new Error(`uids and gids must be in range 0-${LARGEST_ID}`);
 }
 
 function parsePasswd(text: string): PasswdEntry[] {

@@ -6,23 +6,25 @@ import { settingsFor } from '#cgroups';
 import type { Setting } from '#contract/cgroups';
 import type { BlockIo, Resources, ThrottledDevice } from '../spec.ts';
 import { readValue, writeValue } from './files.ts';
+import { controllersOf, moreSettings } from './more-limits.ts';
 
 /** Controller → its directory; controllers that are mounted together have the same one. */
 export type Directories = Map<string, string>;
 
 /** The controllers that have something to do only when it is asked of them. */
-export function controllersOnDemand({ cpu, blockIO }: Resources): string[] {
-  return [...(cpu?.cpus || cpu?.mems ? ['cpuset'] : []), ...(blockIO ? ['blkio'] : [])];
+export function controllersOnDemand(resources: Resources): string[] {
+  const { cpu, blockIO } = resources;
+  return [...(cpu?.cpus || cpu?.mems ? ['cpuset'] : []), ...(blockIO ? ['blkio'] : []), ...controllersOf(1, resources)];
 }
 
 /** Set what `resources` names, in a new cgroup or in one that is in use. @throws Error that names the file and the value */
 export function setLimits(made: Directories, resources: Resources): void {
-  const { memory, blockIO } = resources;
-  for (const { controller, file, value } of inOrder(made, settingsFor(1, resources)))
+  const { blockIO } = resources;
+  for (const { controller, file, value } of [
+    ...inOrder(made, settingsFor(1, resources)),
+    ...moreSettings(1, resources),
+  ])
     writeValue(directoryOf(made, controller, file), file, value);
-  if (memory?.swappiness !== undefined)
-    writeValue(directoryOf(made, 'memory', 'memory.swappiness'), 'memory.swappiness', memory.swappiness);
-  if (memory?.disableOOMKiller) writeValue(directoryOf(made, 'memory', 'memory.oom_control'), 'memory.oom_control', 1);
   if (blockIO) setBlockIo(directoryOf(made, 'blkio', 'blkio'), blockIO);
 }
 
@@ -49,8 +51,11 @@ function inOrder(made: Directories, settings: Setting[]): Setting[] {
 function setBlockIo(directory: string, io: BlockIo): void {
   const name = existsSync(join(directory, 'blkio.weight')) ? 'blkio.weight' : 'blkio.bfq.weight';
   if (io.weight !== undefined) writeValue(directory, name, io.weight);
-  for (const { major, minor, weight } of io.weightDevice ?? [])
-    writeValue(directory, `${name}_device`, `${major}:${minor} ${weight}`);
+  if (io.leafWeight !== undefined) writeValue(directory, 'blkio.leaf_weight', io.leafWeight);
+  for (const { major, minor, weight, leafWeight } of io.weightDevice ?? []) {
+    if (weight !== undefined) writeValue(directory, `${name}_device`, `${major}:${minor} ${weight}`);
+    if (leafWeight !== undefined) writeValue(directory, 'blkio.leaf_weight_device', `${major}:${minor} ${leafWeight}`);
+  }
   const throttle = (file: string, devices: ThrottledDevice[] = []) => {
     for (const { major, minor, rate } of devices)
       writeValue(directory, `blkio.throttle.${file}`, `${major}:${minor} ${rate}`);

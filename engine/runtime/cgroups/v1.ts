@@ -11,11 +11,14 @@ import { deviceRules, formatRule } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, CgroupUsage, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree, writeValue, writeValues } from './files.ts';
 import { watchMemoryV1 } from './memory-events.ts';
+import { checkUsage } from './more-limits.ts';
 import { ioOf } from './v1-io.ts';
 import { controllersOnDemand, type Directories, setLimits } from './v1-limits.ts';
 
 /** A program that forks faster than its processes are moved is left to its parents' cgroup. */
 const MOST_LOOKS = 100;
+/** `cpuset` too, since a JVM believes in no limit where one of memory, cpu, cpuacct and cpuset is missing in its view. */
+const ALWAYS = ['memory', 'cpu', 'cpuacct', 'cpuset', 'pids', 'freezer', 'devices'];
 /** The directory of a controller that the host does not have. */
 const NOWHERE = '/nowhere';
 
@@ -39,7 +42,7 @@ function directories(hierarchies: Hierarchy[], path: string): Directories {
 }
 
 function create(hierarchies: Hierarchy[], { path, resources, devices }: CgroupRequest): Cgroup {
-  const wanted = new Set(['memory', 'cpu', 'cpuacct', 'pids', 'freezer', 'devices', ...controllersOnDemand(resources)]);
+  const wanted = new Set([...ALWAYS, ...controllersOnDemand(resources)]);
   const used = hierarchies.filter(({ controllers }) => controllers.some((name) => wanted.has(name)));
   const made = directories(used, path);
   const group = cgroup(hierarchies, path, made);
@@ -130,7 +133,11 @@ function cgroup(hierarchies: Hierarchy[], path: string, made: Directories): Cgro
     watchMemory: (listener) => watchMemoryV1(made.get('memory') ?? NOWHERE, listener),
     stats: () => stats(made),
     usage: () => usage(made),
-    update: (resources) => update(hierarchies, path, made, resources),
+    update(resources) {
+      checkUsage(resources, stats(made).memoryUsage);
+      update(hierarchies, path, made, resources);
+      if (resources.devices) setDevices(made, deviceRules(resources.devices, []));
+    },
     remove: () => distinct().map(removeTree).every(Boolean),
   };
 }

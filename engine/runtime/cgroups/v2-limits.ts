@@ -5,20 +5,14 @@ import { join } from 'node:path';
 import { settingsFor } from '#cgroups';
 import type { BlockIo, Resources } from '../spec.ts';
 import { readValue, writeValue } from './files.ts';
+import { moreSettings } from './more-limits.ts';
 
 /** Set what `resources` names, in a new cgroup or in one that is in use. @throws Error that names the file and the value */
 export function setLimits(directory: string, resources: Resources): void {
-  refuseWhatOnlyV1Has(resources.memory);
-  // Not every kernel counts swap.
-  for (const { file, value } of settingsFor(2, resources))
+  // Not every kernel counts swap. What is said in the tree's own words comes last, so it counts.
+  for (const { file, value } of [...settingsFor(2, resources), ...moreSettings(2, resources)])
     if (file !== 'memory.swap.max' || readValue(directory, file) !== null) writeValue(directory, file, value);
   if (resources.blockIO) setBlockIo(directory, resources.blockIO);
-}
-
-function refuseWhatOnlyV1Has(memory: Resources['memory']): void {
-  const field =
-    memory?.swappiness !== undefined ? 'memory.swappiness' : memory?.disableOOMKiller ? 'memory.disableOOMKiller' : '';
-  if (field !== '') throw new Error(`Control groups v2 have no ${field}; start the container without it.`);
 }
 
 /** v1's 10…1000 laid linearly over the 1…10000 of io.weight; BFQ's own file takes v1's numbers as they are. */
@@ -27,12 +21,15 @@ export function ioWeight(weight: number): number {
 }
 
 function setBlockIo(directory: string, io: BlockIo): void {
+  if (io.leafWeight !== undefined || io.weightDevice?.some(({ leafWeight }) => leafWeight !== undefined))
+    throw new Error('Control groups v2 have no blockIO.leafWeight; start the container without it.');
   const isBfq = existsSync(join(directory, 'io.bfq.weight'));
   const file = isBfq ? 'io.bfq.weight' : 'io.weight';
   const weight = (value: number) => (isBfq ? value : ioWeight(value));
   if (io.weight !== undefined) writeValue(directory, file, isBfq ? io.weight : `default ${weight(io.weight)}`);
   for (const device of io.weightDevice ?? [])
-    writeValue(directory, file, `${device.major}:${device.minor} ${weight(device.weight)}`);
+    if (device.weight !== undefined)
+      writeValue(directory, file, `${device.major}:${device.minor} ${weight(device.weight)}`);
   for (const [key, devices] of [
     ['rbps', io.throttleReadBpsDevice],
     ['wbps', io.throttleWriteBpsDevice],

@@ -14,6 +14,7 @@ import { deviceRules } from './device-rules.ts';
 import type { Cgroup, CgroupDriver, CgroupRequest, CgroupStats, Entrance } from './driver.ts';
 import { pidsIn, readKey, readValue, removeDirectory, removeTree, tree } from './files.ts';
 import { watchMemoryV2 } from './memory-events.ts';
+import { checkUsage, controllersOf } from './more-limits.ts';
 import { ioOf } from './v2-io.ts';
 import { setLimits } from './v2-limits.ts';
 
@@ -53,16 +54,19 @@ interface Wanted {
   wished: string[];
 }
 
-function controllersFor({ memory, cpu, pids, blockIO }: Resources): Wanted {
+function controllersFor(resources: Resources): Wanted {
+  const { memory, cpu, pids, blockIO } = resources;
   const has = (values: object | undefined) => Object.values(values ?? {}).some((value) => value !== undefined);
-  const needed = [
+  const needed = new Set([
     ...(has(memory) ? ['memory'] : []),
     ...(cpu?.shares !== undefined || cpu?.quota !== undefined || cpu?.period !== undefined ? ['cpu'] : []),
     ...(cpu?.cpus || cpu?.mems ? ['cpuset'] : []),
     ...(pids ? ['pids'] : []),
     ...(blockIO ? ['io'] : []),
-  ];
-  return { needed, wished: ['memory', 'cpu', 'pids', 'io'].filter((name) => !needed.includes(name)) };
+    // Files of the tree itself are there without.
+    ...controllersOf(2, resources).filter((name) => name !== 'cgroup'),
+  ]);
+  return { needed: [...needed], wished: ['memory', 'cpu', 'pids', 'io'].filter((name) => !needed.has(name)) };
 }
 
 /** Make the cgroup where it is missing, with its controllers. */
@@ -126,6 +130,9 @@ function cgroup(mountPoint: string, path: string): Cgroup {
     stats: () => stats(directory),
     usage: () => ({ version: 2, ...usage(directory), io: ioOf(directory) }),
     update(resources) {
+      if (resources.devices)
+        throw new Error('Control groups v2 keep the device rules a container was started with; leave devices out.');
+      checkUsage(resources, stats(directory).memoryUsage);
       makeWith(mountPoint, path, { needed: controllersFor(resources).needed, wished: [] });
       setLimits(directory, resources);
     },

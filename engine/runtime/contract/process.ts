@@ -11,6 +11,11 @@ export interface Program {
   stdio: [stdin: number, stdout: number, stderr: number];
   /** How many descriptors from 3 on the program inherits as they are. Only the engine's own module knows of it; 0 if absent. */
   inherited?: number;
+  /**
+   * All but the exec is done: the working directory, the streams, the signals, and what the exec closes. Only the engine's
+   * own module knows of it; a module that does it once more changes nothing.
+   */
+  ready?: boolean;
 }
 
 export interface Child {

@@ -32,7 +32,7 @@ function findRootfs(bundle: string, path: string): string {
   const rootfs = resolved(wanted, 'root.path');
   if (rootfs !== wanted.replace(/(.)\/$/, '$1') || lstatSync(wanted).isSymbolicLink())
     throw new RuntimeError(`config.json: root.path leads by a symbolic link to ${rootfs}; name that directory itself.`);
-  if (rootfs === sep || `${bundle}${sep}`.startsWith(`${rootfs}${sep}`))
+  if (rootfs === sep || (rootfs !== bundle && `${bundle}${sep}`.startsWith(`${rootfs}${sep}`)))
     throw new RuntimeError(
       `config.json: root.path is ${rootfs}, which holds the bundle itself; use a directory in it.`,
     );

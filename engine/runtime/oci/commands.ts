@@ -18,11 +18,13 @@ export const commands: Record<string, Entry> = {
   list: { summary: 'list the containers', load: () => import('./commands/list.ts') },
   pause: { summary: 'stop every process of a container where it stands', load: () => import('./commands/pause.ts') },
   resume: { summary: 'let a paused container go on', load: () => import('./commands/resume.ts') },
+  update: { summary: 'give a running container new limits', load: () => import('./commands/update.ts') },
+  events: { summary: 'print what a container uses, again and again', load: () => import('./commands/events.ts') },
   features: { summary: 'print what this runtime can do', load: () => import('./commands/features.ts') },
   spec: { summary: 'write a config.json to begin with', load: () => import('./commands/spec.ts') },
 };
 
 export function describeCommands(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `   ${name.padEnd(10)} ${summary}`);
-  return `skiff-runtime [--root DIR] [--log FILE] [--log-format text|json] COMMAND [OPTIONS] CONTAINER\n\n${lines.join('\n')}\n`;
+  return `skiff-runtime [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND [OPTIONS] CONTAINER\n\n${lines.join('\n')}\n`;
 }

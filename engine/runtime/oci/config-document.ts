@@ -105,18 +105,68 @@ const deviceRule = z.object({
   access: z.optional(z.string().check(z.regex(/^[rwm]*$/))),
 });
 
+const number = z.optional(large);
+const major = z.int().check(z.minimum(0), z.maximum(2 ** 32 - 1));
+const throttled = z.optional(list(z.object({ major, minor: major, rate: large })));
+const weight = z.optional(z.int().check(z.minimum(0), z.maximum(65535)));
+/** A file of a cgroup, not a path to another one's. */
+const fileOfCgroup = z
+  .string()
+  .check(z.regex(/^[a-z0-9_]+(\.[a-zA-Z0-9_]+)+$/, { error: 'it names no file of a cgroup' }));
+
 export const resources = z.object({
-  memory: z.optional(z.object({ limit: z.optional(large), reservation: z.optional(large), swap: z.optional(large) })),
+  memory: z.optional(
+    z.object({
+      limit: number,
+      reservation: number,
+      swap: number,
+      kernel: number,
+      kernelTCP: number,
+      swappiness: z.optional(z.int().check(z.minimum(0), z.maximum(100))),
+      disableOOMKiller: z.optional(z.boolean()),
+      useHierarchy: z.optional(z.boolean()),
+      checkBeforeUpdate: z.optional(z.boolean()),
+    }),
+  ),
   cpu: z.optional(
     z.object({
-      shares: z.optional(large),
-      quota: z.optional(large),
-      period: z.optional(large),
+      shares: number,
+      quota: number,
+      burst: number,
+      period: number,
+      realtimeRuntime: number,
+      realtimePeriod: number,
       cpus: z.optional(text),
       mems: z.optional(text),
+      idle: number,
     }),
   ),
   pids: z.optional(z.object({ limit: large })),
+  blockIO: z.optional(
+    z.object({
+      weight,
+      leafWeight: weight,
+      weightDevice: z.optional(list(z.object({ major, minor: major, weight, leafWeight: weight }))),
+      throttleReadBpsDevice: throttled,
+      throttleWriteBpsDevice: throttled,
+      throttleReadIOPSDevice: throttled,
+      throttleWriteIOPSDevice: throttled,
+    }),
+  ),
+  hugepageLimits: z.optional(list(z.object({ pageSize: z.string().check(z.regex(/^[1-9]\d*[KMG]B$/)), limit: large }))),
+  network: z.optional(
+    z.object({
+      classID: z.optional(major),
+      priorities: z.optional(list(z.object({ name: z.string().check(z.regex(/^[^\s/]{1,15}$/)), priority: major }))),
+    }),
+  ),
+  rdma: z.optional(
+    z.record(
+      z.string().check(z.regex(/^[^\s/]+$/)),
+      z.object({ hcaHandles: z.optional(major), hcaObjects: z.optional(major) }),
+    ),
+  ),
+  unified: z.optional(z.record(fileOfCgroup, text)),
   devices: z.optional(list(deviceRule)),
 });
 
@@ -141,6 +191,10 @@ export const propagations = [
   'runbindable',
 ] as const;
 
+function isOnceEach(namespaces: { type: string }[]): boolean {
+  return new Set(namespaces.map(({ type }) => type)).size === namespaces.length;
+}
+
 const linux = z.object({
   namespaces: z.optional(
     list(
@@ -148,7 +202,7 @@ const linux = z.object({
         type: z.enum(['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup']),
         path: z.optional(absolute),
       }),
-    ),
+    ).check(z.refine(isOnceEach, { error: 'a type of namespace stands twice in it' })),
   ),
   uidMappings: z.optional(list(idMapping)),
   gidMappings: z.optional(list(idMapping)),
@@ -213,6 +267,7 @@ function fieldsBelow(schema: z.core.$ZodType, path: string): string[] {
 /** zod's small form has no texts of its own. */
 function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.message !== '' && issue.message !== 'Invalid input') return issue.message;
+  if (issue.code === 'invalid_key') return messageOf({ ...issue.issues[0]!, path: [] } as z.core.$ZodIssue);
   if (issue.code === 'invalid_type') return `a ${issue.expected} is expected`;
   if (issue.code === 'invalid_value') return `there is ${issue.values.join(', ')}`;
   if (issue.code === 'too_big') return `at most ${issue.maximum} is allowed`;

@@ -4,6 +4,7 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { pidfdOpen } from '#kernel/pidfd';
 import { killUnlessGone } from '../cgroups/files.ts';
+import { isFrozen } from '../cgroups/freezer.ts';
 import { hostCgroups } from '../cgroups/host.ts';
 import { checkCgroupsPath, releaseParents } from '../cgroups/parents.ts';
 import { type Started, type Streams, startTimeOf } from '../launch.ts';
@@ -14,11 +15,11 @@ import { readBundle } from './bundle.ts';
 import { checkConsole, sendConsole } from './console-socket.ts';
 import { checkContainerId } from './container-id.ts';
 import { RuntimeError } from './error.ts';
-import { type LogOptions, logWarning } from './log.ts';
+import { type LogOptions, logDebug, logWarning } from './log.ts';
 import { writePidFile } from './pid-file.ts';
 import { type ContainerRecord, claimId, removeRecord, writeRecord } from './record.ts';
 import { shortfallsOf } from './shortfalls.ts';
-import { specOf } from './spec-of.ts';
+import { passedOver, specOf } from './spec-of.ts';
 import { startInTwo } from './start-in-two.ts';
 import { stateOf } from './state.ts';
 import { START_FIFO, UNREADY_FIFO } from './status.ts';
@@ -53,7 +54,8 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
   const spec = await specOf(config, { id, root, bundle, rootfs });
   const cgroupsPath = spec.linux.cgroupsPath!;
   refuseForeignCgroup(cgroupsPath);
-  for (const sentence of shortfallsOf(config.process)) logWarning(log, `config.json: ${sentence}`);
+  for (const sentence of [...shortfallsOf(config.process), ...passedOver(config.mounts)])
+    logWarning(log, `config.json: ${sentence}`);
   const directory = claimId(root, id);
   const record: ContainerRecord = {
     id,
@@ -77,6 +79,7 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
       state: stateOf(record, 'creating'),
       onForked(pid: number, startTime: string) {
         record.init = { pid, startTime };
+        logDebug(log, `container ${id}: its first process is ${pid}, in ${cgroupsPath}`);
         writeRecord(root, record);
       },
     };
@@ -86,6 +89,7 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
     if (started.master !== null && consoleSocket !== undefined) sendConsole(consoleSocket, started.master);
     if (options.pidFile !== undefined) writePidFile(options.pidFile, started.pid);
     renameSync(join(directory, UNREADY_FIFO), join(directory, START_FIFO));
+    logDebug(log, `container ${id}: all is mounted, and it waits for its start`);
     return { record, started };
   } catch (error) {
     if (started) {
@@ -108,6 +112,10 @@ function refuseForeignCgroup(cgroupsPath: string): void {
   } catch (error) {
     throw new RuntimeError(`config.json: linux.cgroupsPath: ${(error as Error).message}`);
   }
+  if (isFrozen(cgroupsPath))
+    throw new RuntimeError(
+      `container's cgroup unexpectedly frozen: ${cgroupsPath}. What is started in it would wait for ever; thaw or remove it first.`,
+    );
   const pids = hostCgroups().find(cgroupsPath)?.processes() ?? [];
   if (pids.length > 0)
     throw new RuntimeError(`container's cgroup is not empty: ${pids.length} process(es) found in ${cgroupsPath}`);

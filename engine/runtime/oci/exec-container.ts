@@ -5,7 +5,6 @@ import { hostCgroups } from '../cgroups/host.ts';
 import { execInContainer } from '../exec-in-container.ts';
 import type { Started } from '../launch.ts';
 import { startReaper } from '../reaper.ts';
-import { runUnwritable } from '../run-unwritable.ts';
 import { seccompFilterFor } from '../seccomp/filter.ts';
 import { outliveParent, readyProgram } from './child.ts';
 import type { ConfigProcess } from './config-document.ts';
@@ -32,7 +31,6 @@ export interface ExecOptions {
 /** @throws RuntimeError or StartError; nothing of the process is left then. */
 export async function execInRecorded(record: ContainerRecord, options: ExecOptions): Promise<Started> {
   const { root, log, process: wanted, preserveFds, consoleSocket } = options;
-  runUnwritable(preserveFds);
   const terminal = wanted.terminal === true;
   checkConsole({ terminal, stays: options.stays, consoleSocket });
   const status = statusOf(root, record);

@@ -3,7 +3,7 @@
 import { type OptionTable, type ParsedLine, textOf } from './command-line.ts';
 import { type ConfigProcess, parseAs, process as processShape } from './config-document.ts';
 import { RuntimeError } from './error.ts';
-import { readDocument } from './json.ts';
+import { readGiven } from './json.ts';
 import { refuseUnsupportedProcess } from './unsupported.ts';
 
 export const processOptions: OptionTable = {
@@ -25,7 +25,7 @@ export function execProcess(line: ParsedLine, base: ConfigProcess): ConfigProces
 }
 
 function readProcess(path: string): ConfigProcess {
-  const document = readDocument(path);
+  const document = readGiven(path);
   refuseUnsupportedProcess(document);
   return parseAs(processShape, document, path);
 }

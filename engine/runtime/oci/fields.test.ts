@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { parseProfile } from '../seccomp/profile.ts';
 import { configFields, parseConfig } from './config-document.ts';
 import { exampleConfig } from './example-config.ts';
-import { refuseUnsupported, unsupported, unsupportedResources } from './unsupported.ts';
+import { refuseUnsupported, unsupported } from './unsupported.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -79,10 +79,7 @@ function fieldsOf(schema: Schema, file: string, path: string, stop: (path: strin
   return once.length > 0 ? once : [{ path, example: exampleOf(schema, file) }];
 }
 
-const refused = new Map([
-  ...Object.entries(unsupported),
-  ...Object.entries(unsupportedResources).map(([name, way]) => [`linux.resources.${name}`, way] as const),
-]);
+const refused = new Map(Object.entries(unsupported));
 const schema = schemaFile('config-schema.json');
 const done = new Set(configFields());
 const opaque = ['linux.seccomp'];
@@ -145,7 +142,6 @@ describe('the fields of a config.json', () => {
       ['process.apparmorProfile', ''],
     ];
     for (const [path, value] of untouched) expect(() => refuseUnsupported(withField(path, value))).not.toThrow();
-    expect(() => refuseUnsupported(withField('linux.resources.memory.swappiness', 0))).toThrow('swappiness');
     expect(() => refuseUnsupported(withField('linux.intelRdt', {}))).toThrow('intelRdt');
   });
 

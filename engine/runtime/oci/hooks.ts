@@ -1,12 +1,15 @@
 /** Programs that the bundle wants to be run at certain moments of a container's life. config.md, "POSIX-platform Hooks". */
 
+import type { SeccompFilter } from '#contract/privileges';
 import type { Program } from '#contract/process';
-import { close, closeOnExecFrom, dup2, O_RDWR, open, pollIn, readAll } from '#kernel/descriptors';
-import { chdir, execve } from '#kernel/execve';
+import { close, O_RDWR, open, pollIn, readAll } from '#kernel/descriptors';
+import { execve } from '#kernel/execve';
 import { memoryFile, rewind } from '#kernel/memory-file';
 import { pidfdOpen } from '#kernel/pidfd';
-import { HIGHEST_SIGNAL, kill, setDefaultAction, unblockAllSignals } from '#kernel/signals';
+import { kill } from '#kernel/signals';
 import { spawn, wait } from '#process';
+import { readyToExecute } from '../ready.ts';
+import { installSeccomp } from '../seccomp/install.ts';
 import { parseReport } from '../start-error.ts';
 import type { Hook, Hooks } from './config-document.ts';
 import { RuntimeError } from './error.ts';
@@ -21,13 +24,27 @@ const MOST_WORDS = 64 * 1024;
  * Run the hooks of a kind one after the other, each with the state on its standard input. Synchronous, so that a forked
  * child can call it.
  * @param cwd where they run.
+ * @param seccomp what they are under: the container's own, for those that are the container's.
  * @throws RuntimeError at the first one that fails, or is not over within its timeout.
  */
-export function runHooks(kind: HookKind, hooks: Hooks | undefined, state: State, cwd: string): void {
-  for (const [index, hook] of (hooks?.[kind] ?? []).entries()) runHook(hook, `${kind} hook #${index}`, state, cwd);
+export function runHooks(
+  kind: HookKind,
+  hooks: Hooks | undefined,
+  state: State,
+  cwd: string,
+  seccomp: SeccompFilter | null = null,
+): void {
+  for (const [index, hook] of (hooks?.[kind] ?? []).entries())
+    runHook(hook, `${kind} hook #${index}`, { state, cwd, seccomp });
 }
 
-function runHook({ path, args, env, timeout }: Hook, name: string, state: State, cwd: string): void {
+interface Surroundings {
+  state: State;
+  cwd: string;
+  seccomp: SeccompFilter | null;
+}
+
+function runHook({ path, args, env, timeout }: Hook, name: string, { state, cwd, seccomp }: Surroundings): void {
   const nowhere = open('/dev/null', O_RDWR);
   const input = memoryFile('state', JSON.stringify(state));
   const words = memoryFile('words');
@@ -38,7 +55,7 @@ function runHook({ path, args, env, timeout }: Hook, name: string, state: State,
       cwd,
       stdio: [input, nowhere, words],
     };
-    const { pid, report } = spawn(program, { cloneFlags: 0n, prepare: () => becomeHook(path, program) });
+    const { pid, report } = spawn(program, { cloneFlags: 0n, prepare: () => becomeHook(path, program, seccomp) });
     const failure = parseReport(readReport(report));
     const inTime = failure !== null || endsWithin(pid, timeout);
     if (!inTime) kill(pid, SIGKILL);
@@ -59,13 +76,10 @@ function runHook({ path, args, env, timeout }: Hook, name: string, state: State,
  * The program is the path; what it is called is another matter, and dockerd's own hook does not know itself by another
  * name. So this does not go by `args[0]`, as `execute` does.
  */
-function becomeHook(path: string, { args, env, cwd, stdio }: Program): never {
-  chdir(cwd);
-  for (const [target, source] of stdio.entries()) dup2(source, target);
-  closeOnExecFrom(3);
-  for (let signal = 1; signal <= HIGHEST_SIGNAL; signal++) setDefaultAction(signal);
-  unblockAllSignals();
-  return execve(path, args, env);
+function becomeHook(path: string, program: Program, seccomp: SeccompFilter | null): never {
+  readyToExecute(program);
+  if (seccomp) installSeccomp(seccomp);
+  return execve(path, program.args, program.env);
 }
 
 /** The pipe ends when the program runs, at once for a healthy one. */

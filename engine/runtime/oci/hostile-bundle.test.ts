@@ -32,18 +32,13 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
     refused(/process\.scheduler/, (config) => Object.assign(config.process, { scheduler: { policy: 'SCHED_FIFO' } }));
     refused(/linux\.personality/, (config) => Object.assign(config.linux, { personality: { domain: 'LINUX32' } }));
     refused(/type time/, (config) => config.linux.namespaces!.push({ type: 'time' as 'pid' }));
-    refused(/linux\.resources\.rdma/, (config) =>
-      Object.assign(config.linux.resources!, { rdma: { mlx5_1: { hcaHandles: 3 } } }),
-    );
+    refused(/rdma/, (config) => Object.assign(config.linux.resources!, { rdma: { mlx5_1: { hcaHandles: 3 } } }));
     refused(/mount option idmap/, (config) =>
       config.mounts!.push({ destination: '/m', source: '/', options: ['bind', 'idmap'] }),
     );
     refused(/mounts\.uidMappings/, (config) =>
       Object.assign(config.mounts![0]!, { uidMappings: [{ containerID: 0, hostID: 1, size: 1 }] }),
     );
-    refused(/linux\.rootfsPropagation shared/, (config) => {
-      config.linux.rootfsPropagation = 'shared';
-    });
     refused(/SCMP_ACT_NOTIFY/, (config) => {
       config.linux.seccomp = {
         defaultAction: 'SCMP_ACT_ALLOW',

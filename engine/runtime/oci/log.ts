@@ -6,6 +6,8 @@ export interface LogOptions {
   /** Absent for standard error alone. */
   path?: string;
   format: 'text' | 'json';
+  /** Whether each step is told, too. */
+  debug: boolean;
 }
 
 /**
@@ -21,7 +23,12 @@ export function logWarning(options: LogOptions, message: string): void {
   logLine(options, 'warning', message);
 }
 
-function logLine({ path, format }: LogOptions, level: 'error' | 'warning', message: string): void {
+/** For what is told only to who asked for it. */
+export function logDebug(options: LogOptions, message: string): void {
+  if (options.debug) logLine(options, 'debug', message);
+}
+
+function logLine({ path, format }: LogOptions, level: 'error' | 'warning' | 'debug', message: string): void {
   const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const line =
     format === 'json'
@@ -29,8 +36,9 @@ function logLine({ path, format }: LogOptions, level: 'error' | 'warning', messa
       : `time=${JSON.stringify(time)} level=${level} msg=${JSON.stringify(message)}`;
   if (path !== undefined) appendUnlessImpossible(path, `${line}\n`);
   // A log that was asked for is enough for what stops nothing: the streams are the container's too.
-  if (level === 'warning' && path !== undefined) return;
-  process.stderr.write(path === undefined && format === 'json' ? `${line}\n` : `${message}\n`);
+  if (level !== 'error' && path !== undefined) return;
+  const whole = path === undefined && (format === 'json' || level === 'debug');
+  process.stderr.write(whole ? `${line}\n` : `${message}\n`);
 }
 
 function appendUnlessImpossible(path: string, line: string): void {

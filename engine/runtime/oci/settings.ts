@@ -39,7 +39,7 @@ export function readSettings(argv: string[], env: NodeJS.ProcessEnv): Settings {
     throw new RuntimeError(`invalid log-format: ${format}; there is text and json`);
   return {
     root: resolve(textOf(line, 'root') ?? defaultRoot(env)),
-    log: { path: textOf(line, 'log'), format },
+    log: { path: textOf(line, 'log'), format, debug: line.flags.has('debug') },
     line: line.rest,
     version: line.flags.has('version'),
     help: line.flags.has('help'),

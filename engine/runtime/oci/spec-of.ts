@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, normalize } from 'node:path';
+import { optionsWithoutUseForBind } from '../mount-options.ts';
 import type { Device, Mount, Process, Resources, Spec } from '../spec.ts';
 import type { Config, ConfigProcess, ConfigResources } from './config-document.ts';
 import { RuntimeError } from './error.ts';
@@ -14,6 +15,8 @@ export interface Circumstances {
   /** The container's root directory, absolute and resolved. */
   rootfs: string;
 }
+
+type ConfigMount = NonNullable<Config['mounts']>[number];
 
 /** @throws RuntimeError for what the document has and this runtime cannot do. */
 export async function specOf(config: Config, { id, root, bundle, rootfs }: Circumstances): Promise<Spec> {
@@ -48,24 +51,55 @@ export function processOf({ user, env, ...process }: ConfigProcess): Process {
 }
 
 /** A relative source is relative to the bundle. config.md, "Mounts". */
-function mountOf(
-  { destination, type, source, options = [] }: NonNullable<Config['mounts']>[number],
-  bundle: string,
-): Mount {
-  const bound = options.some((option) => option === 'bind' || option === 'rbind');
-  if (!bound && type !== 'bind') return { destination, type, source, options };
+function mountOf(mount: ConfigMount, bundle: string): Mount {
+  const { destination, type, source, options = [] } = mount;
+  if (!isBind(mount)) return { destination, type, source, options };
   if (source === undefined) throw new RuntimeError(`config.json: the bind on ${destination} has no source.`);
+  const useless = optionsWithoutUseForBind(options);
+  const useful = options.filter((option) => !useless.includes(option));
   return {
     destination,
     type: 'bind',
     source: isAbsolute(source) ? source : join(bundle, source),
-    options: bound ? options : ['bind', ...options],
+    options: useful.some(isBindOption) ? useful : ['bind', ...useful],
   };
 }
 
-/** 0 processes is how Go writes that there is no limit. Rules of its own do not take from a container what each has. */
-export function resourcesOf({ devices, pids, ...rest }: ConfigResources): Resources {
-  return { ...rest, pids: pids?.limit === 0 ? undefined : pids, devices: devices && withUsual(devices) };
+/** What is passed over, as other runtimes pass it over, and told. @returns a sentence each. */
+export function passedOver(mounts: Config['mounts'] = []): string[] {
+  return mounts.filter(isBind).flatMap(({ destination, options }) => {
+    const useless = optionsWithoutUseForBind(options);
+    return useless.length === 0 ? [] : [`mounts: a bind has no use for ${useless.join(', ')} (on ${destination}).`];
+  });
+}
+
+function isBind({ type, options = [] }: ConfigMount): boolean {
+  return type === 'bind' || options.some(isBindOption);
+}
+
+const isBindOption = (option: string) => option === 'bind' || option === 'rbind';
+
+/** 0 is how Go writes that nobody has set a limit. Rules of its own do not take from a container what each has. */
+export function resourcesOf({ devices, pids, memory, cpu, blockIO, network, ...rest }: ConfigResources): Resources {
+  const { swappiness, ...bytes } = memory ?? {};
+  const { burst, idle, ...shares } = cpu ?? {};
+  return {
+    ...rest,
+    ...(memory && { memory: { ...withoutZeros(bytes), swappiness } }),
+    ...(cpu && { cpu: { ...withoutZeros(shares), burst, idle } }),
+    ...(blockIO && hasAny(withoutZeros(blockIO)) && { blockIO: withoutZeros(blockIO) }),
+    ...(network && { network: withoutZeros(network) }),
+    pids: pids?.limit === 0 ? undefined : pids,
+    devices: devices && withUsual(devices),
+  };
+}
+
+function withoutZeros<T extends object>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== 0)) as T;
+}
+
+function hasAny(values: object): boolean {
+  return Object.values(values).some((value) => value !== undefined && !(Array.isArray(value) && value.length === 0));
 }
 
 /** Each container may use the devices that each container has. config-linux.md, "Default Devices". */
@@ -115,11 +149,8 @@ export async function profileOf(seccomp: unknown): Promise<Spec['linux']['seccom
   }
 }
 
+/** A private, slave or unbindable root is so with all that is mounted in it. */
 function propagationOf(propagation: Config['linux']['rootfsPropagation']): Spec['linux']['rootfsPropagation'] {
-  if (propagation === 'shared' || propagation === 'rshared')
-    throw new RuntimeError(
-      'config.json: linux.rootfsPropagation shared is not supported: a container could change the mounts of the host. Use slave or private.',
-    );
-  const plain = propagation?.replace(/^r(?=private|slave|unbindable)/, '').replace(/^runbindable$/, 'unbindable');
+  const plain = propagation?.replace(/^r(?=private|slave|unbindable)/, '');
   return plain as Spec['linux']['rootfsPropagation'];
 }

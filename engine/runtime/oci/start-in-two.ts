@@ -1,5 +1,6 @@
 /** A start in two parts: `create` makes everything and leaves a process that waits, `start` lets it go. runtime.md, "Lifecycle". */
 
+import type { SeccompFilter } from '#contract/privileges';
 import type { Program } from '#contract/process';
 import { close, O_RDWR, open, pipe, read, write } from '#kernel/descriptors';
 import { exitNow } from '#kernel/execve';
@@ -63,12 +64,12 @@ export async function startInTwo(
       pid = Number(readShort(told.read));
       runHooks('createContainer', hooks, { ...state, pid }, bundle);
     },
-    beforeProgram(program: Program) {
+    beforeProgram(program: Program, seccomp: SeccompFilter | null) {
       readyProgram(program, preserveFds);
       outliveParent();
       write(ready.write, 'ready\n');
       read(fifo, 1);
-      orTell(program, () => runHooks('startContainer', hooks, { ...state, pid, status: 'created' }, '/'));
+      orTell(program, () => runHooks('startContainer', hooks, { ...state, pid, status: 'created' }, '/', seccomp));
     },
     execute: executeOrTell,
   };

@@ -28,33 +28,8 @@ export const unsupported: Record<string, string> = {
   'linux.timeOffsets': 'time namespaces are not supported',
 };
 
-/** The same below `linux.resources`, which is also what `update` takes. */
-export const unsupportedResources: Record<string, string> = {
-  'blockIO.leafWeight': 'leave it out',
-  'blockIO.throttleReadBpsDevice': 'leave it out',
-  'blockIO.throttleReadIOPSDevice': 'leave it out',
-  'blockIO.throttleWriteBpsDevice': 'leave it out',
-  'blockIO.throttleWriteIOPSDevice': 'leave it out',
-  'blockIO.weight': 'leave it out',
-  'blockIO.weightDevice': 'leave it out',
-  hugepageLimits: 'leave it out',
-  network: 'leave it out',
-  rdma: 'leave it out',
-  unified: 'use the fields of linux.resources that mean the same',
-  'cpu.burst': 'leave it out',
-  'cpu.idle': 'leave it out',
-  'cpu.realtimePeriod': 'leave it out',
-  'cpu.realtimeRuntime': 'leave it out',
-  'memory.checkBeforeUpdate': 'leave it out',
-  'memory.disableOOMKiller': 'leave it out',
-  'memory.kernel': 'the kernel has no such limit any more; leave it out',
-  'memory.kernelTCP': 'leave it out',
-  'memory.swappiness': 'leave it out',
-  'memory.useHierarchy': 'the kernel has nothing else any more; leave it out',
-};
-
 /** Where 0 and nothing at all mean something too; elsewhere they are how Go writes that nobody has set it. */
-const meantWhenEmpty = new Set(['freebsd', 'linux.intelRdt', 'memory.swappiness', 'solaris', 'vm', 'windows', 'zos']);
+const meantWhenEmpty = new Set(['freebsd', 'linux.intelRdt', 'solaris', 'vm', 'windows', 'zos']);
 
 /** Mount options that the kernel does not know by that name, and that mount(2) would be handed as if a file system did. */
 const unsupportedMountOptions = new Set(['idmap', 'ridmap']);
@@ -62,7 +37,6 @@ const unsupportedMountOptions = new Set(['idmap', 'ridmap']);
 /** @throws RuntimeError that names the first field there is. */
 export function refuseUnsupported(config: unknown): void {
   refuse(config, unsupported, 'config.json: ');
-  refuseUnsupportedResources(at(config, ['linux', 'resources']), 'config.json: linux.resources.');
   for (const type of values(config, ['linux', 'namespaces', '*', 'type']))
     if (type === 'time')
       throw new RuntimeError('config.json: a linux.namespaces of type time is not supported; leave it out.');
@@ -70,11 +44,6 @@ export function refuseUnsupported(config: unknown): void {
     for (const option of Array.isArray(options) ? options : [])
       if (unsupportedMountOptions.has(option))
         throw new RuntimeError(`config.json: the mount option ${option} is not supported; leave it out.`);
-}
-
-/** @param where what a field's name begins with in the error. */
-export function refuseUnsupportedResources(resources: unknown, where: string): void {
-  refuse(resources, unsupportedResources, where);
 }
 
 /** @throws RuntimeError for a process of `exec` */
