@@ -1,6 +1,6 @@
 /** Pseudo-terminals. pty(7), ioctl_tty(2). */
 
-import { O_NOCTTY, O_RDWR } from './descriptors.ts';
+import { O_CLOEXEC, O_NOCTTY, O_RDWR } from './descriptors.ts';
 import { systemCall } from './libc.ts';
 
 const ioctlNumber = systemCall('int ioctl(int, unsigned long, long)');
@@ -24,9 +24,9 @@ export function unlockTerminal(master: number): void {
   ioctlBuffer('TIOCSPTLCK', master, TIOCSPTLCK, Buffer.alloc(4));
 }
 
-/** The slave of `master`, opened without a path, so that no mount or link can stand in between. */
+/** The slave of `master`, close-on-exec, opened without a path, so that no mount or link can stand in between. */
 export function openPeer(master: number): number {
-  return ioctlNumber('TIOCGPTPEER', master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+  return ioctlNumber('TIOCGPTPEER', master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
 /** Make the terminal `fd` the controlling one of the calling session leader. */

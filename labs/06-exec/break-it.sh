@@ -4,10 +4,9 @@
 #   break-it.sh                 enters as many scripts do: with nsenter, by the namespaces one happens to think of
 #   break-it.sh ./skiff         by the exec of an engine: ./skiff exec …   (or: './skiff --mine')
 #
-# Exit status: 0 when the guest was still outside, 1 when it was in.
-skiff=$*
+# Exit status: 0 if the guest was still outside, 1 if it was in, 2 if there is no answer: the plank is not written yet, say.
+skiff=$* out=
 trap '[ -z "${box-}" ] || kill "$box" 2>/dev/null; [ -z "${name-}" ] || $skiff rm -f "$name" >/dev/null' EXIT
-
 if [ $# -eq 0 ]; then
   unshare --user --map-root-user --pid --fork --mount-proc --uts --ipc --net sleep 300 &
   until box=$(pgrep -P $! -x sleep); do :; done
@@ -15,16 +14,20 @@ if [ $# -eq 0 ]; then
   client=$!
   until guest=$(pgrep -P $client -x sleep); do :; done
 else
+  case $* in *--mine*)
+    planks=$($skiff ps 2>&1 >/dev/null | grep 'Your planks')
+    case ${planks%%.*} in *exec*) ;; *) echo "NOT WRITTEN YET: exec is not among your planks. ${planks}" >&2; exit 2 ;; esac
+  esac
   name=box$$
   # shellcheck disable=SC2086
   $skiff run -d --name "$name" hostbox sleep 300 >/dev/null || exit 2
   box=$($skiff inspect -f '{{.State.Pid}}' "$name")
   $skiff exec "$name" sleep 31.5 &
   client=$!
-  until guest=$($skiff top "$name" | awk '/sleep 31.5/ { print $2 }') && [ -n "$guest" ]; do :; done
+  until guest=$($skiff top "$name" | awk '/sleep 31.5/ { print $2 }') && [ -n "$guest" ]; do
+    kill -0 $client 2>/dev/null || { echo "NO ANSWER: exec failed. If it is not written yet, write it first." >&2; exit 2; }
+  done
 fi
-
-out=
 for kind in cgroup ipc mnt net pid user uts; do
   [ "$(readlink "/proc/$guest/ns/$kind")" = "$(readlink "/proc/$box/ns/$kind")" ] || out="$out $kind"
 done

@@ -1,7 +1,7 @@
 /** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
 
 import { getWindowSize } from '../../engine/kernel/terminal.ts';
-import { childOf, eventually, idMap, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
+import { childOf, eventually, idMap, isRunning, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
 import {
   closeSync,
   constants,
@@ -16,8 +16,9 @@ import {
   writeFileSync,
 } from '../../grader/harness/files.ts';
 import { makeFifo, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
+import type { Part } from './exec.driver.ts';
 
-export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network'].map((type) => ({ type }));
+export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network', 'cgroup'].map((type) => ({ type }));
 export const procNames: Record<string, string> = {
   pid: 'pid',
   mount: 'mnt',
@@ -44,24 +45,31 @@ export async function container(subject: Subject, request: Record<string, unknow
     namespaces: everyNew,
     ...request,
   })) as number;
-  return { pid: await processWithNonce(subject, mark, { program: 'sleep' }), inside };
+  return { pid: await processWithNonce(subject, mark, { program: 'sleep', patience: 10_000 }), inside };
+}
+
+export interface JoinRequest {
+  /** Which functions are the learner's; the others are the engine's. */
+  parts: Part[];
+  args?: string[];
+  terminal?: { height: number; width: number };
+  program?: string;
 }
 
 /** Join a container with a program that sleeps, unless told otherwise. */
 export async function join(
   subject: Subject,
   { inside }: Found,
-  request: { args?: string[]; terminal?: { height: number; width: number }; program?: string } = {},
+  { program = 'sleep', ...request }: JoinRequest,
 ): Promise<{ pid: number; master: number }> {
   const mark = nonce();
-  const { program = 'sleep', ...rest } = request;
   const master = (await subject.call('startExec', {
     container: inside,
     args: sleeper(subject),
     env: [`SKIFF_NONCE=${mark}`],
-    ...rest,
+    ...request,
   })) as number;
-  return { pid: await processWithNonce(subject, mark, { program }), master };
+  return { pid: await processWithNonce(subject, mark, { program, patience: 10_000 }), master };
 }
 
 export function sleeper(subject: Subject): string[] {
@@ -72,49 +80,82 @@ export function shell(subject: Subject, script: string): string[] {
   return [`${subject.rootfs}/bin/sh`, '-c', script];
 }
 
+/** The moments at which the child stops, in their order. */
+export const moments = ['born', 'cgroup', 'joined'] as const;
+export type Moment = (typeof moments)[number];
+
+const words: Record<Moment, string> = {
+  born: 'it is born, and has called none of your functions yet',
+  cgroup: 'joinContainer calls enterCgroup',
+  joined: 'joinContainer has returned',
+};
+
 export interface Stopped {
   /** The child on its way, as the judge sees it. */
   pid: number;
-  /** Wait until the child stands at the next moment. */
-  reaches(moment: 'cgroup' | 'joined'): Promise<void>;
-  /** Let it go on. */
-  goOn(): Promise<void>;
-  /** Wait until it has become its program. */
+  /** Let it go on until the next moment, and wait for that. The child stands at `born` first. */
+  reaches(moment: Moment): Promise<void>;
+  /** Let it go on, and wait until it has become its program. */
   finish(): Promise<void>;
   close(): void;
 }
 
 /** Have a child join that stops at each moment until it is told to go on. */
-export async function joinInSteps(subject: Subject, { inside }: Found): Promise<Stopped> {
+export async function joinInSteps(subject: Subject, { inside }: Found, parts: Part[]): Promise<Stopped> {
   const work = await subject.workDir();
   const [asks, answers] = ['asks', 'answers'].map((name) => makeFifo(work.outside, name)) as [string, string];
   const ear = openSync(asks, constants.O_RDWR | constants.O_NONBLOCK);
   let heard = '';
-  const inner = (await subject.call('prepareExec', {
-    container: inside,
-    args: sleeper(subject),
-    env: [],
-    stops: { asks: `${work.inside}/asks`, answers: `${work.inside}/answers` },
-  })) as number;
-  return {
-    pid: childOf(subject, inner),
-    async reaches(moment) {
-      await eventually(() => {
+  let pid = 0;
+  const finish = async () => void (await subject.call('finishExec'));
+  const next = async (moment: Moment) => {
+    const seen = await eventually(
+      () => {
         heard += readSome(ear);
-        return heard.includes(`${moment}\n`) || null;
-      }, `The joining child did not come to the moment "${moment}": ${words[moment]}`);
-      heard = '';
+        return heard.includes('\n') || !isRunning(pid) || null;
+      },
+      `The joining child should come to the moment at which ${words[moment]}. It did not within 10 seconds.`,
+      10_000,
+    );
+    if (seen && !heard.includes('\n')) {
+      // What the child reported is thrown here.
+      await finish();
+      throw new Error(`The joining child ended before the moment at which ${words[moment]}.`);
+    }
+    const [line, ...rest] = heard.split('\n');
+    heard = rest.join('\n');
+    if (line !== moment)
+      throw new Error(
+        `The next moment should be the one at which ${words[moment]}; it is the one at which ${words[line as Moment]}.`,
+      );
+  };
+  try {
+    const inner = (await subject.call('prepareExec', {
+      container: inside,
+      args: sleeper(subject),
+      env: [],
+      parts,
+      stops: { asks: `${work.inside}/asks`, answers: `${work.inside}/answers` },
+    })) as number;
+    pid = childOf(subject, inner);
+    await next('born');
+  } catch (error) {
+    closeSync(ear);
+    throw error;
+  }
+  return {
+    pid,
+    reaches: async (moment) => {
+      await tell(answers, '.');
+      await next(moment);
     },
-    goOn: () => tell(answers, '.'),
-    finish: async () => void (await subject.call('finishExec')),
+    finish: async () => {
+      await tell(answers, '.');
+      await finish();
+    },
     close: () => closeSync(ear),
   };
 }
-
-const words = {
-  cgroup: 'joinContainer has to call enterCgroup, and the fork has to make a child.',
-  joined: 'joinContainer did not return in the child.',
-};
 
 function readSome(fd: number): string {
   const buffer = Buffer.alloc(64);
@@ -199,4 +240,31 @@ export function terminalSize(pid: number): { height: number; width: number } {
 function isTerminal(rdev: number): boolean {
   const major = (rdev >> 8) & 0xfff;
   return major >= 136 && major <= 143;
+}
+
+/** The flags of an open descriptor, FD_CLOEXEC as O_CLOEXEC among them. proc_pid_fdinfo(5). */
+export function closedByExec(pid: number, fd: number): boolean {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+  return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** What a scanner should answer to each piece, by the words of its contract. */
+export function scanned(keys: string, chunks: string[]): { passed: string; detached: boolean }[] {
+  let [typed, sent] = ['', 0];
+  return chunks.map((chunk) => {
+    typed += chunk;
+    const found = typed.indexOf(keys);
+    const end = found < 0 ? typed.length - beginningAtEnd(keys, typed) : found;
+    const passed = typed.slice(sent, end);
+    sent = Math.max(sent, end);
+    return { passed, detached: found >= 0 };
+  });
+}
+
+/** The length of the longest beginning of `keys`, shorter than it, that `typed` ends in. */
+function beginningAtEnd(keys: string, typed: string): number {
+  for (let length = keys.length - 1; length > 0; length--) if (typed.endsWith(keys.slice(0, length))) return length;
+  return 0;
 }

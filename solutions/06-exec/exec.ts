@@ -27,16 +27,26 @@ export function namespacesOf(pid: number): Namespace[] {
 
 export function forkInto<T>(namespaces: Namespace[], fork: () => T): T {
   const path = namespaces.find(({ type }) => type === 'pid')?.path;
-  const [own, target] =
-    path === undefined ? [] : ['/proc/self/ns/pid', path].map((each) => fds.open(each, fds.O_RDONLY));
+  if (path === undefined) return undumpable(fork);
+  const target = fds.open(path, fds.O_RDONLY);
+  const own = fds.open('/proc/self/ns/pid', fds.O_RDONLY);
+  try {
+    setns(target, CLONE_NEWPID);
+    return undumpable(fork);
+  } finally {
+    setns(own, CLONE_NEWPID);
+    fds.close(own);
+    fds.close(target);
+  }
+}
+
+/** What `run` forks inherits it, and so is undumpable from its birth on. */
+function undumpable<T>(run: () => T): T {
   prctl(PR_SET_DUMPABLE, 0);
   try {
-    if (target !== undefined) setns(target, CLONE_NEWPID);
-    return fork();
+    return run();
   } finally {
-    if (own !== undefined) setns(own, CLONE_NEWPID);
     prctl(PR_SET_DUMPABLE, 1);
-    for (const fd of [own, target]) if (fd !== undefined) fds.close(fd);
   }
 }
 
