@@ -4,8 +4,12 @@
 #   break-it.sh [COMMAND...]   COMMAND starts a program; without one it is `env`: a fork and an exec, and no care.
 #   break-it.sh ./skiff --mine run --rm hostbox
 #
-# Exit status: 0 when something got through, 1 when nothing did.
+# Exit status: 0 if something got through, 1 if nothing did, 2 if there is no answer: the plank is not written yet, say.
 [ $# -gt 0 ] || set -- env
+case $* in *--mine*)
+  planks=$("$1" "$2" ps 2>&1 >/dev/null | grep 'Your planks')
+  case ${planks%%.*} in *process*) ;; *) echo "NOT WRITTEN YET: process is not among your planks. $planks" >&2; exit 2 ;; esac
+esac
 
 file=$(mktemp)
 trap 'rm -f "$file"' EXIT
@@ -22,7 +26,7 @@ seen=$(
     ignored=$(sed -n "s/^SigIgn:[[:space:]]*//p" /proc/$$/status)
     [ $((0x$ignored >> 12 & 1)) = 0 ] || echo "sigpipe"
     echo "end"'
-) || { echo "The program did not run."; exit 0; }
+) || { echo "NO ANSWER: the program did not run." >&2; exit 2; }
 
 got=1
 case $seen in *file*) got=0; echo "GOT THROUGH: an open file; the program read \"$(echo "$seen" | head -n 1)\"" ;; esac

@@ -7,9 +7,17 @@ import { readlinkSync } from 'node:fs';
 import { close, dup2, dup3, dupAbove, O_RDWR, O_WRONLY, open, pollIn, read, write } from '#kernel/descriptors';
 import { chdir } from '#kernel/execve';
 import { libcFunction } from '#kernel/libc';
-import { spawn } from '#process';
+import { MS_BIND, MS_PRIVATE, MS_REC, mount } from '#kernel/mounts';
+import { kill } from '#kernel/signals';
+import * as mine from '#process';
+import * as reference from '../../engine/runtime/process.ts';
 
 export interface StartRequest {
+  /**
+   * Which functions are yours. `spawn`: your spawn, and so the execute that it calls; `execute`: yours in a child that the
+   * engine's spawn makes; `none`: the engine's.
+   */
+  mine: 'spawn' | 'execute' | 'none';
   args: string[];
   env: string[];
   cwd: string;
@@ -22,7 +30,15 @@ export interface StartRequest {
   /** Signals that the parent ignores during the spawn. */
   ignore?: number[];
   cloneFlags?: bigint;
-  prepare?: { writePidTo?: string; fail?: string; chdir?: string };
+  prepare?: {
+    writePidTo?: string;
+    fail?: string;
+    chdir?: string;
+    /** Send the child this signal, which is blocked at that time. */
+    raise?: number;
+    /** Let directory `from` be seen at `to`; takes a mount namespace. */
+    bind?: { from: string; to: string };
+  };
 }
 
 const signalCall = libcFunction('intptr_t signal(int, intptr_t)');
@@ -52,6 +68,16 @@ export function start(request: StartRequest): { pid: number; report: number } {
       cwd,
       stdio: request.stdio ?? ([devNull, devNull, devNull] as [number, number, number]),
     };
+    if (request.mine === 'execute')
+      return reference.spawn(program, {
+        cloneFlags: cloneFlags ?? 0n,
+        prepare: () => {
+          prepare(request);
+          mine.execute(program);
+          throw new Error('execute returned; it should become the program, or throw.');
+        },
+      });
+    const { spawn } = request.mine === 'none' ? reference : mine;
     if (cloneFlags === undefined && !request.prepare) return spawn(program);
     return spawn(program, { cloneFlags: cloneFlags ?? 0n, prepare: request.prepare && (() => prepare(request)) });
   } finally {
@@ -82,8 +108,14 @@ function openAt(at: number, path: string): void {
 
 function prepare({ prepare: wanted = {} }: StartRequest): void {
   // Not process.pid: Node asked for that before the fork.
-  if (wanted.writePidTo) write(open(wanted.writePidTo, O_WRONLY), readlinkSync('/proc/self'));
+  const pid = readlinkSync('/proc/self');
+  if (wanted.writePidTo) write(open(wanted.writePidTo, O_WRONLY), pid);
   if (wanted.chdir) chdir(wanted.chdir);
+  if (wanted.bind) {
+    mount({ target: '/', flags: MS_REC | MS_PRIVATE });
+    mount({ source: wanted.bind.from, target: wanted.bind.to, flags: MS_BIND });
+  }
+  if (wanted.raise) kill(Number(pid), wanted.raise);
   if (wanted.fail) throw new Error(wanted.fail);
 }
 

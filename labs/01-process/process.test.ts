@@ -1,9 +1,10 @@
-import { randomInt } from 'node:crypto';
+import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import {
   cmdline,
   environ,
   eventually,
+  isRunning,
   namespaceInode,
   nonce,
   openDescriptors,
@@ -12,59 +13,75 @@ import {
   status,
 } from '../../grader/harness/evidence.ts';
 import { readFileSync } from '../../grader/harness/files.ts';
-import { makeFifo } from '../../grader/harness/suite.ts';
+import { inside } from '../../grader/harness/inside.ts';
+import { draw } from '../../grader/harness/random.ts';
+import { makeFifo, unsupported } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
 import {
   attempt,
   children,
-  DEADLINE,
   fail,
   isAsleep,
-  isBlockedInWait,
+  isWaiting,
   makeFile,
   openSecret,
+  SOON,
   sameFile,
   shell,
   sleeper,
   start,
+  statusOrProgram,
   subject,
   useOneSubject,
   waitFor,
 } from './process.judge.ts';
 
+const CLONE_FS = 0x200n;
+const CLONE_NEWNS = 0x20000n;
 const CLONE_NEWPID = 0x20000000n;
+const SIGTERM = 15;
+/** Where a program is looked for when its environment has no PATH. */
+const USUAL_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const names = [
+  'HUP',
+  'INT',
+  'QUIT',
+  'ILL',
+  'TRAP',
+  'BUS',
+  'FPE',
+  'KILL',
+  'USR1',
+  'SEGV',
+  'USR2',
+  'PIPE',
+  'ALRM',
+  'TERM',
+];
 
 useOneSubject();
 
 describe('what wait(2) stores', () => {
+  const text = (stored: number) => `what exitStatus should make of 0x${stored.toString(16).padStart(4, '0')}`;
+
   test('task 1: an exit code is read out of the wait status', async () => {
-    for (const code of [0, 1, randomInt(2, 128), 128, randomInt(129, 255), 255]) {
-      const status = `wait status 0x${(code << 8).toString(16)}`;
-      expect(await subject().call('exitStatus', code << 8), status).toEqual({ exitCode: code, signal: null });
-    }
+    for (const code of draw.some([0, 1, draw.int(2, 127), 128, draw.int(129, 254), 255]))
+      expect(await subject().call('exitStatus', code << 8), text(code << 8)).toEqual({ exitCode: code, signal: null });
   });
 
   test('task 1: death by signal n is 128 + n and has a name, with or without a core dump', async () => {
-    const deaths: [number, number, string][] = [
-      [0x09, 137, 'SIGKILL'],
-      [0x0f, 143, 'SIGTERM'],
-      [0x0b, 139, 'SIGSEGV'],
-      [0x8b, 139, 'SIGSEGV'],
-      [0x86, 134, 'SIGABRT'],
-      [0x01, 129, 'SIGHUP'],
-    ];
-    for (const [status, exitCode, signal] of deaths) {
-      expect(await subject().call('exitStatus', status), `wait status 0x${status.toString(16)}`).toEqual({
-        exitCode,
-        signal,
-      });
+    for (const name of draw.some(names)) {
+      const signal = `SIG${name}` as NodeJS.Signals;
+      const number = constants.signals[signal];
+      for (const stored of draw.some([number, number | 0x80]))
+        expect(await subject().call('exitStatus', stored), text(stored)).toEqual({ exitCode: 128 + number, signal });
     }
   });
 });
 
 describe('a child becomes the program', () => {
   test('task 2: the program runs in a child of the caller, with exactly the arguments given', async () => {
-    const args = [...sleeper(), '1001', '1002.5'];
+    const args = [...sleeper(), ...Array.from({ length: draw.int(1, 4) }, () => String(draw.int(1000, 9999)))];
     const { pid, inner } = await start({ args });
     expect(status(pid).PPid, 'the parent of the program').toBe(String(subject().pid));
     expect(status(pid).NSpid?.split(/\s+/).at(-1), 'spawn should return the pid of the program itself').toBe(
@@ -75,9 +92,12 @@ describe('a child becomes the program', () => {
 
   test('task 2: the environment is exactly the one given', async () => {
     const mark = nonce();
-    const env = [`SKIFF_NONCE=${mark}`, 'EMPTY=', 'EQUATION=e=mc²', 'SPACED=two  words', `SECRET=${nonce()}`];
+    const word = () => draw.word();
+    const odd = [`EMPTY_${word()}=`, `E=${word()}=mc²`, `SPACED=${word()}  ${word()}`, `SECRET=${nonce()}`];
+    const env = draw.some([`SKIFF_NONCE=${mark}`, ...odd]);
     await attempt({ env });
-    expect(environ(await processWithNonce(subject(), mark, { program: 'sleep' }))).toEqual(env);
+    const pid = await processWithNonce(subject(), mark, { program: 'sleep', patience: 10_000 });
+    expect(environ(pid), `/proc/${pid}/environ of the program`).toEqual(env);
   });
 
   test('task 2: the working directory is the one given', async () => {
@@ -87,7 +107,7 @@ describe('a child becomes the program', () => {
   });
 
   test('task 2: clone flags reach the kernel, and without options there are none', async () => {
-    const plain = await start();
+    const plain = await start({});
     const separate = await start({ cloneFlags: CLONE_NEWPID });
     const own = namespaceInode(subject().pid, 'pid');
     expect(namespaceInode(plain.pid, 'pid'), 'nobody asked for a new PID namespace').toBe(own);
@@ -101,7 +121,7 @@ describe('descriptors', () => {
     const { inside, outside } = await subject().workDir();
     const files = at.map((number) => ({ at: number, path: `${inside}/${number}` }));
     for (const number of at) makeFile(`${outside}/${number}`, '', 0o666);
-    const { pid } = await start({ files, stdio });
+    const { pid } = await start({ mine: 'execute', files, stdio });
     const found = [0, 1, 2].map((fd) => {
       if (openDescriptors(pid)[fd] === undefined) return `${fd}: closed`;
       return `${fd}: ${at.find((number) => sameFile(`/proc/${pid}/fd/${fd}`, `${outside}/${number}`)) ?? 'something else'}`;
@@ -111,17 +131,29 @@ describe('descriptors', () => {
     );
   }
 
-  test('task 3: three descriptors of the parent become 0, 1 and 2', () => startWith([50, 51, 52], [51, 50, 52]));
+  const threeFrom = (low: number) => {
+    const first = draw.int(low, 80);
+    return draw.some([first, first + 1, first + 2]) as [number, number, number];
+  };
+
+  test('task 3: three descriptors of the parent become 0, 1 and 2', async () => {
+    const three = threeFrom(50);
+    await startWith(three, [...three]);
+  });
 
   test('task 3: 0, 1 and 2 may change places', async () => {
     await startWith([0, 1, 2], [1, 0, 2]);
     await startWith([0, 1, 2], [1, 2, 0]);
     await startWith([0, 1, 2], [2, 0, 1]);
-    await startWith([0, 1, 50], [50, 0, 1]);
+    const other = draw.int(50, 80);
+    await startWith([0, 1, other], [other, 0, 1]);
+    await startWith([0, 1, other], [1, other, 0]);
   });
 
   test('task 3: one descriptor may serve as several', async () => {
-    await startWith([50, 51, 52], [51, 51, 51]);
+    const three = threeFrom(50);
+    await startWith(three, [three[1], three[1], three[1]]);
+    await startWith(three, [three[0], three[2], three[2]]);
     await startWith([0, 1, 2], [2, 0, 0]);
     await startWith([0, 1, 2], [1, 1, 0]);
   });
@@ -132,7 +164,8 @@ describe('descriptors', () => {
   test('task 3: no other descriptor reaches the program', async () => {
     const { inside, outside } = await subject().workDir();
     makeFile(`${outside}/confidential`, '', 0o666);
-    const { pid } = await start({ leak: { at: 60, path: `${inside}/confidential` } });
+    const leak = { at: draw.int(50, 200), path: `${inside}/confidential` };
+    const { pid } = await start({ mine: 'execute', leak });
     expect(openDescriptors(pid), 'what the program has open, from /proc/PID/fd').toEqual({
       0: '/dev/null',
       1: '/dev/null',
@@ -142,81 +175,148 @@ describe('descriptors', () => {
 });
 
 describe('signals', () => {
+  const mine = 'execute';
+
   test('task 4: no signal is blocked', async () => {
-    const { pid } = await start();
-    expect(signalSets(pid).blocked.toString(16), 'SigBlk of /proc/PID/status').toBe('0');
+    const { pid } = await start({ mine });
+    expect(namesIn(signalSets(pid).blocked), `SigBlk of /proc/${pid}/status`).toEqual([]);
   });
 
   test('task 4: SIGPIPE is not ignored', async () => {
-    const { pid } = await start();
-    expect(Boolean(signalSets(pid).ignored & (1n << 12n)), 'whether SigIgn of /proc/PID/status has bit 13').toBe(false);
+    const { pid } = await start({ mine });
+    expect(namesIn(signalSets(pid).ignored & (1n << 12n)), `SIGPIPE in SigIgn of /proc/${pid}/status`).toEqual([]);
   });
 
   test('task 4: no signal is ignored, whatever the parent ignores', async () => {
-    const [SIGHUP, SIGUSR1, SIGRTMIN3, SIGRTMAX] = [1, 10, 37, 64];
-    const { pid } = await start({ ignore: [SIGHUP, SIGUSR1, SIGRTMIN3, SIGRTMAX] });
-    expect(signalSets(pid).ignored.toString(16), 'SigIgn of /proc/PID/status').toBe('0');
+    const [SIGHUP, SIGUSR1, SIGRTMAX] = [1, 10, 64];
+    const { pid } = await start({ mine, ignore: [SIGHUP, SIGUSR1, draw.int(3, 6), draw.int(34, 63), SIGRTMAX] });
+    expect(namesIn(signalSets(pid).ignored), `SigIgn of /proc/${pid}/status`).toEqual([]);
   });
+
+  test('task 4: a signal that came before the exec is not lost', async () => {
+    const raise = draw.pick([1, 2, 3, 14, SIGTERM]);
+    const { pid } = await attempt({ mine, ignore: [raise], prepare: { raise } });
+    const end = await statusOrProgram(pid, sleeper()[0]!);
+    expect(end, `the wait status of the child, which signal ${raise} should end before it becomes its program`).toBe(
+      raise,
+    );
+  });
+
+  /** Bit n − 1 stands for signal n. */
+  function namesIn(set: bigint): string[] {
+    const known = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+    return Array.from({ length: 64 }, (_, index) => index + 1)
+      .filter((number) => (set >> BigInt(number - 1)) & 1n)
+      .map((number) => known.get(number) ?? `signal ${number}`);
+  }
 });
 
 describe('failures', () => {
   test('task 5: the report is at its end while the program still runs', async () => {
-    const { pid, report } = await start();
+    const { pid, report } = await start({});
     const pipe = openDescriptors(subject().pid)[report];
     expect(pipe, `descriptor ${report} of the subject, which is to be the report`).toMatch(/^pipe:/);
-    expect(await subject().call('readReport', report, DEADLINE)).toBe('');
+    expect(await subject().call('readReport', report, SOON), 'what the report holds').toBe('');
     expect(isAsleep(pid), 'whether the program still runs').toBe(true);
     const ends = Object.values(openDescriptors(subject().pid)).filter((target) => target === pipe);
     expect(ends.length, 'how many ends of the report pipe the parent still has open').toBe(1);
   });
 
+  test('task 5: no descriptor stays open when there can be no child', async () => {
+    await start({});
+    const before = openDescriptors(subject().pid);
+    for (let round = 0; round < 2; round++)
+      await expect(attempt({ cloneFlags: CLONE_FS | CLONE_NEWNS })).rejects.toThrow('EINVAL');
+    expect(openDescriptors(subject().pid), 'what the parent has open after a fork that failed').toEqual(before);
+    const { report } = await start({});
+    const more = Object.keys(openDescriptors(subject().pid)).filter((fd) => !(fd in before));
+    expect(more, 'what the parent has more after a start: the report').toEqual([String(report)]);
+  });
+
   test('task 5: a program that is not there is 127', async () => {
-    const directory = (await subject().workDir()).inside;
-    const failure = await fail({ args: [`${directory}/missing`] });
+    const { inside: directory, outside } = await subject().workDir();
+    const name = draw.word();
+    const missing = `${directory}/${name}`;
+    makeFile(`${outside}/letter`, 'Dear reader,\n', 0o644);
+    const failure = await fail({ args: [missing] });
     expect(failure).toMatchObject({ step: 'execve', code: 'ENOENT', exitCode: 127 });
-    expect(failure.message, 'the message should name the program').toContain(`${directory}/missing`);
-    expect(await fail({ args: ['missing'], env: [`PATH=${directory}:/nowhere`] })).toMatchObject({
-      code: 'ENOENT',
-      exitCode: 127,
-    });
+    expect(failure.message, 'the message should name the program').toContain(missing);
+    const unfound = { code: 'ENOENT', exitCode: 127 };
+    expect(await fail({ args: [name], env: [`PATH=${directory}:/nowhere`] })).toMatchObject(unfound);
+    expect(await fail({ args: [''] }), 'for an empty name').toMatchObject(unfound);
+    const below = { step: 'execve', code: 'ENOTDIR', exitCode: 127 };
+    expect(await fail({ args: [`${directory}/letter/${name}`] }), 'for a path through a file').toMatchObject(below);
   });
 
   test('task 5: a file that cannot be executed is 126', async () => {
     const { inside: directory, outside } = await subject().workDir();
     makeFile(`${outside}/letter`, 'Dear reader,\n', 0o644);
-    makeFile(`${outside}/garbage`, 'no format the kernel knows', 0o755);
-    expect(await fail({ args: [`${directory}/letter`] })).toMatchObject({ code: 'EACCES', exitCode: 126 });
-    expect(await fail({ args: [`${directory}/garbage`] })).toMatchObject({ code: 'ENOEXEC', exitCode: 126 });
+    makeFile(`${outside}/garbage`, `no format the kernel knows, ${draw.word()}`, 0o755);
+    const refused = { step: 'execve', exitCode: 126 };
+    expect(await fail({ args: [`${directory}/letter`] })).toMatchObject({ ...refused, code: 'EACCES' });
+    expect(await fail({ args: [`${directory}/garbage`] })).toMatchObject({ ...refused, code: 'ENOEXEC' });
+    expect(await fail({ args: [directory] }), 'for a directory').toMatchObject({ ...refused, code: 'EACCES' });
   });
 
   test('task 5: a name is looked up in the PATH of the program, from left to right', async () => {
-    const { directory, found } = await toolbox();
-    const env = [`PATH=${directory}/none:${directory}/letter/tool:${directory}/first:${directory}/second`];
-    expect(await found({ env })).toBe(`${directory}/first/tool`);
-    expect(await found({ env: [`PATH=${directory}/none:`], cwd: `${directory}/second` })).toMatch(/^(\.\/)?tool$/);
+    const { directory, tool, found } = await toolbox();
+    const [one, other] = draw.some(['first', 'second']);
+    const env = [`PATH=${directory}/none:${directory}/letter/${tool}:${directory}/${one}:${directory}/${other}`];
+    expect(await found({ env })).toBe(`${directory}/${one}/${tool}`);
+  });
+
+  test('task 5: an empty element of PATH is the working directory', async () => {
+    const { directory, tool, found } = await toolbox();
+    const here = new RegExp(`^(\\./)*${tool}$`);
+    for (const path of draw.some([
+      `${directory}/none:`,
+      `:${directory}/first`,
+      `${directory}/none::${directory}/first`,
+      '',
+    ]))
+      expect(await found({ env: [`PATH=${path}`], cwd: `${directory}/second` }), `PATH is "${path}"`).toMatch(here);
+  });
+
+  test('task 5: without a PATH in its environment a program is found in the usual directories', async () => {
+    const { directory, tool, found } = await toolbox();
+    const there = USUAL_PATH.filter((name) => inside(subject().pid).exists(name));
+    if (there.length === 0) unsupported(`The sandbox has none of ${USUAL_PATH.join(', ')}.`);
+    for (const to of draw.some(there, 3)) {
+      const bind = { from: `${directory}/first`, to };
+      const script = await found({ cloneFlags: CLONE_NEWNS, prepare: { bind }, cwd: `${directory}/second` });
+      expect(USUAL_PATH.map((name) => `${name}/${tool}`)).toContain(script);
+    }
+    expect(await fail({ mine: 'execute', args: [tool], cwd: `${directory}/second` })).toMatchObject({ code: 'ENOENT' });
   });
 
   test('task 5: a file in PATH that may not be executed is passed over, and remembered', async () => {
-    const { directory, found } = await toolbox();
-    const env = [`PATH=${directory}/letter:${directory}/second:${directory}/first`];
-    expect(await found({ env })).toBe(`${directory}/second/tool`);
-    const only = [`PATH=${directory}/letter:${directory}/none`];
-    expect(await fail({ args: ['tool'], env: only })).toMatchObject({ code: 'EACCES', exitCode: 126 });
+    const { directory, tool, found } = await toolbox();
+    const [one, other] = draw.some(['first', 'second']);
+    const env = [`PATH=${directory}/letter:${directory}/${one}:${directory}/${other}`];
+    expect(await found({ env })).toBe(`${directory}/${one}/${tool}`);
+    const refused = { code: 'EACCES', exitCode: 126 };
+    for (const order of draw.some(['letter none', 'none letter', 'none letter none'])) {
+      const path = order.split(' ').map((name) => `${directory}/${name}`);
+      expect(await fail({ args: [tool], env: [`PATH=${path.join(':')}`] })).toMatchObject(refused);
+    }
   });
 
-  /** Two programs and a letter, all named `tool`. `found` tells which one a start by name ends in. */
+  /** Two programs and a letter of one name. `found` tells which one a start by name ends in. */
   async function toolbox() {
     const { inside: directory, outside } = await subject().workDir();
+    const tool = `tool${nonce()}`;
     const script = `#!${subject().rootfs}/bin/sh\nread line\n`;
     makeFifo(outside, 'never');
-    makeFile(`${outside}/letter/tool`, 'Dear reader,\n', 0o644);
-    makeFile(`${outside}/first/tool`, script, 0o755);
-    makeFile(`${outside}/second/tool`, script, 0o755);
+    makeFile(`${outside}/letter/${tool}`, 'Dear reader,\n', 0o644);
+    makeFile(`${outside}/first/${tool}`, script, 0o755);
+    makeFile(`${outside}/second/${tool}`, script, 0o755);
     const files = [{ at: 50, path: `${directory}/never` }];
     return {
       directory,
+      tool,
       found: async (request: Partial<StartRequest>) => {
-        const { pid } = await start({ args: ['tool'], files, stdio: [50, 50, 50], ...request });
+        const stdio: [number, number, number] = [50, 50, 50];
+        const { pid } = await start({ mine: 'execute', args: [tool], files, stdio, ...request });
         return cmdline(pid)[1]; // The kernel runs a script as INTERPRETER SCRIPT ARGUMENTS.
       },
     };
@@ -233,10 +333,14 @@ describe('failures', () => {
   test('task 5: what prepare throws is reported as 125', async () => {
     const message = `reef ahead at ${nonce()}`;
     const failure = await fail({ prepare: { fail: message } });
-    expect(failure).toMatchObject({ code: 'EUNKNOWN', exitCode: 125 });
+    expect(failure).toMatchObject({ step: 'prepare', code: 'EUNKNOWN', exitCode: 125 });
     expect(failure.message).toContain(message);
     const missing = `${(await subject().workDir()).inside}/missing`;
-    expect(await fail({ prepare: { chdir: missing } })).toMatchObject({ code: 'ENOENT', exitCode: 125 });
+    expect(await fail({ prepare: { chdir: missing } })).toMatchObject({
+      step: 'chdir',
+      code: 'ENOENT',
+      exitCode: 125,
+    });
   });
 
   test('task 5: a working directory that is not there is 125 and names chdir', async () => {
@@ -248,48 +352,76 @@ describe('failures', () => {
 });
 
 describe('the end', () => {
+  const mine = 'none';
+
+  /** A program that ends as it is told, and has not been told yet. */
+  async function obedient(script: string) {
+    const secret = await openSecret();
+    const started = await start({ mine, args: shell(script), env: [`FROM=${secret.path}`] });
+    return { ...started, tell: secret.tell };
+  }
+
+  const exits = 'read code <"$FROM"; exit "$code"';
+
   test('task 6: the exit code is the one the program was told', async () => {
-    for (const code of [0, randomInt(1, 126)]) {
-      const secret = await openSecret();
-      const { inner } = await start({ args: shell('read code <"$FROM"; exit "$code"'), env: [`FROM=${secret.path}`] });
+    for (const code of draw.some([0, draw.int(1, 125), draw.int(128, 255)])) {
+      const { inner, tell } = await obedient(exits);
       const { answer } = await waitFor(inner);
-      await secret.tell(code);
-      expect(await answer).toEqual({ exitCode: code, signal: null });
+      await tell(code);
+      expect(await answer, `the end of a program that was told to exit ${code}`).toEqual({
+        exitCode: code,
+        signal: null,
+      });
     }
   });
 
   test('task 6: the signal is the one that killed the program', async () => {
-    const [number, signal] = [[9, 'SIGKILL'] as const, [15, 'SIGTERM'] as const, [1, 'SIGHUP'] as const][randomInt(3)]!;
-    const secret = await openSecret();
-    const args = shell('read number <"$FROM"; kill -"$number" $$');
-    const { inner } = await start({ args, env: [`FROM=${secret.path}`] });
+    const name = draw.pick(['HUP', 'INT', 'KILL', 'USR1', 'TERM']);
+    const number = constants.signals[`SIG${name}` as NodeJS.Signals];
+    const { inner, tell } = await obedient('read number <"$FROM"; kill -"$number" $$');
     const { answer } = await waitFor(inner);
-    await secret.tell(number);
-    expect(await answer).toEqual({ exitCode: 128 + number, signal });
+    await tell(number);
+    expect(await answer).toEqual({ exitCode: 128 + number, signal: `SIG${name}` });
   });
 
   test('task 6: a child that has been waited for leaves no zombie', async () => {
-    const secret = await openSecret();
-    const { pid, inner } = await start({ args: shell('read code <"$FROM"'), env: [`FROM=${secret.path}`] });
+    const { pid, inner, tell } = await obedient(exits);
     expect(children()).toContain(pid);
+    const code = draw.int(1, 125);
     const { answer } = await waitFor(inner);
-    await secret.tell(0);
-    await answer;
+    await tell(code);
+    expect(await answer).toEqual({ exitCode: code, signal: null });
     expect(children(), 'the subject’s children, those that have ended included').not.toContain(pid);
+  });
+
+  test('task 6: only the child that was asked for is waited for', async () => {
+    const [first, second] = [await obedient(exits), await obedient(exits)];
+    const [one, other] = [draw.int(1, 60), draw.int(61, 125)];
+    await first.tell(one);
+    await eventually(() => !isRunning(first.pid) || null, 'The first program should have ended.', 10_000);
+    const { answer } = await waitFor(second.inner);
+    await second.tell(other);
+    expect(await answer, 'the end of the second child; the first had ended before').toEqual({
+      exitCode: other,
+      signal: null,
+    });
+    expect(await subject().call('wait', first.inner), 'the end of the first child').toEqual({
+      exitCode: one,
+      signal: null,
+    });
   });
 
   test('task 6: a signal to the waiting process does not end the wait', async () => {
     await subject().call('catchSignalsWithoutRestart');
-    const code = randomInt(1, 126);
-    const secret = await openSecret();
-    const { inner } = await start({ args: shell('read code <"$FROM"; exit "$code"'), env: [`FROM=${secret.path}`] });
+    const code = draw.int(1, 125);
+    const { inner, tell } = await obedient(exits);
     const { answer } = await waitFor(inner);
     for (let round = 0; round < 2; round++) {
-      await eventually(() => isBlockedInWait() || null, 'A wait should go on after a signal has come.');
+      await eventually(() => isWaiting() || null, 'A wait should go on after a signal has come.', 10_000);
       process.kill(subject().pid, 'SIGUSR2');
-      await eventually(nothingPending, 'The signal should be delivered.');
+      await eventually(nothingPending, 'The signal should be delivered.', 10_000);
     }
-    await secret.tell(code);
+    await tell(code);
     expect(await answer).toEqual({ exitCode: code, signal: null });
   });
 
@@ -297,7 +429,12 @@ describe('the end', () => {
     return BigInt(`0x${status(subject().pid).ShdPnd}`) === 0n || null;
   }
 
-  test('task 6: a process that is not a child of ours is ECHILD', async () => {
+  test('task 6: a process that is not a child of ours, or has been waited for, is ECHILD', async () => {
+    const { inner, tell } = await obedient(exits);
+    const code = draw.int(1, 125);
+    await tell(code);
+    expect(await subject().call('wait', inner)).toEqual({ exitCode: code, signal: null });
+    await expect(subject().call('wait', inner)).rejects.toThrow('ECHILD');
     await expect(subject().call('wait', 1)).rejects.toThrow('ECHILD');
   });
 });

@@ -17,12 +17,13 @@ export function exitStatus(_waitStatus: number): ExitStatus {
  * Task 2. Start `program` in a child process and return at once, in the parent. `options.cloneFlags` go to clone
  * (0n when there are no options).
  *
- * Task 5. The child runs `options.prepare` first, if there is one. When anything fails in the child before the
+ * Task 5. The child runs `options.prepare` first, if there is one. If anything fails in the child before the
  * program runs, the child writes one `StepFailure` as JSON to the report pipe and ends with its `exitCode`:
- * 127 when execve(2) found nothing, 126 when execve found something that cannot be executed, 125 for all else, and so
- * for whatever `prepare` throws. When nothing fails, the read end of the pipe is at end-of-file as soon as the
- * program runs, and not only when it ends. No copy of the write end outlives this in the parent.
- * @throws KernelError when there can be no child; no descriptor stays open then.
+ * 127 if execve(2) found nothing (ENOENT, ENOTDIR), 126 if execve refused what it found, 125 for every other failure,
+ * also what `prepare` throws. The step of a KernelError is its `syscall`, that of any other error is `prepare`. If nothing
+ * fails, the read end of the pipe is at end-of-file as soon as the program runs, and not only when it ends. The parent
+ * keeps no copy of the write end.
+ * @throws KernelError if there can be no child; no descriptor stays open then.
  */
 export function spawn(_program: Program, _options: SpawnOptions = { cloneFlags: 0n }): Child {
   throw new NotImplemented('process', 2);
@@ -36,21 +37,23 @@ export function spawn(_program: Program, _options: SpawnOptions = { cloneFlags: 
  * is closed by then. The three may be any open descriptors, also 0, 1 and 2 themselves, in any order, also the same
  * one twice.
  *
- * Task 4. Every signal, 1 to 64, has its default action (as far as one may choose) and none is blocked.
+ * Task 4. Every signal, 1 to 64, has its default action (as far as one may choose) and none is blocked. A signal that
+ * came before meets its default action: reset all of them before you open the mask.
  *
  * Task 5. A name without `/` is looked up in the PATH of `program.env`, from left to right; an empty element is the
- * working directory. A file that may not be executed is passed over.
- * @throws KernelError with `syscall` `chdir`, `execve`, … and its errno. For a name without `/`: EACCES when PATH only
- *   has files that cannot be executed, ENOENT when it has none.
+ * working directory. A file that may not be executed is passed over. Without a PATH the directories are those that the
+ * contract of `Program` lists. An empty name is ENOENT.
+ * @throws KernelError with `syscall` `chdir`, `execve`, … and its errno. For a name without `/`: EACCES if the search
+ *   met a file that may not be executed, else ENOENT.
  */
 export function execute(_program: Program): never {
   throw new NotImplemented('process', 2);
 }
 
 /**
- * Task 6. Wait until child `pid` has ended, reap it, and say how it ended. A signal that reaches the waiting process
- * meanwhile does not end the wait.
- * @throws KernelError ECHILD when it is no child of ours, or has been waited for already.
+ * Task 6. Wait until child `pid` has ended, reap it, and say how it ended. Other children are left alone. A signal that
+ * reaches the waiting process meanwhile does not end the wait.
+ * @throws KernelError ECHILD if it is no child of ours, or has been waited for already.
  */
 export function wait(_pid: number): ExitStatus {
   throw new NotImplemented('process', 6);

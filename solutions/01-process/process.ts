@@ -9,6 +9,8 @@ import { HIGHEST_SIGNAL, setDefaultAction, signalName, unblockAllSignals } from 
 import { waitpid } from '#kernel/wait';
 
 const ENOENT = 2;
+/** Where a program is looked for if its environment has no PATH. */
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export function exitStatus(waitStatus: number): ExitStatus {
   const signal = waitStatus & 0x7f;
@@ -65,7 +67,7 @@ export function execute(program: Program): never {
 function executeByName({ args, env }: Program): never {
   const name = args[0] ?? '';
   if (name.includes('/')) return execve(name, args, env);
-  const path = env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '/bin:/usr/bin';
+  const path = env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? USUAL_PATH;
   let failure = new KernelError('execve', ENOENT, name);
   if (name === '') throw failure;
   for (const directory of path.split(':')) {
