@@ -12,6 +12,7 @@ import { RequestError } from './failure.ts';
 import { type MemoryWatch, watchMemory } from './memory-watch.ts';
 import type { Exited, OutOfMemory, ProcessKey, Running, ShimMethods } from './protocol.ts';
 import { Streams } from './streams.ts';
+import { urgently } from './turns.ts';
 
 /** How long what should be over in a moment is waited for: the end of a killed process, of its output. */
 const PATIENCE_MILLISECONDS = 2_000;
@@ -154,7 +155,7 @@ export class Processes {
     entry.state = 'starting';
     try {
       if (entry.owner) streams.giveTo(entry.owner);
-      const started = await launch(streams.forLaunch);
+      const started = await urgently(() => launch(streams.forLaunch));
       streams.launched(started.master);
       entry.started = started;
       entry.state = 'running';
