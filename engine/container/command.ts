@@ -1,5 +1,5 @@
 import type { Execution } from '../image/documents.ts';
-import type { ContainerConfig } from './config.ts';
+import { ContainerConfig } from './config.ts';
 import { ContainerError } from './errors.ts';
 
 /** The request completed by what the image says: the image's value stands wherever the request has none. */
@@ -19,6 +19,7 @@ export function mergeImageConfig(config: ContainerConfig, image: Execution): Con
     Labels: { ...image.Labels, ...config.Labels },
     ExposedPorts: { ...image.ExposedPorts, ...config.ExposedPorts },
     StopSignal: config.StopSignal || image.StopSignal || '',
+    Healthcheck: config.Healthcheck ?? ContainerConfig.shape.Healthcheck.catch(null).parse(image.Healthcheck),
   };
 }
 

@@ -110,6 +110,8 @@ export const HostConfig = z.object({
   Mounts: list(Mount),
   Tmpfs: map,
   AutoRemove: flag,
+  /** Names or ids of containers, each with `:ro` or `:rw`, whose mounts this one gets too. */
+  VolumesFrom: strings,
   NetworkMode: string,
   PidMode: string,
   IpcMode: string,

@@ -13,6 +13,7 @@ import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { findImage } from './find-image.ts';
 import { inventName, newId, parseName } from './identity.ts';
+import { inheritedMounts } from './inherited-mounts.ts';
 import { completeLogConfig } from './log-options.ts';
 import { containerMounts } from './mounts.ts';
 import { networkMode } from './network.ts';
@@ -24,6 +25,7 @@ import { buildSpec } from './spec.ts';
 import { checkSysctls } from './sysctls.ts';
 import { NEVER, now } from './time.ts';
 import { fillVolumes } from './volume-content.ts';
+import { createVolume } from './volumes.ts';
 
 /** NGROUPS_MAX, linux/limits.h, is 65536; what comes with the user and the image needs some too. */
 const MOST_GROUPS = 1024;
@@ -78,6 +80,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
         binds: hostConfig.Binds,
         mounts: hostConfig.Mounts,
         tmpfs: hostConfig.Tmpfs,
+        inherited: inheritedMounts(engine, hostConfig.VolumesFrom),
         volumes: Object.keys(config.Volumes),
       },
       engine.root.volumes,
@@ -108,6 +111,8 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
     makeRootDirectories(paths, topmost);
     if (size !== undefined) limitSize(engine.root, paths, size);
     await fillVolumes(engine.root, record.mounts, lower);
+    for (const { type, name, anonymous } of record.mounts)
+      if (type === 'volume') createVolume(engine, { name, labels: {}, anonymous });
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);

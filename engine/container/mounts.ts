@@ -25,16 +25,21 @@ export interface ContainerMount {
   makeSource: boolean;
   /** For tmpfs: its mount options. */
   options: string[];
+  /** Of a bind: `shared`, `slave` and their recursive forms; private if absent. mount_namespaces(7). */
+  propagation?: string;
 }
 
 export interface MountRequests {
   binds: string[];
   mounts: MountRequest[];
   tmpfs: Record<string, string>;
+  /** Mounts of other containers, which give way to those asked for here. */
+  inherited: ContainerMount[];
   /** Destinations that the request or the image wants a volume at, whatever its name. */
   volumes: string[];
 }
 
+const PROPAGATION = /^r?(shared|slave)$/;
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 /** Without a security module these change nothing, as with Docker; consistency is for other operating systems. `nocopy` is for volumes. */
 const WITHOUT_EFFECT = new Set(['z', 'Z', 'rw', 'consistent', 'cached', 'delegated', 'nocopy', 'rprivate', 'private']);
@@ -42,7 +47,7 @@ const WITHOUT_EFFECT = new Set(['z', 'Z', 'rw', 'consistent', 'cached', 'delegat
 /**
  * What all the ways to ask for a mount come to, outermost destination first.
  * @param volumes the directory the volumes are in.
- * @throws ContainerError `invalid` in Docker's words, `unsupported` for a mount propagation other than private.
+ * @throws ContainerError `invalid` in Docker's words, `unsupported` for a part of a volume.
  */
 export function containerMounts(requests: MountRequests, volumes: string): ContainerMount[] {
   const mounts = [
@@ -56,6 +61,10 @@ export function containerMounts(requests: MountRequests, volumes: string): Conta
   for (const { destination } of mounts) {
     if (taken.has(destination)) throw new ContainerError('invalid', `Duplicate mount point: ${destination}`);
     taken.add(destination);
+  }
+  for (const mount of requests.inherited) {
+    if (!taken.has(mount.destination)) mounts.push(mount);
+    taken.add(mount.destination);
   }
   for (const wanted of requests.volumes) {
     const destination = parseDestination(wanted);
@@ -78,6 +87,7 @@ export function specMounts(mounts: ContainerMount[]): Mount[] {
           options: [
             mount.recursive ? 'rbind' : 'bind',
             ...(mount.readonly ? ['ro', ...(mount.recursive ? ['rro'] : [])] : ['rw']),
+            ...(mount.propagation === undefined ? [] : [mount.propagation]),
           ],
         },
   );
@@ -89,15 +99,17 @@ function parseBind(bind: string, volumes: string): ContainerMount {
   if (parts.length < 2 || parts.length > 3 || source === '' || target === '')
     throw new ContainerError('invalid', `invalid volume specification: '${bind}'`);
   const options = mode.split(',').filter(Boolean);
+  const propagation = options.find((option) => PROPAGATION.test(option));
   for (const option of options) {
-    if (/^r?(shared|slave)$/.test(option)) refusePropagation(option);
-    if (option !== 'ro' && !WITHOUT_EFFECT.has(option)) throw new ContainerError('invalid', `invalid mode: ${mode}`);
+    if (option !== 'ro' && option !== propagation && !WITHOUT_EFFECT.has(option))
+      throw new ContainerError('invalid', `invalid mode: ${mode}`);
   }
   const readonly = options.includes('ro');
   const destination = parseDestination(target);
+  const how = { readonly, mode, ...(propagation !== undefined && { propagation }) };
   if (!source.startsWith('/'))
-    return { ...volume(source, destination, volumes), readonly, mode, copy: !options.includes('nocopy') };
-  return { ...bindMount(source, destination), readonly, mode, makeSource: true };
+    return { ...volume(source, destination, volumes), ...how, copy: !options.includes('nocopy') };
+  return { ...bindMount(source, destination), ...how, makeSource: true };
 }
 
 function parseMount(mount: MountRequest, volumes: string): ContainerMount {
@@ -111,12 +123,17 @@ function parseMount(mount: MountRequest, volumes: string): ContainerMount {
           `invalid mount config for type "bind": invalid mount path: '${mount.Source}' mount path must be absolute`,
         );
       const propagation = mount.BindOptions?.Propagation ?? '';
-      if (/^r?(shared|slave)$/.test(propagation)) refusePropagation(propagation);
+      if (propagation !== '' && !PROPAGATION.test(propagation) && !WITHOUT_EFFECT.has(propagation))
+        throw new ContainerError(
+          'invalid',
+          `invalid mount config for type "bind": invalid propagation mode: ${propagation}`,
+        );
       return {
         ...bindMount(mount.Source, destination),
         readonly,
         recursive: !mount.BindOptions?.NonRecursive,
         makeSource: mount.BindOptions?.CreateMountpoint ?? false,
+        ...(PROPAGATION.test(propagation) && { propagation }),
       };
     }
     case 'volume':
@@ -192,11 +209,13 @@ function tmpfs(target: string, asked: string[]): ContainerMount {
   };
 }
 
-function refusePropagation(propagation: string): never {
-  throw new ContainerError(
-    'unsupported',
-    `This engine mounts everything privately: it has no ${propagation} mounts. Leave the propagation out.`,
-  );
+/**
+ * What the container's root must be, so that a mount in it can receive, or send, what is mounted below it later.
+ * @returns undefined if every mount is private.
+ */
+export function rootPropagation(mounts: ContainerMount[]): 'shared' | 'slave' | undefined {
+  if (mounts.some(({ propagation }) => propagation?.endsWith('shared'))) return 'shared';
+  return mounts.some(({ propagation }) => propagation !== undefined) ? 'slave' : undefined;
 }
 
 /**

@@ -23,7 +23,7 @@ function refusal(act: () => unknown): string {
 }
 
 const mounts = (requests: object) =>
-  containerMounts({ binds: [], mounts: [], tmpfs: {}, volumes: [], ...requests }, '/volumes');
+  containerMounts({ binds: [], mounts: [], tmpfs: {}, inherited: [], volumes: [], ...requests }, '/volumes');
 
 test('a bind is a path, a volume a name, and what needs another comes after it', () => {
   const list = mounts({ binds: ['/src/../a:/x/y/z:ro', 'data:/x', '/b:/x/y/'], volumes: ['/v', '/x/y'] });
@@ -47,7 +47,7 @@ test.each([
   ['a/b:/x', 'invalid: "a/b" includes invalid characters'],
   ['/a:/x:rw:extra', 'invalid: invalid volume specification'],
   ['/a:/x:nonsense', 'invalid: invalid mode: nonsense'],
-  ['/a:/x:shared', 'unsupported: This engine mounts everything privately'],
+  ['/a:/x:shary', 'invalid: invalid mode: shary'],
 ])('the bind %s is refused', (bind, message) => {
   expect(refusal(() => mounts({ binds: [bind] }))).toContain(message);
 });
@@ -123,7 +123,6 @@ test('signals have names with and without SIG, numbers, and places among the rea
 test('what would weaken or change a container is never left out in silence', () => {
   for (const hostConfig of [
     { UsernsMode: 'remap' },
-    { VolumesFrom: ['other'] },
     { Runtime: 'runsc' },
     { RestartPolicy: { Name: 'always' } },
     { PortBindings: { '80/tcp': [{ HostPort: '80' }] } },

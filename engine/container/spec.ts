@@ -10,7 +10,7 @@ import { deviceAccess } from './device-access.ts';
 import { allHostDevices, DEFAULT_DEVICES, hostDevice } from './devices.ts';
 import { ContainerError } from './errors.ts';
 import { etcMounts } from './etc-files.ts';
-import { specMounts } from './mounts.ts';
+import { rootPropagation, specMounts } from './mounts.ts';
 import { networkNamespace } from './network.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerResources } from './resources.ts';
@@ -45,6 +45,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
   const seccomp = privileged ? 'unconfined' : securityOptions(hostConfig.SecurityOpt).seccomp;
   const resources = containerResources(hostConfig);
   const devices = deviceAccess(hostConfig);
+  const propagation = rootPropagation(record.mounts);
   refuseWithoutCgroups(record, Object.keys(resources));
   return {
     ociVersion: '1.2.0',
@@ -80,6 +81,7 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
         ...(remap ? [{ type: 'user' as const }] : []),
         ...namespaces(record, networkNamespace(root, record)),
       ],
+      ...(propagation !== undefined && { rootfsPropagation: propagation }),
       ...(remap && { uidMappings: remap.uids, gidMappings: remap.gids }),
       ...(seccomp !== 'unconfined' && { seccomp }),
       resources: { ...resources, ...(devices && { devices }) },

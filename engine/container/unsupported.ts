@@ -3,15 +3,36 @@ import { ContainerError } from './errors.ts';
 /** Fields of HostConfig this engine does not act on, each with the docker flag that sets it. */
 const HOST_FIELDS: Record<string, string> = {
   Cgroup: 'none',
+  CpuCount: '--cpu-count',
+  CpuPercent: '--cpu-percent',
   CpuRealtimePeriod: '--cpu-rt-period',
   CpuRealtimeRuntime: '--cpu-rt-runtime',
   DeviceRequests: '--gpus',
+  IOMaximumBandwidth: '--io-maxbandwidth',
+  IOMaximumIOps: '--io-maxiops',
   KernelMemory: '--kernel-memory',
   KernelMemoryTCP: 'none',
   Links: '--link',
   PortBindings: '--publish',
   PublishAllPorts: '--publish-all',
-  VolumesFrom: '--volumes-from',
+};
+
+/** Fields of each of NetworkingConfig.EndpointsConfig that are about a network of several containers. */
+const ENDPOINT_FIELDS: Record<string, string> = {
+  Aliases: '--network-alias',
+  DriverOpts: '--network driver-opt',
+  GwPriority: '--network gw-priority',
+  IPAMConfig: '--ip',
+  Links: '--link',
+  MacAddress: '--mac-address',
+};
+
+/** Fields of a mount's options, by the name of the options. */
+const MOUNT_FIELDS: Record<string, string[]> = {
+  BindOptions: ['ReadOnlyNonRecursive', 'ReadOnlyForceRecursive'],
+  VolumeOptions: ['DriverConfig', 'Labels'],
+  ImageOptions: ['Subpath'],
+  TmpfsOptions: ['Options'],
 };
 
 /** Fields whose harmless values are not the empty ones. */
@@ -34,8 +55,25 @@ export function refuseUnsupported(body: Record<string, unknown>): void {
     if (isSet(host[field]) && !values.includes(host[field])) refuse(`HostConfig.${field}`, flag);
   refuseRestartPolicy(host, 'HostConfig.RestartPolicy');
   if (isSet(body.MacAddress)) refuse('MacAddress', '--mac-address');
+  if (isSet(body.NetworkDisabled)) refuse('NetworkDisabled', 'none');
+  refuseEndpoints(asRecord(asRecord(body.NetworkingConfig).EndpointsConfig));
+  refuseMountOptions(Array.isArray(host.Mounts) ? host.Mounts.map(asRecord) : []);
   if (isSet(asRecord(body.Healthcheck).Test) && !isNone(asRecord(body.Healthcheck).Test))
     refuse('Healthcheck', '--health-cmd');
+}
+
+function refuseEndpoints(endpoints: Record<string, unknown>): void {
+  for (const endpoint of Object.values(endpoints).map(asRecord))
+    for (const [field, flag] of Object.entries(ENDPOINT_FIELDS))
+      if (isSet(field === 'IPAMConfig' ? Object.values(asRecord(endpoint[field])).find(isSet) : endpoint[field]))
+        refuse(`NetworkingConfig.EndpointsConfig.${field}`, flag);
+}
+
+function refuseMountOptions(mounts: Record<string, unknown>[]): void {
+  for (const mount of mounts)
+    for (const [options, fields] of Object.entries(MOUNT_FIELDS))
+      for (const field of fields)
+        if (isSet(asRecord(mount[options])[field])) refuse(`HostConfig.Mounts.${options}.${field}`, '--mount');
 }
 
 /**

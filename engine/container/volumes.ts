@@ -26,6 +26,8 @@ export interface Volume extends VolumeFile {
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** A name is one of a file. NAME_MAX, limits.h. */
+const MOST_NAME = 255;
 const ANONYMOUS = /^[0-9a-f]{64}$/;
 /** The label by which Docker knows a volume that nobody gave a name to. */
 export const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
@@ -50,23 +52,31 @@ export interface VolumeRequest {
   /** Invented when empty. */
   name: string;
   labels: Record<string, string>;
+  /** Whether it was made for one container, and has an invented name; so it is if the name is empty. */
+  anonymous?: boolean;
 }
 
 /** The volume of that name, made if there is none. @throws ContainerError `invalid` */
-export function createVolume(engine: Engine, { name, labels }: VolumeRequest): Volume {
+export function createVolume(engine: Engine, { name, labels, anonymous = name === '' }: VolumeRequest): Volume {
+  if (name.length > MOST_NAME)
+    throw new ContainerError(
+      'invalid',
+      `create ${name.slice(0, 100)}…: a volume name has at most ${MOST_NAME} characters`,
+    );
   if (name !== '' && !NAME.test(name))
     throw new ContainerError(
       'invalid',
       `create ${name.slice(0, 100)}: "${name.slice(0, 100)}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
-  const existing = name === '' ? undefined : readVolume(engine, name);
-  if (existing) return existing;
   const given = name || newId();
   const directory = path.join(engine.root.volumes, given);
+  const existing = readVolume(engine, given);
+  // One that was filled for a container before it was recorded is recorded now.
+  if (existing && fs.existsSync(path.join(directory, 'volume.json'))) return existing;
   fs.mkdirSync(path.join(directory, '_data'), { recursive: true, mode: 0o755 });
   const file: VolumeFile = {
     createdAt: formatTime(BigInt(Date.now()) * 1_000_000n),
-    labels: { ...labels, ...(name === '' && { [ANONYMOUS_LABEL]: '' }) },
+    labels: { ...labels, ...(anonymous && { [ANONYMOUS_LABEL]: '' }) },
   };
   fs.writeFileSync(path.join(directory, 'volume.json'), JSON.stringify(file));
   engine.events.emit('volume', 'create', given, { driver: 'local' });

@@ -27,6 +27,15 @@ import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './rout
 import { containerChanges, exportContainerRoute, getArchive, putArchive, statArchive } from './routes/files.ts';
 import { createImage, getImage, listImages, postImage, pruneImages, removeImage } from './routes/images.ts';
 import { logs } from './routes/logs.ts';
+import {
+  changeMembers,
+  inspectNetwork,
+  inspectPlugin,
+  listNetworks,
+  listPlugins,
+  pruneNetworks,
+  removeNetwork,
+} from './routes/networks.ts';
 import { stats } from './routes/stats.ts';
 import { info, ping, version } from './routes/system.ts';
 import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
@@ -98,10 +107,20 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['GET', '/volumes/*', inspectVolume],
   ['DELETE', '/volumes/*', removeVolumeRoute],
 
+  ['GET', '/networks', listNetworks],
+  ['POST', '/networks/prune', pruneNetworks],
+  ['GET', '/networks/:id', inspectNetwork],
+  ['DELETE', '/networks/:id', removeNetwork],
+  ['POST', '/networks/:id/connect', changeMembers],
+  ['POST', '/networks/:id/disconnect', changeMembers],
+
+  ['GET', '/plugins', listPlugins],
+  ['GET', '/plugins/*', inspectPlugin],
+
   ['GET', '/system/df', diskUsage],
 ];
 
-/** The routes of the Docker Engine API, those this engine has and those it says so of. Names with slashes take a `*`. */
+/** The implemented routes of the Docker Engine API, and those answered with 501. Names with slashes take a `*`. */
 export function newRouter() {
   const router = findMyWay({ maxParamLength: 4096 });
   for (const [method, path, handler] of ROUTES) router.on(method, path, handler as unknown as () => void);

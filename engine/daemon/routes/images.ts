@@ -99,6 +99,11 @@ export async function createImage(call: Call): Promise<void> {
   if (from === '') throw new ApiError(400, 'bad parameter: there is neither fromImage nor fromSrc');
   const tag = query.text('tag');
   const name = tag === '' ? from : `${from}${tag.startsWith('sha256:') ? '@' : ':'}${tag}`;
+  if (from.includes('moby/buildkit'))
+    throw new ApiError(
+      501,
+      'This engine has the classic builder and does not run BuildKit. Set DOCKER_BUILDKIT=0, and run docker build again.',
+    );
   const there = (await engine.images.list()).flatMap((image) => image.repoTags);
   throw new ApiError(
     501,

@@ -83,7 +83,6 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     PortBindings: {},
     PublishAllPorts: false,
     VolumeDriver: '',
-    VolumesFrom: [],
     Cgroup: '',
     Links: [],
     Runtime: 'skiff',

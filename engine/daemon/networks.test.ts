@@ -1,0 +1,75 @@
+/** What clients look for where this engine has little: networks and plugins. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
+
+let daemon: TestDaemon;
+beforeAll(async () => {
+  daemon = await TestDaemon.start();
+});
+afterAll(async () => {
+  expect(await daemon?.destroy()).toEqual([]);
+});
+
+describe('networks', () => {
+  const names = async (filters: object) => {
+    const answer = await daemon.get(`/networks?filters=${encodeURIComponent(JSON.stringify(filters))}`);
+    return answer.status === 200 ? answer.json.map(({ Name }: { Name: string }) => Name) : answer.json.message;
+  };
+
+  test('there are host and none, found by name, id, driver and scope', async () => {
+    const all = (await daemon.get('/networks')).json as { Name: string; Id: string; Driver: string }[];
+    expect(all.map(({ Name, Driver }) => [Name, Driver])).toEqual([
+      ['host', 'host'],
+      ['none', 'null'],
+    ]);
+    const [, none] = all;
+    for (const reference of ['none', none!.Id, none!.Id.slice(0, 12)])
+      expect((await daemon.get(`/networks/${reference}`)).json).toMatchObject({ Name: 'none', Id: none!.Id });
+    expect(await names({ driver: ['null'] })).toEqual(['none']);
+    expect(await names({ id: [none!.Id.slice(0, 12)] })).toEqual(['none']);
+    expect(await names({ name: ['os'] })).toEqual(['host']);
+    expect(await names({ type: ['custom'] })).toEqual([]);
+    expect(await names({ dangling: ['true'] })).toEqual([]);
+    expect(await names({ colour: ['red'] })).toMatch(/invalid filter 'colour'/);
+  });
+
+  test('another one is 404, so that clients go on looking', async () => {
+    expect(await daemon.get('/networks/nosuch')).toMatchObject({
+      status: 404,
+      json: { message: 'network nosuch not found' },
+    });
+    expect((await daemon.request('DELETE', '/networks/nosuch')).status).toBe(404);
+  });
+
+  test('predefined ones stay as they are', async () => {
+    expect((await daemon.request('DELETE', '/networks/none')).status).toBe(403);
+    expect((await daemon.post('/networks/prune')).json).toEqual({ NetworksDeleted: [] });
+    const { status, json } = await daemon.post('/networks/create', { Name: 'mine' });
+    expect([status, json.message]).toEqual([501, expect.stringContaining('POST /networks/create')]);
+  });
+
+  test.skipIf(dockerIsMissing())('`docker inspect nosuch` and `docker system prune` come to their end', async () => {
+    expect(await daemon.docker('inspect', 'nosuch')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/No such object: nosuch/i),
+    });
+    expect(await daemon.docker('system', 'prune', '-f')).toMatchObject({ code: 0 });
+    expect((await daemon.docker('network', 'ls', '--format', '{{.Name}}')).stdout).toBe('host\nnone\n');
+    expect(await daemon.docker('plugin', 'ls', '-q')).toMatchObject({ code: 0, stdout: '' });
+  });
+});
+
+test('there are no plugins, which an empty list says', async () => {
+  expect(await daemon.get('/plugins')).toMatchObject({ status: 200, json: [] });
+  expect((await daemon.get('/plugins/nosuch/json')).status).toBe(404);
+});
+
+test('a health check of the image is not run, and create says so', async () => {
+  const { json } = await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['true'] });
+  expect(json.Warnings).toEqual([]);
+  const change = encodeURIComponent('HEALTHCHECK CMD true');
+  await daemon.post(`/commit?container=${json.Id}&repo=healthy&changes=${change}`);
+  const healthy = await daemon.post('/containers/create', { Image: 'healthy', Cmd: ['true'] });
+  expect(healthy.json.Warnings).toEqual([expect.stringContaining('HEALTHCHECK')]);
+});
