@@ -7,7 +7,7 @@
  */
 
 import { ByteReader, UnexpectedEnd } from '#contract/byte-reader';
-import { type ParsedPax, type PaxRecords, parsePax } from './pax.ts';
+import { type ParsedPax, parsePax } from './pax.ts';
 import { isFormatOne, readFormatOne, readOldGnu, type SparseMap, sparseFromPax } from './sparse.ts';
 import { contentSize, describeEntry, type EntryHeader, type LongNames } from './tar-entry.ts';
 import { BLOCK_SIZE, HostileArchive, parseHeader, type RawHeader } from './tar-header.ts';
@@ -34,7 +34,6 @@ const NONE: ParsedPax = { records: new Map(), sparse: [] };
 export class TarReader {
   readonly #bytes: ByteReader;
   readonly #limits: Required<TarLimits>;
-  #global: PaxRecords = new Map();
   #entries = 0;
   /** What is left of the current entry: stored bytes, the fill after them, and where in the file they belong. */
   #left = 0;
@@ -70,8 +69,8 @@ export class TarReader {
         );
       const content = await this.#padded(raw.size);
       if (raw.flag === 'x') pax = parsePax(content);
-      else if (raw.flag === 'g') this.#global = new Map([...this.#global, ...parsePax(content).records]);
-      else long[raw.flag === 'L' ? 'name' : 'linkname'] = untilNul(content);
+      // Global records are about all entries that follow (POSIX); Docker reads over them, and a layer is what Docker makes of it.
+      else if (raw.flag !== 'g') long[raw.flag === 'L' ? 'name' : 'linkname'] = untilNul(content);
     }
   }
 
@@ -104,7 +103,7 @@ export class TarReader {
   async #begin(block: Buffer, raw: RawHeader, local: ParsedPax, long: LongNames): Promise<EntryHeader> {
     if (++this.#entries > this.#limits.entries)
       throw new HostileArchive(`layer refused: it has more than ${this.#limits.entries} entries`);
-    const records = this.#global.size > 0 ? new Map([...this.#global, ...local.records]) : local.records;
+    const { records } = local;
     const header = describeEntry(raw, records, long);
     let stored = contentSize(raw, records);
     this.#fill = padding(stored);

@@ -11,6 +11,13 @@ export interface ApplyRequest {
   options: ApplyOptions;
   /** Bytes of a chunk: where it ends is nothing to rely on. */
   chunkSize?: number;
+  /** Zeros that are put into each archive: so many, behind its first `at` bytes. */
+  zeros?: { count: number; at: number };
+}
+
+export interface Answer extends Applied {
+  /** Whether the last archive was read to its end. */
+  readToTheEnd: boolean;
 }
 
 /** Apply layers on top of each other to a directory, made if it is missing. @returns what the last one was. */
@@ -19,18 +26,25 @@ export async function applyLayers({
   directory,
   options,
   chunkSize = 1000,
-}: ApplyRequest): Promise<Applied | undefined> {
+  zeros = { count: 0, at: 0 },
+}: ApplyRequest): Promise<Answer> {
   mkdirSync(directory, { recursive: true });
-  let applied: Applied | undefined;
-  for (const tar of tars) applied = await applyLayer(chunksOf(tar, chunkSize), directory, options);
-  return applied;
+  let answer: Answer | undefined;
+  for (const given of tars) {
+    const tar = Buffer.concat([given.subarray(0, zeros.at), Buffer.alloc(zeros.count), given.subarray(zeros.at)]);
+    let readToTheEnd = false;
+    const chunks = async function* () {
+      for (let at = 0; at < tar.length; at += chunkSize) yield tar.subarray(at, at + chunkSize);
+      readToTheEnd = true;
+    };
+    const { size, entries } = await applyLayer(chunks(), directory, options);
+    answer = { size, entries, readToTheEnd };
+  }
+  return answer!;
 }
 
-/** All bytes of the layer that an upperdir makes. */
-export function packLayer(upper: string): Uint8Array {
-  return Buffer.concat([...diffLayer(upper)]);
-}
-
-async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+/** All bytes of the layer that an upperdir makes. @param excluded paths that are left out. */
+export function packLayer(upper: string, excluded?: string[]): Uint8Array {
+  const options = excluded && { exclude: (path: string) => excluded.includes(path) };
+  return Buffer.concat([...(options ? diffLayer(upper, options) : diffLayer(upper))]);
 }

@@ -7,11 +7,12 @@
 import { createReadStream } from 'node:fs';
 import { applyLayer } from './layer.ts';
 
+console.error('Your planks: layer');
 const [archive = '', directory = ''] = process.argv.slice(2);
 applyLayer(createReadStream(archive), directory, { whiteouts: 'remove' }).then(
   ({ entries, size }) => console.log(`${entries} entries, ${size} bytes`),
   (error: Error) => {
     console.error(error.message);
-    process.exitCode = 1;
+    process.exitCode = error.name === 'NotImplemented' ? 2 : 1;
   },
 );

@@ -78,7 +78,8 @@ function parsePax(content: Buffer): Map<string, string> {
     const blank = content.indexOf(' ', at);
     const end = at + Number(content.toString('latin1', at, blank));
     const [, key, value] = /^([^=]+)=(.*)\n$/s.exec(content.toString('utf8', blank + 1, end)) ?? [];
-    if (key === undefined || blank < 0 || !(end > blank)) throw new Error('An extended header is damaged.');
+    if (key === undefined || blank < 0 || !(end > blank) || end > content.length)
+      throw new Error('An extended header is damaged.');
     records.set(key, value!);
     at = end;
   }
@@ -92,34 +93,44 @@ export async function applyLayer(
 ): Promise<Applied> {
   const bytes = new ByteReader(source);
   const unpacking = new Unpacking(directory, options);
-  let pax = new Map<string, string>();
+  let pax: Map<string, string> | undefined;
   for (;;) {
     const block = await bytes.exactly(BLOCK);
     const header = block.length === 0 ? null : parseHeader(block);
     if (header === null) break;
     if (header.flag === 'x' || header.flag === 'g') {
-      if (header.size > 1024 * 1024) throw new Error('An extended header of more than a mebibyte is refused.');
+      if (header.size < 0 || header.size > 1024 * 1024)
+        throw new Error('An extended header of more than a mebibyte is refused.');
       const content = await bytes.exactly(header.size + padding(header.size));
       if (header.flag === 'x') pax = parsePax(content.subarray(0, header.size));
       continue;
     }
-    await unpacking.entry(withRecords(header, pax), bytes);
-    pax = new Map();
+    await unpacking.entry(withRecords(header, pax ?? new Map()), bytes);
+    pax = undefined;
   }
+  if (pax !== undefined) throw new Error('The archive is cut off after an extended header.');
   while ((await bytes.some(1 << 20)).length > 0);
   unpacking.finish();
   return { size: unpacking.size, entries: unpacking.entries };
 }
 
 function withRecords(header: TarHeader, pax: Map<string, string>): TarHeader {
-  const number = (key: 'uid' | 'gid' | 'size' | 'mtime') => Number(pax.get(key) ?? header[key]);
+  const number = (key: 'uid' | 'gid' | 'size' | 'mtime') => {
+    const text = pax.get(key);
+    const value =
+      text === undefined ? header[key] : /^-?\d+(\.\d*)?$/.test(text) ? Math.floor(Number(text)) : Number.NaN;
+    if (!Number.isSafeInteger(value) || (key !== 'mtime' && value < 0))
+      throw new Error(`"${header.name}" has the ${key} ${text ?? value}.`);
+    return value;
+  };
   return {
     ...header,
     name: pax.get('path') ?? header.name,
     linkname: pax.get('linkpath') ?? header.linkname,
     uid: number('uid'),
     gid: number('gid'),
-    size: number('size'),
+    // Links, devices, directories and FIFOs have no content, whatever their headers say.
+    size: '123456'.includes(header.flag) ? 0 : number('size'),
     mtime: number('mtime'),
   };
 }
@@ -153,13 +164,17 @@ class Unpacking {
       this.#directories.set(this.#root, header);
       return;
     }
+    if (parts.some((part) => part.startsWith('.wh..wh.'))) return await skip(bytes, header);
+    if (parts.some((part) => part.startsWith('.wh.'))) throw new Error(`"${header.name}" is below a whiteout.`);
     const parent = this.#directory(parts);
-    if (name.startsWith('.wh.')) this.#whiteout(parent, name);
-    else await this.#make(join(parent, name), header, bytes);
+    if (!name.startsWith('.wh.')) return await this.#make(join(parent, name), header, bytes);
+    this.#whiteout(parent, name);
+    await skip(bytes, header);
   }
 
   finish(): void {
-    for (const [path, header] of [...this.#directories].reverse()) this.#describe(path, header);
+    const deepestFirst = [...this.#directories].sort(([a], [b]) => b.length - a.length);
+    for (const [path, header] of deepestFirst) this.#describe(path, header);
   }
 
   /** The real directory of these names, made if it is missing; links are followed inside of the root only. */
@@ -174,6 +189,8 @@ class Unpacking {
         continue;
       }
       const path = join(this.#root, ...done, part);
+      // What a whiteout has removed may come again.
+      if (this.#isWhiteout(path)) rmSync(path);
       const info = lstatSync(path, { throwIfNoEntry: false });
       if (info?.isSymbolicLink()) {
         if (++links > 40) throw new Error('Symbolic links lead in circles.');
@@ -186,6 +203,7 @@ class Unpacking {
       if (!info) {
         if (links > 0) throw new Error(`A symbolic link leads to ${path}, which is not there.`);
         mkdirSync(path, 0o755);
+        if (this.#hidden.has(path)) this.#opaque(path);
         this.#isMade(path);
       }
       done.push(part);
@@ -199,6 +217,7 @@ class Unpacking {
       const parts = partsOf(header.linkname);
       const name = parts.pop() ?? '.';
       const target = join(this.#directory(parts), name);
+      if (this.#isWhiteout(target)) throw new Error(`${header.linkname} is not in this layer.`);
       if (lstatSync(target).isDirectory()) throw new Error(`${header.linkname} is a directory: it has one name only.`);
       if (target !== path) {
         this.#clear(path, false);
@@ -210,7 +229,6 @@ class Unpacking {
     this.#clear(path, flag === '5');
     if (flag === '5') {
       if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined && this.#hidden.has(path)) this.#opaque(path);
-      this.#directories.delete(path);
       this.#directories.set(path, header);
     } else if (flag === '0' || flag === '\0' || flag === '7') await this.#file(path, header, bytes);
     else if (flag === '2') symlinkSync(header.linkname, path);
@@ -262,8 +280,14 @@ class Unpacking {
     const path = join(parent, hidden);
     this.#hidden.add(path);
     if (this.#options.whiteouts === 'remove') this.#removeLower(path);
-    else if (!this.#made.has(path)) mknod(path, S_IFCHR);
-    else if (lstatSync(path).isDirectory()) this.#opaque(path);
+    else if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) this.#opaque(path);
+    else if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mknod(path, S_IFCHR);
+  }
+
+  /** In overlayfs's form. */
+  #isWhiteout(path: string): boolean {
+    const info = this.#hidden.has(path) ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+    return info?.isCharacterDevice() === true && info.rdev === 0;
   }
 
   #opaque(directory: string): void {
@@ -289,6 +313,15 @@ class Unpacking {
 
   #isMade(path: string): void {
     for (let at = path; at !== this.#root; at = join(at, '..')) this.#made.add(at);
+  }
+}
+
+/** Pass over the content of an entry. */
+async function skip(bytes: ByteReader, { name, size }: TarHeader): Promise<void> {
+  for (let left = size + padding(size); left > 0; ) {
+    const part = await bytes.some(left);
+    if (part.length === 0) throw new Error(`The archive is cut off in ${name}.`);
+    left -= part.length;
   }
 }
 

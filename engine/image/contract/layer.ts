@@ -2,7 +2,7 @@
 
 /** What one 512-byte header block says. tar(5), "POSIX ustar Archives". */
 export interface TarHeader {
-  /** UTF-8, with the prefix in front of it where there is one. A directory's may end in `/`. */
+  /** UTF-8. A ustar header's prefix, if it has one, and a slash stand in front. A directory's may end in `/`. */
   name: string;
   /** The type flag, one character: `0` file, `1` hard link, `2` symbolic link, `5` directory, `x` extended header, … */
   flag: string;
@@ -10,26 +10,28 @@ export interface TarHeader {
   mode: number;
   uid: number;
   gid: number;
-  /** Bytes of content that follow. */
+  /** What the size field says: for a file, the bytes of content that follow. */
   size: number;
-  /** Whole seconds since the epoch. */
+  /** Whole seconds since the epoch; negative before it. */
   mtime: number;
   /** Of symbolic and hard links, else `''`. */
   linkname: string;
-  /** Of device nodes. */
+  /** Of device nodes, else 0. */
   major: number;
   minor: number;
 }
 
 export interface ApplyOptions {
   /**
-   * What becomes of whiteouts. `remove`: the directory holds the lower layers, whose files go. `overlay`: it holds this
-   * layer alone and they stay, in the form that overlayfs knows.
+   * `remove`: the directory holds the lower layers, and whiteouts remove their files. `overlay`: the directory holds this
+   * layer alone, and whiteouts stay there in the form that overlayfs knows.
    */
   whiteouts: 'remove' | 'overlay';
   /**
-   * Give entries their owners, and make device nodes; by default only as root, since nobody else may. Without it
-   * overlayfs's marks are among the user's attributes (`userxattr`), and a device node is refused.
+   * True: entries get their owners, device nodes are made, and overlayfs's attribute is `trusted.overlay.opaque`; if the
+   * kernel permits neither the nodes nor the attribute, as in a user namespace, nodes may be left out or refused, and the
+   * attribute is `user.overlay.opaque`. False: everything belongs to this process's user, a device node is refused, and
+   * the attribute is `user.overlay.opaque`. If absent: true as root, false otherwise.
    */
   ownership?: boolean;
 }
@@ -37,26 +39,29 @@ export interface ApplyOptions {
 export interface Applied {
   /** Bytes of all regular files. */
   size: number;
+  /** Whiteouts count, extended headers do not. */
   entries: number;
 }
 
 export interface DiffOptions {
-  /** Leave out an entry, and all that is below it. @param path relative to the root, without a leading `/`. */
+  /** Leave out an entry, and everything below it. @param path relative to the root, without a leading `/`. */
   exclude?: (path: string) => boolean;
 }
 
 export interface LayerPlank {
   /**
+   * Read one header block.
    * @param block 512 bytes.
    * @returns null for a block of zeros, two of which end an archive.
-   * @throws Error when the checksum is wrong or a number is none.
+   * @throws Error when the checksum is wrong, or a field that should be a number is not.
    */
   parseHeader(block: Uint8Array): TarHeader | null;
 
   /**
-   * Unpack an uncompressed tar into `directory`, to the end of `source`. Nothing else writes there meanwhile.
+   * Unpack an uncompressed tar into `directory`, and read `source` to its end. Nothing else writes there meanwhile.
    * @param source chunks of any size; one is valid until the next is asked for.
-   * @throws Error for an archive that would reach out of the directory; nothing outside is touched then.
+   * @throws Error for an archive that leads out of the directory, is truncated, or is not a tar; nothing outside of the
+   *   directory has changed then.
    */
   applyLayer(source: AsyncIterable<Uint8Array>, directory: string, options: ApplyOptions): Promise<Applied>;
 
