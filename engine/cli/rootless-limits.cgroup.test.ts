@@ -29,7 +29,10 @@ function removeCgroup(directory: string): void {
   fs.rmdirSync(directory);
 }
 
-describe('an ordinary user to whom a control group is delegated', () => {
+/** Milliseconds. A virtual machine without hardware help takes minutes for what is seconds elsewhere; nothing here waits for a length of time. */
+const PATIENCE = 600_000;
+
+describe('an ordinary user to whom a control group is delegated', { timeout: PATIENCE }, () => {
   let user: OrdinaryUser;
   let directory: string;
 
@@ -40,13 +43,13 @@ describe('an ordinary user to whom a control group is delegated', () => {
     // The daemon, which this starts, begins where the command is.
     const started = await user.skiffIn(directory, 'ping');
     expect(started).toMatchObject({ code: 0, stderr: '' });
-  });
+  }, PATIENCE);
 
   afterAll(async () => {
     if (!user) return;
     expect(await user.destroy()).toEqual([]);
     removeCgroup(directory);
-  });
+  }, PATIENCE);
 
   beforeEach((context) => {
     if (reason !== undefined) context.skip(reason);

@@ -74,6 +74,7 @@ export async function createContainer(options: CreateOptions): Promise<Created> 
     const parts = {
       hooks: config.hooks,
       bundle,
+      rootfs,
       preserveFds: options.preserveFds,
       fifoPath: join(directory, UNREADY_FIFO),
       state: stateOf(record, 'creating'),

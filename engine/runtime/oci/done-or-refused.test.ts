@@ -124,12 +124,32 @@ describe.skipIf(process.getuid?.() !== 0)('what a config.json says', { timeout: 
       noMkdir(config);
       config.hooks = { startContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'mkdir /tmp/x'] }] };
     });
-    expect(inside).toMatchObject({ code: 1, stderr: expect.stringMatching(/startContainer hook.*not permitted/s) });
+    expect(inside).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/error running hook #0 \(startContainer\).*not permitted/s),
+    });
     const outside = run('true', (config) => {
       noMkdir(config);
       config.hooks = { createRuntime: [hook] };
     });
     expect(outside).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('a hook of the host runs in the bundle, one of the container’s namespaces in its root, one in the container in its directory', () => {
+    const log = join(bench.directory, 'hooks-cwd');
+    const hook = (name: string) => [{ path: '/bin/sh', args: ['sh', '-c', `echo ${name} $(pwd) >> ${log}`] }];
+    const bundle = bench.bundle((config) => {
+      config.process.args = ['cat', '/tmp/said'];
+      config.process.cwd = '/tmp';
+      config.hooks = {
+        createRuntime: hook('createRuntime'),
+        createContainer: hook('createContainer'),
+        startContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'pwd > /tmp/said'] }],
+      };
+    });
+    const { stdout } = bench.run('run', '--bundle', bundle, bench.newId());
+    expect(stdout).toBe('/tmp\n');
+    expect(readFileSync(log, 'utf8')).toBe(`createRuntime ${bundle}\ncreateContainer ${bench.directory}/rootfs\n`);
   });
 
   test('the root may be the bundle itself, and nothing above it', () => {

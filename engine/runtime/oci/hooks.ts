@@ -35,7 +35,7 @@ export function runHooks(
   seccomp: SeccompFilter | null = null,
 ): void {
   for (const [index, hook] of (hooks?.[kind] ?? []).entries())
-    runHook(hook, `${kind} hook #${index}`, { state, cwd, seccomp });
+    runHook(hook, `hook #${index} (${kind})`, { state, cwd, seccomp });
 }
 
 interface Surroundings {

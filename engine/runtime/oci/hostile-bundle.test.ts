@@ -179,7 +179,7 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
         return [line.slice(0, at), status, itsPid];
       });
     expect(told).toEqual([
-      ['prestart', 'creating', pid],
+      ['prestart', 'created', pid],
       ['createRuntime', 'creating', pid],
       ['createContainer', 'creating', pid],
       ['poststart', 'running', pid],
@@ -191,10 +191,10 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
     });
 
     for (const kind of ['prestart', 'createRuntime', 'createContainer'] as const) {
-      refused(new RegExp(`${kind} hook #0 .*exit status 3, stderr: no`), (config) => {
+      refused(new RegExp(`hook #0 \\(${kind}\\).*exit status 3, stderr: no`), (config) => {
         config.hooks = { [kind]: [{ path: '/bin/sh', args: ['sh', '-c', 'echo no >&2; exit 3'] }] };
       });
-      refused(new RegExp(`${kind} hook #0 .*not over within 1 s`), (config) => {
+      refused(new RegExp(`hook #0 \\(${kind}\\).*not over within 1 s`), (config) => {
         config.hooks = { [kind]: [{ path: '/bin/sleep', args: ['sleep', '1000'], timeout: 1 }] };
       });
     }

@@ -17,6 +17,8 @@ import type { State } from './state.ts';
 export interface TwoParts {
   hooks: Hooks | undefined;
   bundle: string;
+  /** Where hooks in the container's namespaces run: its root, as long as that is not theirs. */
+  rootfs: string;
   /** How many descriptors from 3 on the program inherits. */
   preserveFds: number;
   /** Where the FIFO is to be made that the child will wait at. */
@@ -33,7 +35,7 @@ export interface TwoParts {
  * @returns when it waits there.
  */
 export async function startInTwo(
-  { hooks, bundle, preserveFds, fifoPath, state, onForked }: TwoParts,
+  { hooks, bundle, rootfs, preserveFds, fifoPath, state, onForked }: TwoParts,
   start: (held: HeldStart) => Promise<Started>,
 ): Promise<Started> {
   mknod(fifoPath, S_IFIFO | 0o600);
@@ -49,7 +51,8 @@ export async function startInTwo(
   let isReady = false;
   const held = (async () => {
     if ((await readLine(mounted.read)) !== 'mounted') return never;
-    runHooks('prestart', hooks, { ...state, pid }, bundle);
+    // What these are told is how it was when there were no others. config.md, "Prestart".
+    runHooks('prestart', hooks, { ...state, pid, status: 'created' }, bundle);
     runHooks('createRuntime', hooks, { ...state, pid }, bundle);
     write(told.write, `${pid}\n`);
     if ((await readLine(ready.read)) !== 'ready') return never;
@@ -62,14 +65,14 @@ export async function startInTwo(
       write(mounted.write, 'mounted\n');
       // Here the child's own pid may be 1.
       pid = Number(readShort(told.read));
-      runHooks('createContainer', hooks, { ...state, pid }, bundle);
+      runHooks('createContainer', hooks, { ...state, pid }, rootfs);
     },
     beforeProgram(program: Program, seccomp: SeccompFilter | null) {
       readyProgram(program, preserveFds);
       outliveParent();
       write(ready.write, 'ready\n');
       read(fifo, 1);
-      orTell(program, () => runHooks('startContainer', hooks, { ...state, pid, status: 'created' }, '/', seccomp));
+      orTell(program, () => runHooks('startContainer', hooks, { ...state, pid, status: 'created' }, '.', seccomp));
     },
     execute: executeOrTell,
   };
