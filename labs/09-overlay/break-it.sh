@@ -4,9 +4,11 @@
 #   break-it.sh                   the image's directory is the root of both: a bind mount for each, as in lab rootfs
 #   break-it.sh ./skiff --mine    the same with containers: ./skiff --mine run …
 #
-# Exit status: 0 when the second one reads what the first one wrote, 1 when it reads what the image holds.
+# Exit status: 0 when the second one reads what the first one wrote, 1 when it reads what the image holds, 2 when nothing can
+# be said: your plank is not written yet, say.
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+give_up() { cat "$place/log" >&2; echo "$1"; exit 2; }
 
 if [ $# -eq 0 ]; then
   mkdir "$place/image" "$place/one" "$place/two"
@@ -17,7 +19,12 @@ if [ $# -eq 0 ]; then
     echo "what the first one wrote" >"$PLACE/one/file"
     cat "$PLACE/two/file"')
 else
-  "$@" run --rm --network none hostbox sh -c 'echo "what the first one wrote" >/etc/group'
+  "$@" run --rm --network none hostbox sh -c 'echo "what the first one wrote" >/etc/group' 2>"$place/log" || ran=no
+  grep -q 'not written yet' "$place/log" && give_up "Your plank is not written yet: see ./workshop check overlay."
+  [ -z "$ran" ] || give_up "The container did not run, so this says nothing about its layers."
+  if grep 'Your planks' "$place/log" >&2 && ! grep -q 'Your planks: [^.]*overlay' "$place/log"; then
+    give_up "Your plank takes no part, since it does not pass yet. Try --mine=overlay."
+  fi
   said=$("$@" run --rm --network none hostbox head -n 1 /etc/group)
 fi
 

@@ -26,6 +26,11 @@ export function changesOfEntries(upper: Entries, lowers: Entries[]): Change[] {
   return changesOf(layerOf(upper), lowers.map(layerOf));
 }
 
+/** @param stacks each with the upper first. */
+export function changesOfAll(stacks: [upper: Entries, ...lowers: Entries[]][]): Change[][] {
+  return stacks.map(([upper, ...lowers]) => changesOfEntries(upper, lowers));
+}
+
 export function changesOnDisk(upper: string, lowers: string[]): Change[] {
   return changesOf(layerIn(upper), lowers.map(layerIn));
 }
@@ -40,6 +45,21 @@ export type Step =
   | { chown: string; uid: number; gid: number }
   | { link: string; target: string }
   | { rename: string; to: string };
+
+/** A new directory `place` with these trees in it. */
+export function makeTrees(place: string, trees: Record<string, Step[]>): void {
+  fs.mkdirSync(place);
+  for (const [name, steps] of Object.entries(trees)) {
+    fs.mkdirSync(`${place}/${name}`);
+    work(`${place}/${name}`, steps);
+  }
+}
+
+/** Another file system below a layer, with one file in it. */
+export function mountTmpfs(target: string, name: string): void {
+  mount({ source: 'tmpfs', target, type: 'tmpfs' });
+  fs.writeFileSync(`${target}/${name}`, '');
+}
 
 export function work(root: string, steps: Step[]): void {
   for (const step of steps) {

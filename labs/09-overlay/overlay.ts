@@ -19,9 +19,10 @@ export function overlayData(_stack: OverlayStack, _unprivileged: boolean): strin
  * Task 2. Mount the stack on `target`, in the caller's mount namespace.
  *
  * Three cases: one layer without an upper, which overlayfs refuses and which is to be read-only all the same; options that
- * fit in one page with their final NUL (4,096 bytes); and more layers than that, up to 500. However it ends, the working
- * directory is `/` or what it was, and no descriptor is left open.
- * @throws KernelError of mount(2), or of open(2) for a directory that is not there.
+ * fit in one page with their final NUL (4,096 bytes, not characters); and more than that, up to 500 layers. Other file systems that
+ * are mounted below a layer are not seen. Whether it succeeds or throws, the working directory is `/` or what it was, and no
+ * descriptor is left open; if it throws, nothing is left mounted on `target`.
+ * @throws KernelError of mount(2), or of open(2) for a directory that is missing.
  */
 export function mountOverlay(_target: string, _stack: OverlayStack, _unprivileged: boolean): void {
   throw new NotImplemented('overlay', 2);
@@ -49,7 +50,8 @@ export function makeRootDirectories(_root: { upper: string; work: string }, _lik
  * - Of a deleted directory nothing below is listed, and neither when something that is no directory has taken its place.
  *   Where a directory is made anew, the names that were in it and are not any more are deleted.
  * - What is seen of `lowers` is what overlayfs shows: a whiteout, the character device 0:0, hides a name; a directory whose
- *   attribute `opaque` is `y` hides what all layers below it have in it; what is no directory hides all of it.
+ *   attribute `opaque` is `y` hides what all layers below it have in it; what is no directory hides all of it. No other
+ *   device is a whiteout (0:7 is not, nor the block device 0:0), and `opaque` on a layer's root has no effect.
  *
  * An attribute is called `trusted.overlay.NAME`, or `user.overlay.NAME` where it was made without privileges.
  * @param _lowers topmost first.

@@ -21,7 +21,9 @@ export const directory = (more: Partial<LayerEntry> = {}) => file({ type: 'direc
 export const symlink = () => file({ type: 'symlink', mode: 0o777 });
 export const device = (major: number, minor: number) => file({ type: 'character-device', major, minor });
 export const whiteout = () => device(0, 0);
-export const redirected = (to: string) => directory({ attributes: { 'user.overlay.redirect': to } });
+export const blockDevice = (major: number, minor: number) => file({ type: 'block-device', major, minor });
+export const redirected = (to: string, prefix: 'user' | 'trusted') =>
+  directory({ attributes: { [`${prefix}.overlay.redirect`]: to } });
 export const opaque = () => directory({ attributes: { 'user.overlay.opaque': 'y' } });
 
 export function layerOf(entries: Entries): Layer {
@@ -33,29 +35,4 @@ export function layerOf(entries: Entries): Layer {
         .filter((path) => path !== '' && parentOf(path) === directory)
         .map((path) => path.slice(path.lastIndexOf('/') + 1)),
   };
-}
-
-/** `count` layers of a few names, topmost first; names are few, so that they meet. */
-export function randomStack(count: number): Entries[] {
-  return Array.from({ length: count }, () => {
-    const layer: Entries = { '': directory() };
-    const fill = (path: string, depth: number) => {
-      for (const name of ['a', 'b', 'c']) {
-        if (Math.random() < 0.35) continue;
-        const below = path === '' ? name : `${path}/${name}`;
-        const entry = randomEntry(depth);
-        layer[below] = entry;
-        if (entry.type === 'directory') fill(below, depth + 1);
-      }
-    };
-    fill('', 0);
-    return layer;
-  });
-}
-
-function randomEntry(depth: number): LayerEntry {
-  const one = Math.random();
-  if (one < 0.2) return whiteout();
-  if (one < 0.4 || depth > 2) return file({ size: Math.floor(Math.random() * 2) });
-  return one < 0.6 ? opaque() : directory();
 }
