@@ -2,10 +2,22 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { enter, killAll, makeGroup, openDoors, settingsFor } from '#cgroups';
-import type { CgroupVersion, GroupDirectories, Limits } from '#contract/cgroups';
+import * as yours from '#cgroups';
+import type { CgroupsPlank, CgroupVersion, GroupDirectories, Limits } from '#contract/cgroups';
 import { close, O_RDWR, open, readAll } from '#kernel/descriptors';
 import { spawn } from '#process';
+import * as engine from '../../engine/runtime/cgroups.ts';
+
+let judged: (keyof CgroupsPlank)[] = [];
+
+/** Which of the functions are yours in what follows; the others are the engine's. */
+export function judging(names: (keyof CgroupsPlank)[]): void {
+  judged = names;
+}
+
+function plank<Name extends keyof CgroupsPlank>(name: Name): CgroupsPlank[Name] {
+  return (judged.includes(name) ? yours : (engine as CgroupsPlank))[name];
+}
 
 /** One of the trees that the judge gave away. */
 export interface Tree {
@@ -18,7 +30,7 @@ export interface Tree {
 export function makeGroups(version: CgroupVersion, trees: Tree[], path: string): GroupDirectories {
   const directories: GroupDirectories = {};
   for (const { controllers, mountPoint } of trees) {
-    const directory = makeGroup(version, mountPoint, path, controllers);
+    const directory = plank('makeGroup')(version, mountPoint, path, controllers);
     for (const controller of controllers) directories[controller] = directory;
     if (version === 2) directories.freezer = directory;
   }
@@ -27,7 +39,7 @@ export function makeGroups(version: CgroupVersion, trees: Tree[], path: string):
 
 /** Write what the plank says. A kernel that does not count swap has no file for it. */
 export function limit(version: CgroupVersion, directories: GroupDirectories, limits: Limits): void {
-  for (const { controller, file, value } of settingsFor(version, limits)) {
+  for (const { controller, file, value } of plank('settingsFor')(version, limits)) {
     try {
       writeFileSync(join(directories[controller] ?? '/nowhere', file), value, { flag: 'r+' });
     } catch (error) {
@@ -45,6 +57,7 @@ export function startIn(
   directories: GroupDirectories,
   { args, env }: { args: string[]; env: string[] },
 ): number {
+  const [openDoors, enter] = [plank('openDoors'), plank('enter')];
   const doors = openDoors(version, distinct(directories));
   const devNull = open('/dev/null', O_RDWR);
   const child = spawn(
@@ -60,11 +73,11 @@ export function startIn(
 
 /** Open and enter, wherever the doors are. */
 export function passThrough(version: CgroupVersion, directories: string[]): void {
-  const doors = openDoors(version, directories);
-  enter(doors);
+  const doors = yours.openDoors(version, directories);
+  yours.enter(doors);
   for (const door of doors) close(door);
 }
 
 export function killGroup(version: CgroupVersion, directories: GroupDirectories): void {
-  killAll(version, distinct(directories), directories.freezer ?? '/nowhere');
+  yours.killAll(version, distinct(directories), directories.freezer ?? '/nowhere');
 }

@@ -184,26 +184,28 @@ export function freeze(version: CgroupVersion, directory: string, frozen: boolea
 }
 
 export function killAll(version: CgroupVersion, directories: string[], freezer: string): void {
-  if (directories.flatMap(pidsIn).length === 0) return;
-  // Since Linux 5.14.
-  if (version === 2 && existsSync(join(freezer, 'cgroup.kill'))) writeValue(freezer, 'cgroup.kill', 1);
-  else killFrozen(version, directories, freezer);
+  const groups = tree(freezer).reverse();
+  if (directories.flatMap(pidsIn).length > 0) {
+    // Since Linux 5.14.
+    if (version === 2 && existsSync(join(freezer, 'cgroup.kill'))) writeValue(freezer, 'cgroup.kill', 1);
+    else killFrozen(version, directories, freezer);
+  }
+  // Also what somebody else has frozen: it stays so when all in it has died, and when the group above is thawed.
+  for (const group of groups) tryToFreeze(version, group, false);
 }
 
-/** Frozen processes cannot fork away from the signal; on v1 they die of it once they are thawed. */
+/** Frozen processes cannot fork away from the signal; on v1 they die of it once the caller thaws them. */
 function killFrozen(version: CgroupVersion, directories: string[], freezer: string): void {
-  // On v1 a group below that was frozen by itself stays so when the one above is thawed.
-  const frozen = version === 1 ? tree(freezer).reverse() : [freezer];
+  const groups = version === 1 ? tree(freezer).reverse() : [freezer];
   const killed = new Set<number>();
   const alive = () => [...new Set(directories.flatMap(pidsIn))].filter((pid) => !killed.has(pid));
-  for (const directory of frozen) tryToFreeze(version, directory, true);
+  for (const group of groups) tryToFreeze(version, group, true);
   // A fork that was under way when the freeze came shows in a later look only.
   for (let fresh = alive(); fresh.length > 0; fresh = alive())
     for (const pid of fresh) {
       killUnlessGone(pid);
       killed.add(pid);
     }
-  for (const directory of frozen) tryToFreeze(version, directory, false);
 }
 
 /** A group that is gone by now has nothing in it to be killed. */

@@ -27,7 +27,7 @@ export interface Setting {
 /** Controller → the group's directory in the tree of that controller. On version 2 it is the same for all of them. */
 export type GroupDirectories = Record<string, string>;
 
-/** Times in nanoseconds, sizes in bytes; Infinity is no limit, 0 is what this group does not count. */
+/** Times in nanoseconds, sizes in bytes. A limit that is missing is Infinity, a counter that is missing is 0. */
 export interface Usage {
   cpu: {
     total: number;
@@ -45,54 +45,28 @@ export interface Usage {
   processes: { current: number; limit: number };
 }
 
+/** The comments of labs/04-cgroups/cgroups.ts say in full what each of these owes. */
 export interface CgroupsPlank {
-  /**
-   * The limits in the kernel's own words, in an order in which a new group takes them.
-   *
-   * | | version 1 | version 2 |
-   * | --- | --- | --- |
-   * | memory.limit | memory.limit_in_bytes | memory.max |
-   * | memory.swap | memory.memsw.limit_in_bytes, memory and swap together | memory.swap.max, swap alone |
-   * | memory.reservation | memory.soft_limit_in_bytes | memory.low |
-   * | cpu.shares | cpu.shares | cpu.weight, 1…10000: 2…262144 laid linearly over it, rounded down |
-   * | cpu.period, cpu.quota | cpu.cfs_period_us, cpu.cfs_quota_us | cpu.max, `QUOTA PERIOD` |
-   * | cpu.cpus, cpu.mems | cpuset.cpus, cpuset.mems | the same |
-   * | pids.limit | pids.max | the same |
-   *
-   * No limit is `-1` on version 1 and `max` on version 2; of pids it is `max` on both.
-   */
+  /** The limits in the kernel's own words, in an order in which a new group takes them. */
   settingsFor(version: CgroupVersion, limits: Limits): Setting[];
-
   /**
-   * Make the directory `path` below `mountPoint`, and its parents where they are missing. On version 2 a controller works
-   * in a group once each directory above it, from the mount point down, hands it down (`cgroup.subtree_control`): it is
-   * handed down by those that do not do so yet. "Controlling Controllers" in admin-guide/cgroup-v2.
-   * @param path begins with `/`.
-   * @returns the directory.
+   * Make the directory `path` below `mountPoint`, and its parents where they are missing; on version 2 each directory above
+   * it hands the controllers down. @returns the directory.
    */
   makeGroup(version: CgroupVersion, mountPoint: string, path: string, controllers: string[]): string;
-
-  /**
-   * In the parent: for each of the group's directories, a descriptor of the file through which a process moves itself in.
-   * The caller closes them. When one cannot be opened none stays open.
-   * @param directories each once. @throws the error of open(2)
-   */
+  /** In the parent: a descriptor for each directory of the group, through which a process moves in. @throws as open(2) */
   openDoors(version: CgroupVersion, directories: string[]): number[];
-
-  /** In the child, which has one thread and cannot reach the files any more: move into the group, through all doors. */
+  /** In the child, which has one thread: the caller moves into the group, through all doors. */
   enter(doors: number[]): void;
-
-  /** What the group has used. A controller without a directory, and a file that is not there, counts nothing. */
+  /** What the group has used. What is missing counts 0, and a missing limit is Infinity. */
   usageOf(version: CgroupVersion, directories: GroupDirectories): Usage;
-
   /**
    * Ask that everything in the group and below it stands still, or goes on.
-   * @param directory of the freezer. @returns whether it does by now; ask again when not.
+   * @param directory of the freezer. @returns whether it does by now; the caller asks again if not.
    */
   freeze(version: CgroupVersion, directory: string, frozen: boolean): boolean;
-
   /**
-   * SIGKILL to everything in the group and in the groups below it, also to what forks meanwhile. Nothing is frozen afterwards.
+   * SIGKILL to everything in the group and below it, also to what is forked meanwhile. Nothing is frozen afterwards.
    * @param directories each of the group's once. @param freezer the one of them that freezes.
    */
   killAll(version: CgroupVersion, directories: string[], freezer: string): void;
