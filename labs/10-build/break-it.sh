@@ -2,60 +2,36 @@
 # Build, change a file, build again: is the change in the image?
 #
 #   break-it.sh                       a naive builder, whose cache goes by the text of an instruction
-#   break-it.sh ./skiff               the engine
-#   break-it.sh ./skiff --mine=build  the engine with your plank
+#   break-it.sh ./skiff               the engine, or with your plank: ./skiff --mine=build
 #
-# Exit status: 0 when the image is stale, 1 when it is not, 2 when nothing could be said, e.g. since your plank is not
-# written yet.
+# Exit status: 0 when the image is stale, 1 when it is not, 2 when nothing can be said: your plank is not written yet, say.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
+give_up() { cat "$place/log" >&2; echo "$1"; exit 2; }
 
 mkdir "$place/context"
 printf 'FROM hostbox\nCOPY price /price\n' >"$place/context/Dockerfile"
-
-give_up() {
-  cat "$place/log" >&2
-  if grep -q 'not written yet' "$place/log"; then
-    echo "Your plank is not written yet: ./workshop check build says where to begin."
+sell() {
+  echo "$price" >"$place/context/price"
+  if [ $# -eq 0 ]; then
+    node "$here/naive.mjs" "$place/context" "$place/image" "$place/cache" >"$place/log" && cat "$place/image/price"
   else
-    echo "The build did not end well, so this says nothing about the cache."
+    "$@" build -t price-list "$place/context" >"$place/log" 2>&1 && "$@" run --rm price-list cat /price 2>/dev/null
   fi
-  exit 2
+}
+check_log() {
+  grep -q 'not written yet' "$place/log" && give_up "Your plank is not written yet: see ./workshop check build."
+  grep -q 'Your planks' "$place/log" || return 0
+  grep -q 'Your planks: [^.]*build' "$place/log" || give_up "Your plank takes no part, since it does not pass yet. Try --mine=build."
+  grep 'Your planks' "$place/log" >&2
 }
 
-# The engine names the planks that it runs with; without yours this would be about somebody else's work.
-only_with_yours() {
-  grep 'Your planks' "$place/log" >&2 || return 0
-  grep -q 'Your planks: [^.]*build' "$place/log" && return 0
-  echo "Your plank takes no part: it is not written yet, or does not pass. Try --mine=build."
-  exit 2
-}
-
-if [ $# -eq 0 ]; then
-  build() { node "$here/naive.mjs" "$place/context" "$place/image" "$place/cache"; }
-  price() { cat "$place/image/price"; }
-else
-  skiff=$*
-  # shellcheck disable=SC2086
-  build() { $skiff build -t price-list "$place/context"; }
-  # shellcheck disable=SC2086
-  price() { $skiff run --rm price-list cat /price 2>/dev/null; }
-fi
-
-echo "10 euros" >"$place/context/price"
-build >"$place/log" 2>&1 || give_up
-only_with_yours
-first=$(price)
-echo "99 euros" >"$place/context/price"
-build >"$place/log" 2>&1 || give_up
-second=$(price)
-# shellcheck disable=SC2086
-[ $# -eq 0 ] || $skiff rmi -f price-list >/dev/null 2>&1
+first=$(price="10 euros"; sell "$@") || { check_log; give_up "The build failed, so this says nothing about its cache."; }
+check_log
+second=$(price="99 euros"; sell "$@") || give_up "The build failed, so this says nothing about its cache."
+[ $# -eq 0 ] || "$@" rmi -f price-list >/dev/null 2>&1
 echo "first image: $first, second image: $second"
-if [ "$second" = "99 euros" ]; then
-  echo "HELD: what changed is in the image."
-  exit 1
-fi
-[ "$second" = "$first" ] || { echo "The image has neither price, so this says nothing about the cache."; exit 2; }
+[ "$second" != "99 euros" ] || { echo "HELD: what changed is in the image."; exit 1; }
+[ "$second" = "$first" ] || give_up "The image has neither price."
 echo "STALE: the image was built a moment ago, and has what was there before."
