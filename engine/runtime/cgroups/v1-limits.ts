@@ -23,9 +23,19 @@ export function setLimits(made: Directories, resources: Resources): void {
   for (const { controller, file, value } of [
     ...inOrder(made, settingsFor(1, resources)),
     ...moreSettings(1, resources),
-  ])
-    writeValue(directoryOf(made, controller, file), file, value);
+  ]) {
+    const directory = directoryOf(made, controller, file);
+    writeValue(directory, file, value);
+    if (file.startsWith('memory.kmem.')) refuseForgotten(directory, file, value);
+  }
   if (blockIO) setBlockIo(directoryOf(made, 'blkio', 'blkio'), blockIO);
+}
+
+/** Since Linux 5.16 a limit on kernel memory alone is taken and not kept; the file then says the largest number there is. */
+function refuseForgotten(directory: string, file: string, value: string): void {
+  const kept = Number(readValue(directory, file));
+  if (Number(value) >= 0 && kept > Number(value))
+    throw new Error(`The kernel takes a value for ${file} and does not keep it; leave that limit out.`);
 }
 
 function directoryOf(made: Directories, controller: string, file: string): string {

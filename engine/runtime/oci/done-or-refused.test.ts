@@ -299,6 +299,11 @@ describe.skipIf(process.getuid?.() !== 0)('what a config.json says', { timeout: 
       expect(value('memory', 'memory.use_hierarchy')).toBe('1');
       expect(value('cpu', 'cpu.cfs_burst_us')).toBe('1000');
       bench.run('delete', '--force', id);
+      const kernel = run('true', (config) => {
+        config.linux.resources = { memory: { kernel: 64 << 20 } };
+      });
+      // What is not refused is kept: by the kernels that have such a limit.
+      if (kernel.code !== 0) expect(kernel.stderr).toContain('memory.kmem.limit_in_bytes and does not keep it');
       const unified = run('true', (config) => {
         config.linux.resources = { unified: { 'memory.high': '1' } };
       });
