@@ -693,6 +693,7 @@ describe('hostile archives', () => {
       'a name that climbs to where the names begin alike': () => tarOf(file(`../layer-beside/${a}`, 'x')),
       'a name that climbs in its middle': () => tarOf(file(`${a}/../../layer-beside/victim`, 'x')),
       'a name that climbs out and comes back': () => tarOf(file(`../layer/${a}`, 'x')),
+      'a name that climbs and stays inside': () => tarOf(directory(a), file(`${a}/../${b}`, 'x')),
       'an absolute name': (beside) => tarOf(file(`${beside}/victim`, 'x')),
       'an absolute name that would be inside': () => tarOf(file(`/${a}`, 'x')),
       'a directory that is the parent': () => tarOf(directory(`${a}/../..`, { mode: 0o700 })),
