@@ -5,7 +5,9 @@ import { commitImage } from '../image/commit.ts';
 import { type Digest, digestOf } from '../image/digest.ts';
 import type { Execution } from '../image/documents.ts';
 import type { ImageRecord } from '../image/images.ts';
+import { displayName } from '../image/reference.ts';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
+import type { ContainerConfig } from './config.ts';
 import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
@@ -19,6 +21,8 @@ export interface CommitRequest {
   comment: string;
   /** Whether a running container stands still meanwhile, so that its files are those of one moment. */
   pause: boolean;
+  /** What counts more than what the container runs with, as far as it says anything. */
+  config: ContainerConfig;
   /** Instructions of a Dockerfile. */
   changes: string[];
 }
@@ -30,12 +34,15 @@ const EMPTY_TAR: Digest = digestOf(Buffer.alloc(1024));
 export async function commitContainer(
   engine: Engine,
   container: Container,
-  { reference, author, comment, pause, changes }: CommitRequest,
+  { reference, author, comment, pause, config, changes }: CommitRequest,
 ): Promise<ImageRecord> {
   const { images } = engine;
   const { record } = container;
   const parent = await images.find(record.image.id);
-  const execution = applyChanges(executionOf(container, parent.config.config ?? {}), changes);
+  const execution = applyChanges(
+    executionOf(merged(config, container.record.config), parent.config.config ?? {}),
+    changes,
+  );
   const unpin = images.pin(parent);
   const release = images.hold();
   const leftovers: { blobs: Digest[]; diffIds: Digest[] } = { blobs: [], diffIds: [] };
@@ -58,7 +65,7 @@ export async function commitContainer(
     emitContainerEvent(engine, container, 'commit', {
       comment,
       imageID: image.id,
-      ...(reference !== undefined && { imageRef: reference }),
+      ...(reference !== undefined && { imageRef: displayName(reference) }),
     });
     return image;
   } finally {
@@ -99,8 +106,26 @@ async function standingStill<T>(
   });
 }
 
+/** As Docker merges them: a command of its own goes with an entrypoint of its own. */
+function merged(given: ContainerConfig, own: ContainerConfig): ContainerConfig {
+  const names = new Set(given.Env.map((entry) => entry.split('=', 1)[0]));
+  const hasEntrypoint = !isEmpty(given.Entrypoint);
+  return {
+    ...own,
+    User: given.User || own.User,
+    Env: [...given.Env, ...own.Env.filter((entry) => !names.has(entry.split('=', 1)[0]!))],
+    Entrypoint: hasEntrypoint ? given.Entrypoint : own.Entrypoint,
+    Cmd: hasEntrypoint || !isEmpty(given.Cmd) ? given.Cmd : own.Cmd,
+    WorkingDir: given.WorkingDir || own.WorkingDir,
+    StopSignal: given.StopSignal || own.StopSignal,
+    Labels: { ...own.Labels, ...given.Labels },
+    Volumes: { ...own.Volumes, ...given.Volumes },
+    ExposedPorts: { ...own.ExposedPorts, ...given.ExposedPorts },
+  };
+}
+
 /** What containers of the image are to run with: as this one does. */
-function executionOf({ record: { config } }: Container, image: Execution): Execution {
+function executionOf(config: ContainerConfig, image: Execution): Execution {
   const { OnBuild: _, ...inherited } = image;
   const own: Execution = {
     User: config.User,

@@ -10,7 +10,8 @@ export function newId(): string {
   }
 }
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** Names appear in host names, logs and file names: as long as those are. */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}$/;
 
 /** A name without the leading slash that the API allows. @throws ContainerError `invalid` */
 export function parseName(name: string): string {
@@ -18,7 +19,7 @@ export function parseName(name: string): string {
   if (!NAME.test(bare))
     throw new ContainerError(
       'invalid',
-      `Invalid container name (${name.slice(0, 80)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      `Invalid container name (${name.slice(0, 80)}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, and at most 255 of them`,
     );
   return bare;
 }

@@ -1,7 +1,11 @@
+import { UnexpectedEnd } from '#contract/byte-reader';
+import { DecoderError } from '#kernel/decoders';
 import { ContainerError, type FailureKind } from '../container/errors.ts';
 import { InvalidBuild } from '../image/build/build-error.ts';
+import { PatternTooLong } from '../image/glob.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from '../image/image-errors.ts';
 import { InvalidReference } from '../image/reference.ts';
+import { HostileArchive } from '../image/tar-header.ts';
 
 /** An answer other than success. */
 export class ApiError extends Error {
@@ -32,6 +36,9 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof InvalidReference || error instanceof AmbiguousImage) return new ApiError(400, error.message);
   if (error instanceof ImageConflict) return new ApiError(409, error.message);
   if (error instanceof InvalidBuild) return new ApiError(400, error.message);
+  if (error instanceof HostileArchive || error instanceof UnexpectedEnd || error instanceof DecoderError)
+    return new ApiError(400, error.message);
+  if (error instanceof PatternTooLong) return new ApiError(400, error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new ApiError(

@@ -55,7 +55,12 @@ export class Call {
 
   /** The body as a JSON object. @throws ApiError 413 when it is larger than it may be here, 400 */
   async json(size: keyof typeof BODY_SIZE = 'small'): Promise<Record<string, unknown>> {
-    return parseJsonBody(await this.#wholeBody(size));
+    const body = await this.#wholeBody(size);
+    const type = this.request.headers['content-type'];
+    // An empty body may be called anything.
+    if (body.length > 0 && type !== undefined && !/^application\/json\s*(;|$)/i.test(type))
+      throw new ApiError(400, `unsupported Content-Type header (${type.slice(0, 60)}): must be 'application/json'`);
+    return parseJsonBody(body);
   }
 
   /** Read past a body that means nothing here, so that what follows it is the stream the connection becomes. @throws ApiError */

@@ -72,10 +72,19 @@ export function timeOf(values: string[]): number {
   return Number(time / 1_000_000n);
 }
 
+/** The image with those of its names alone that a `reference` filter asks for. */
+export function withNamesOf(image: ImageRecord, patterns: string[] | undefined): ImageRecord {
+  if (patterns === undefined) return image;
+  const fits = (name: string) => patterns.some((pattern) => nameMatches(name, pattern));
+  return { ...image, repoTags: image.repoTags.filter(fits), repoDigests: image.repoDigests.filter(fits) };
+}
+
 /** distribution/reference, FamiliarMatch: the pattern fits a name with or without its tag, as people write it. */
+function nameMatches(name: string, pattern: string): boolean {
+  const at = name.includes('@') ? name.indexOf('@') : name.lastIndexOf(':');
+  return [name, name.slice(0, at)].some((each) => globMatches(pattern, each));
+}
+
 function referenceMatches({ repoTags, repoDigests }: ImageRecord, pattern: string): boolean {
-  return [...repoTags, ...repoDigests].some((name) => {
-    const at = name.includes('@') ? name.indexOf('@') : name.lastIndexOf(':');
-    return [name, name.slice(0, at)].some((each) => globMatches(pattern, each));
-  });
+  return [...repoTags, ...repoDigests].some((name) => nameMatches(name, pattern));
 }

@@ -28,7 +28,7 @@ const Platform = z.looseObject({ architecture: z.string(), os: z.string(), varia
 
 /** image-index.md; Docker's manifest lists have the same form. */
 export const Index = z.looseObject({
-  schemaVersion: z.literal(2),
+  schemaVersion: z.literal(2).optional(),
   manifests: z.array(Descriptor.extend({ platform: Platform.nullish() })).max(IMAGES_MAX),
 });
 export type Index = z.infer<typeof Index>;

@@ -68,7 +68,7 @@ export type LayerDescriptor = z.infer<typeof layerDescriptor>;
 
 /** manifest.md */
 export const Manifest = z.looseObject({
-  schemaVersion: z.literal(2),
+  schemaVersion: z.literal(2).optional(),
   mediaType: z.enum([MEDIA_TYPE.manifest, DOCKER_MEDIA_TYPE.manifest]).optional(),
   config: descriptorOf(z.enum([MEDIA_TYPE.config, DOCKER_MEDIA_TYPE.config])),
   layers: z.array(layerDescriptor).max(1000),
@@ -77,7 +77,7 @@ export const Manifest = z.looseObject({
 export type Manifest = z.infer<typeof Manifest>;
 
 /** config.md, "config": what a container of the image runs with, unless it is told otherwise. */
-const Execution = z.looseObject({
+export const Execution = z.looseObject({
   User: z.string().optional(),
   ExposedPorts: emptyObjects.nullish(),
   Env: list(z.string()),
@@ -91,7 +91,7 @@ const Execution = z.looseObject({
 export type Execution = z.infer<typeof Execution>;
 
 const History = z.looseObject({
-  created: z.string().optional(),
+  created: z.string().nullish(),
   created_by: z.string().optional(),
   author: z.string().optional(),
   comment: z.string().optional(),
@@ -99,12 +99,12 @@ const History = z.looseObject({
 });
 export type History = z.infer<typeof History>;
 
-/** config.md */
+/** config.md. Older builders leave out what is the same for every image, and Go writes null for a time that is not set. */
 export const ImageConfig = z.looseObject({
-  created: z.string().optional(),
+  created: z.string().nullish(),
   author: z.string().optional(),
-  architecture: z.string(),
-  os: z.string(),
+  architecture: z.string().default(''),
+  os: z.string().default('linux'),
   variant: z.string().optional(),
   config: Execution.optional(),
   rootfs: z.object({ type: z.literal('layers'), diff_ids: z.array(digest).max(1000) }),

@@ -49,3 +49,30 @@ export async function readContent(store: Store, digest: Digest): Promise<ImageCo
     layers: manifest.layers,
   };
 }
+
+/**
+ * The first of `manifests` that is of the configuration `id` and whole: the same image, whose layers are compressed
+ * otherwise. What is damaged is passed over.
+ */
+export async function sameImage(store: Store, id: Digest, manifests: Digest[]): Promise<Descriptor | undefined> {
+  for (const manifest of manifests) {
+    try {
+      const content = await readContent(store, manifest);
+      if (content.id !== id) continue;
+      await Promise.all(content.layers.map((layer) => store.stat(layer.digest)));
+      const { mediaType, digest, size } = content.descriptor;
+      return { mediaType, digest, size };
+    } catch {
+      // Who asks for that image is told.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Topmost first. The kernel refuses a directory that stands twice; the lower one of two equal layers has nothing that
+ * the upper one does not bring again.
+ */
+export function lowerdirs(paths: string[]): string[] {
+  return [...new Set(paths.reverse())];
+}

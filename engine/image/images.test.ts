@@ -307,7 +307,7 @@ test.skipIf(!isRoot)(
       message: expect.stringMatching(/no space left on the disk of .*--root/),
     });
     expect(blobs(directory)).toEqual([]);
-    const layer = await images.store.put(rawTar({ name: 'a', content: Buffer.alloc(2_000_000) }));
+    const layer = await images.store.put(rawTar({ name: 'a', content: Buffer.alloc(2_000_000, 'x') }));
     const snapshots = await Snapshots.open(join(directory, 'snapshots'));
     await expect(snapshots.prepare(layer.digest, images.store, layer.digest)).rejects.toMatchObject({ code: 'ENOSPC' });
     expect(readdirSync(join(directory, 'oci/scratch'))).toEqual([]);

@@ -6,7 +6,7 @@ import { type Digest, shortId } from './digest.ts';
 import type { Descriptor, ImageConfig, LayerDescriptor } from './documents.ts';
 import { blobsOf, Garbage, type Leftovers, orphansIn } from './garbage.ts';
 import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
-import { type ImageContent, readContent } from './image-content.ts';
+import { type ImageContent, lowerdirs, readContent, sameImage } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
 import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
 import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
@@ -243,13 +243,23 @@ export class Images {
     return this.#change(async () => {
       const { mediaType, digest, size } = descriptor;
       const bare = { mediaType, digest, size };
-      const { layers } = await this.#content(digest);
+      const { id, layers } = await this.#content(digest);
       await Promise.all(layers.map((layer) => this.store.stat(layer.digest)));
-      await putEntry(this.store, { descriptor: bare });
       const name = reference === undefined ? undefined : completeName(reference);
-      const before = name === undefined ? undefined : (await this.#index.view()).manifestOf.get(name);
-      if (name !== undefined) await putEntry(this.store, { descriptor: bare, reference: name });
-      const image = await this.#record(digest, await this.#index.view());
+      const view = await this.#index.view();
+      const known = name?.includes('@')
+        ? undefined
+        : await sameImage(
+            this.store,
+            id,
+            [...view.namesOf.keys()].filter((each) => each !== digest),
+          );
+      const kept = known ?? bare;
+      if (!known) await putEntry(this.store, { descriptor: bare });
+      const before = name === undefined ? undefined : view.manifestOf.get(name);
+      if (name !== undefined) await putEntry(this.store, { descriptor: kept, reference: name });
+      if (known) await this.#delete(await this.#record(digest, await this.#index.view()));
+      const image = await this.#record(kept.digest, await this.#index.view());
       await this.#removeTwin(image, before);
       return image;
     });
@@ -387,12 +397,4 @@ export class Images {
     this.#changes = result.catch(() => {});
     return result;
   }
-}
-
-/**
- * Topmost first. The kernel refuses a directory that stands twice; the lower one of two equal layers has nothing that
- * the upper one does not bring again.
- */
-function lowerdirs(paths: string[]): string[] {
-  return [...new Set(paths.reverse())];
 }

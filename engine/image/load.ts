@@ -16,7 +16,9 @@ import {
 } from './documents.ts';
 import { InvalidArchive } from './image-errors.ts';
 import type { ImageRecord, Images } from './images.ts';
+import { LEGACY_INDEX, legacyImages } from './load-legacy.ts';
 import { familiarReference, formatReference, parseReference, withDefaultTag } from './reference.ts';
+import type { Blob } from './store.ts';
 
 export interface Loaded {
   image: ImageRecord;
@@ -67,8 +69,14 @@ export async function loadArchive(
 async function imagesIn(files: ArchiveFiles, images: Images): Promise<Found[]> {
   if (files.has('manifest.json')) return dockerImages(files, images);
   if (files.has('index.json')) return ociImages(files);
+  if (files.has(LEGACY_INDEX)) {
+    const found: Found[] = [];
+    for (const { names, config, layers } of await legacyImages(files, images))
+      found.push({ names, descriptor: await writeManifest(files, images, config, layers) });
+    return found;
+  }
   throw new InvalidArchive(
-    'this is no archive of images: it has neither manifest.json nor index.json. A tar of files becomes an image with import',
+    'this is no archive of images: it has neither manifest.json, index.json nor repositories. A tar of files becomes an image with import',
   );
 }
 
@@ -120,10 +128,19 @@ async function newManifest(
       );
     layers.push({ mediaType, ...blob });
   }
+  return writeManifest(files, images, await files.blob(configPath), layers);
+}
+
+async function writeManifest(
+  files: ArchiveFiles,
+  images: Images,
+  config: Blob,
+  layers: LayerDescriptor[],
+): Promise<Descriptor> {
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.manifest,
-    config: { mediaType: MEDIA_TYPE.config, ...(await files.blob(configPath)) },
+    config: { mediaType: MEDIA_TYPE.config, digest: config.digest, size: config.size },
     layers,
   };
   const blob = await images.store.put(JSON.stringify(manifest));

@@ -82,7 +82,7 @@ async function* unlessTooMuch(
 ): AsyncGenerator<Buffer> {
   for await (const bytes of source) {
     writer.write(bytes);
-    if (writer.size > most) return;
+    if (writer.size > most) throw new BlobCorrupt(`the layer has more than the ${most} bytes that it was to have`);
     yield bytes;
   }
 }

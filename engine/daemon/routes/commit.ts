@@ -1,9 +1,11 @@
 import { commitContainer } from '../../container/commit.ts';
+import { ContainerConfig } from '../../container/config.ts';
 import type { Engine } from '../../container/engine.ts';
 import { applyChanges } from '../../image/build/apply-changes.ts';
 import type { Platform } from '../../image/commit.ts';
 import type { ImageRecord } from '../../image/images.ts';
 import { importImage } from '../../image/import.ts';
+import { displayName } from '../../image/reference.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { JsonStream } from '../json-stream.ts';
@@ -14,13 +16,13 @@ export async function commitRoute(call: Call): Promise<void> {
   const { engine, query } = call;
   const container = engine.containers.find(query.text('container'));
   const reference = referenceOf(call);
-  // What the clients of today send is empty; a configuration would replace what the container runs with.
-  await call.json('large');
+  const config = await call.body(ContainerConfig, 'large');
   const image = await commitContainer(engine, container, {
     ...(reference !== undefined && { reference }),
     author: query.text('author'),
     comment: query.text('comment'),
     pause: query.text('pause') === '' || query.flag('pause'),
+    config,
     changes: query.texts('changes'),
   });
   emitTag(engine, image, reference);
@@ -48,7 +50,9 @@ export async function importRoute(call: Call): Promise<void> {
       ...(platform && { platform }),
       ...(reference !== undefined && { reference }),
     });
-    engine.events.emit('image', 'import', image.id, { name: reference ?? image.id });
+    engine.events.emit('image', 'import', image.id, {
+      name: reference === undefined ? image.id : displayName(reference),
+    });
     emitTag(engine, image, reference);
     progress.write({ status: image.id });
   });
@@ -60,7 +64,7 @@ function referenceOf({ query }: Call): string | undefined {
 }
 
 function emitTag(engine: Engine, image: ImageRecord, reference: string | undefined): void {
-  if (reference !== undefined) engine.events.emit('image', 'tag', image.id, { name: reference });
+  if (reference !== undefined) engine.events.emit('image', 'tag', image.id, { name: displayName(reference) });
 }
 
 function platformOf(text: string): Platform | undefined {
@@ -68,5 +72,10 @@ function platformOf(text: string): Platform | undefined {
   const [os = '', architecture = '', variant] = text.split('/');
   if (!/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?$/.test(text) || os === '' || architecture === '')
     throw new ApiError(400, `invalid platform ${text.slice(0, 60)}: it looks like linux/amd64 or linux/arm64/v8`);
+  if (os !== 'linux')
+    throw new ApiError(
+      400,
+      `operating system "${os.slice(0, 40)}" is not supported: images of this engine are for linux`,
+    );
   return { os, architecture, ...(variant !== undefined && { variant }) };
 }

@@ -2,7 +2,7 @@ import { listVolumes } from '../../container/volumes.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { containerSummary } from '../views/container-summary.ts';
-import { imageSummary, sharedSizes } from '../views/image.ts';
+import { imageSummary, sharedSizes, virtualSize } from '../views/image.ts';
 import { volumeUsageView } from '../views/volume.ts';
 
 const TYPES = ['build-cache', 'container', 'image', 'volume'];
@@ -19,7 +19,7 @@ export async function diskUsage(call: Call): Promise<void> {
   call.send(200, {
     ...(wants('image') && {
       LayersSize: await engine.images.layersSize(),
-      Images: images.map((image) => imageSummary(engine, image, shared)),
+      Images: images.map((image) => ({ ...imageSummary(engine, image, shared), ...virtualSize(call, image) })),
     }),
     ...(wants('container') && {
       Containers: await Promise.all(

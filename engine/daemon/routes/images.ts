@@ -1,23 +1,28 @@
 import type { Engine } from '../../container/engine.ts';
+import { displayName } from '../../image/reference.ts';
 import type { ImageUser } from '../../image/removal.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
-import { flagOf, IMAGE_FILTERS, imageTests, isDangling } from '../image-filters.ts';
+import { flagOf, IMAGE_FILTERS, imageTests, isDangling, withNamesOf } from '../image-filters.ts';
 import { tagReference } from '../tag-reference.ts';
-import { imageHistory, imageInspect, imageSummary, sharedSizes } from '../views/image.ts';
+import { imageHistory, imageInspect, imageSummary, sharedSizes, virtualSize } from '../views/image.ts';
 import { saveImage } from './archives.ts';
 import { importRoute } from './commit.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
   const { engine, query } = call;
-  const tests = await imageTests(engine, query.filters(IMAGE_FILTERS.filter((name) => name !== 'label!')));
+  const filters = query.filters(IMAGE_FILTERS.filter((name) => name !== 'label!'));
+  const tests = await imageTests(engine, filters);
   const all = await engine.images.list();
   const shared = query.flag('shared-size') ? sharedSizes(all) : undefined;
   const images = all.filter((image) => tests.every((test) => test(image)));
   call.send(
     200,
-    images.map((image) => imageSummary(engine, image, shared)),
+    images.map((image) => ({
+      ...imageSummary(engine, withNamesOf(image, filters.get('reference')), shared),
+      ...virtualSize(call, image),
+    })),
   );
 }
 
@@ -25,7 +30,10 @@ export async function listImages(call: Call): Promise<void> {
 export async function getImage(call: Call): Promise<void> {
   const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];
   if (name === undefined) throw new ApiError(404, 'page not found');
-  if (what === 'json') return call.send(200, imageInspect(await call.engine.images.find(name)));
+  if (what === 'json') {
+    const image = await call.engine.images.find(name);
+    return call.send(200, { ...imageInspect(image), ...virtualSize(call, image) });
+  }
   if (what === 'history') return call.send(200, imageHistory(await call.engine.images.find(name)));
   if (what === 'get') return saveImage(call, name);
   throw new ApiError(404, 'page not found');
@@ -43,7 +51,7 @@ export async function postImage(call: Call): Promise<void> {
   const image = await engine.images.find(name);
   const reference = tagReference(query.text('repo'), query.text('tag'));
   await engine.images.tag(image.id, reference);
-  engine.events.emit('image', 'tag', image.id, { name: reference });
+  engine.events.emit('image', 'tag', image.id, { name: displayName(reference) });
   call.sendNothing(201);
 }
 

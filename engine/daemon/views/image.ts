@@ -32,6 +32,14 @@ export function imageSummary(engine: Engine, image: ImageRecord, shared?: Map<st
   };
 }
 
+/** What older clients add up and show; the API has it below 1.44 only. */
+export function virtualSize(
+  call: { speaks(version: string): boolean },
+  { size }: ImageRecord,
+): { VirtualSize?: number } {
+  return call.speaks('1.44') ? {} : { VirtualSize: size };
+}
+
 /** Docker's addition to the image's configuration: an image may hold anything there. Durations are nanoseconds. */
 const HealthConfig = z.object({
   Test: z.array(z.string()),
