@@ -44,7 +44,7 @@ describe('a submission that can be graded', () => {
       path.join(submission, 'package.json'),
       '{"type":"commonjs","imports":{"#contract/*":"./mine.ts"}}',
     );
-    fs.writeFileSync(path.join(submission, 'tsconfig.json'), '{ this is no JSON');
+    fs.writeFileSync(path.join(submission, 'tsconfig.json'), '{ this is not JSON');
     fs.writeFileSync(path.join(submission, 'vitest.config.ts'), 'process.exit(0)');
     fs.writeFileSync(path.join(submission, 'labs/00-what-is-a-container/membership.test.ts'), 'throw new Error()');
     fs.writeFileSync(path.join(submission, 'labs/00-what-is-a-container/lab.json'), '{"tasks":[]}');

@@ -70,7 +70,7 @@ function openSubmission(directory: string): string {
       throw new BadInput(`There is no directory ${directory}. Give the directory of a submission.`);
     throw new BadInput(`${directory} cannot be read: ${message}`);
   }
-  if (!stat.isDirectory()) throw new BadInput(`${directory} is no directory. Give the directory of a submission.`);
+  if (!stat.isDirectory()) throw new BadInput(`${directory} is not a directory. Give the directory of a submission.`);
   return fs.realpathSync(directory);
 }
 

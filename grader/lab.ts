@@ -96,7 +96,7 @@ export function readLabs(home: string): LabFolder[] {
     const twin = labs[index - 1];
     if (twin?.number === lab.number) throw new Error(`${twin.folder} and ${lab.folder} have the same number.`);
     const missing = lab.prerequisites.find((id) => !labs.some((other) => other.id === id && other.number < lab.number));
-    if (missing !== undefined) throw new Error(`${lab.folder} asks for "${missing}", which is no earlier lab.`);
+    if (missing !== undefined) throw new Error(`${lab.folder} asks for "${missing}", which is not an earlier lab.`);
   }
   return labs;
 }

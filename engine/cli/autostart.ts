@@ -86,7 +86,7 @@ function lockName(run: string): string {
   return `\0skiff-start-${key.slice(0, 32)}`;
 }
 
-/** The lock's release, or undefined after whoever had it has let go. */
+/** The lock's release, or undefined after its holder has let go. */
 function acquire(name: string): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
     const waiting = new Set<net.Socket>();

@@ -54,7 +54,7 @@ describe('the multiplexed stream', () => {
     expect(parser.complete).toBe(false);
   });
 
-  test('that is none is refused', async () => {
+  test('that is malformed is rejected', async () => {
     const copied = demultiplex(Readable.from([Buffer.from('hello world')]), collector().stream, collector().stream);
     await expect(copied).rejects.toThrow('not made of frames');
   });

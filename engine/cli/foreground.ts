@@ -75,7 +75,7 @@ export function attach(
   });
 }
 
-/** Sends signals to a container; that it has ended already is no failure. */
+/** Sends signals to a container; a container that has ended already does not make it fail. */
 export function killer(client: ApiClient, id: string): (signal: string) => void {
   return (signal) => {
     client.text('POST', containerPath(id, '/kill'), { query: { signal } }).catch(() => {});

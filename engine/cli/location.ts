@@ -43,5 +43,5 @@ function defaultRoot(env: NodeJS.ProcessEnv, uid: number | undefined): string {
 function unixSocketOf(host: string): string {
   const match = /^unix:\/\/(.+)$/.exec(host);
   if (match?.[1] !== undefined) return match[1];
-  throw new UsageError(`"${host}" is no address of an engine: write unix:// and the path of its socket.`);
+  throw new UsageError(`"${host}" is not the address of an engine: write unix:// and the path of its socket.`);
 }

@@ -14,6 +14,6 @@ test.each([
   expect(nearest(word, commands)).toBe(meant);
 });
 
-test.each(['swarm', 'x', 'foo', 'networks'])('%s is no slip of anything', (word) => {
+test.each(['swarm', 'x', 'foo', 'networks'])('%s is not like any command', (word) => {
   expect(nearest(word, commands)).toBeUndefined();
 });

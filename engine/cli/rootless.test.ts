@@ -56,7 +56,7 @@ describe('an ordinary user with subordinate ids', () => {
     expect(await user.skiff('rm', 'owners')).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('the socket and the state are nobody else’s', async () => {
+  test('only the user can read the socket and the state', async () => {
     await user.skiff('ping');
     expect(fs.statSync(user.socket).mode & 0o777).toBe(0o600);
     expect(fs.statSync(path.join(user.root, 'containers')).mode & 0o777).toBe(0o700);

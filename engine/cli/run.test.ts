@@ -120,7 +120,7 @@ describe.skipIf(!canRunContainers)('run', () => {
     expect(ran).toMatchObject({ code: 0, stdout: '5 bytes\n' });
   });
 
-  test('needs no memory for a huge output that nobody reads yet', async () => {
+  test('needs no memory for a huge output that is not read yet', async () => {
     await engine.skiff(['run', '-d', '--name', 'source', '--network', 'none', 'hostbox', 'sleep', '1000']);
     // By exec, for there the daemon keeps no log.
     const child = skiff('exec', 'source', 'head', '-c', '300000000', '/dev/zero');

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CliError } from './errors.ts';
 
 const PATIENCE_MILLISECONDS = 15_000;
-/** The kernel tells nobody but its parent that a process has ended, so one has to look. */
+/** The kernel tells only its parent that a process has ended, so everyone else has to look. */
 const LOOK_MILLISECONDS = 20;
 
 /**

@@ -7,7 +7,7 @@ export interface TerminalSize {
   w: number;
 }
 
-/** The size of the terminal that standard output is, or undefined when it is none or does not tell. */
+/** The size of the terminal that standard output is, or undefined if it is not a terminal or does not tell. */
 export function terminalSize(): TerminalSize | undefined {
   const { rows, columns } = process.stdout;
   return rows && columns ? { h: rows, w: columns } : undefined;

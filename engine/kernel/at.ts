@@ -16,7 +16,7 @@ export function mkdirat(directory: number, name: string, mode: number): void {
   mkdiratCall(name, directory, name, mode);
 }
 
-/** readlinkat(2). @returns null when the entry is missing or is no symbolic link. */
+/** readlinkat(2). @returns null when the entry is missing or is not a symbolic link. */
 export function readlinkat(directory: number, name: string): string | null {
   const target = Buffer.alloc(PATH_MAX);
   const length = readlinkatCall(directory, name, target, target.length);

@@ -158,7 +158,7 @@ function poll(fd: number, events: number, timeout: number): boolean {
   }
 }
 
-/** poll(2) for POLLHUP alone. @param timeout milliseconds, −1 for ever. @returns whether nobody has the other end open any more. */
+/** poll(2) for POLLHUP alone. @param timeout milliseconds, −1 for ever. @returns whether the other end is closed everywhere. */
 export function pollHangup(fd: number, timeout: number): boolean {
   return poll(fd, 0, timeout);
 }

@@ -3,7 +3,7 @@
 import koffi from 'koffi';
 import { KernelError } from './errors.ts';
 
-/** Without Linux the pure labs still have to load this file; only a call says that there is nobody to answer it. */
+/** Without Linux the pure labs still have to load this file; only a call fails, since no kernel answers it. */
 const libc = process.platform === 'linux' ? koffi.load('libc.so.6') : null;
 
 type Bound = (...args: unknown[]) => unknown;

@@ -19,7 +19,7 @@ export function memoryFile(name: string, content: string | Uint8Array = ''): num
   }
 }
 
-/** Go on at the beginning, for whoever has this open. lseek(2). */
+/** Go on at the beginning, for every process that has this open. lseek(2). */
 export function rewind(fd: number): void {
   lseekCall(String(fd), fd, 0, 0);
 }

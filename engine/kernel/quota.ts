@@ -1,5 +1,5 @@
 /**
- * Project quotas: how much the files of one project may take together, whoever owns them. A file belongs to the project of the
+ * Project quotas: how much the files of one project may take together, whichever user owns them. A file belongs to the project of the
  * directory it is made in, if that hands it on. quotactl(2), ioctl_xfs_fsgetxattr(2).
  */
 

@@ -1,7 +1,7 @@
 /**
- * A program that nobody can write to who runs in it. While a process is on its way into a container, /proc/self/exe is the
+ * A program that cannot be written to from a container that runs it. While a process is on its way into a container, /proc/self/exe is the
  * program that it still is: a script of the container's that names that path as its interpreter runs the host's file, and
- * could write over it as soon as nobody runs it any more (CVE-2019-5736).
+ * could write over it as soon as it does not run any more (CVE-2019-5736).
  */
 
 import { close, O_PATH, open } from './descriptors.ts';

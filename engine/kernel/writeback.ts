@@ -8,7 +8,7 @@ const SYNC_FILE_RANGE_WRITE = 2;
 
 /**
  * sync_file_range(2): have the disk begin with what was written to `fd` between two offsets, and do not wait. A hint:
- * that it cannot be followed is no error, and only a later fsync(2) makes anything last.
+ * that it cannot be followed is not reported, and only a later fsync(2) makes anything last.
  */
 export function beginWriteback(fd: number, offset: number, length: number): void {
   syncFileRangeCall(fd, offset, length, SYNC_FILE_RANGE_WRITE);

@@ -13,7 +13,7 @@ import { MNT_DETACH, umount } from '#kernel/mounts';
 export const userModePrograms = ['slirp4netns', 'pasta'] as const;
 export type UserModeProgram = (typeof userModePrograms)[number];
 
-/** What slirp4netns gives whoever it serves. */
+/** What slirp4netns gives the namespace that it serves. */
 export const SLIRP = { address: '10.0.2.100', prefix: 24, gateway: '10.0.2.2', nameserver: '10.0.2.3' } as const;
 
 const INTERFACE = 'tap0';
@@ -22,7 +22,7 @@ const TUN = '/dev/net/tun';
 const PATIENCE = 20_000;
 const MOST_WORDS = 2000;
 
-/** The one to be used where nobody has named one; null when there is none. */
+/** The one that is used if the user named none; null when there is none. */
 export function findUserMode(): UserModeProgram | null {
   return canOpen(TUN) ? (userModePrograms.find((name) => programPath(name) !== null) ?? null) : null;
 }

@@ -109,7 +109,7 @@ describe.skipIf(missing)(`builds beside Docker's${missing ? ` (skipped: ${missin
   });
 });
 
-/** What an engine puts into a container for its start, which is no part of the image. */
+/** What an engine puts into a container for its start, which is not part of the image. */
 const MADE_BY_STARTING = / (\.dockerenv|(dev|proc|sys|etc\/(hostname|hosts|resolv\.conf|mtab))(\/.*)?( ->.*)?)$/;
 
 function isEmpty(value: unknown): boolean {

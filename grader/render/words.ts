@@ -12,7 +12,7 @@ export function seconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
 }
 
-/** Why points are open, for whoever reads the report; null when none are. */
+/** Why points are open, for the reader of the report; null when none are. */
 export function whyUngraded(outcomes: Outcome[]): string | null {
   const reasons: string[] = [];
   if (outcomes.includes('error'))

@@ -67,23 +67,26 @@ describe.skipIf(unavailable !== null)(
     test.for([
       ['ext4', 'Disk quota exceeded'],
       ['xfs', 'No space left on device'],
-    ])('--storage-opt size= holds on %s with project quotas, and for nobody else', ([kind, refusal], context) => {
-      const lines = said.get(`size limit on ${kind}`);
-      context.skip(lines?.[0] === 'no mkfs.xfs', 'there is no mkfs.xfs here');
-      expect(lines, result.output).toEqual([
-        '[[Supports size limits true]]',
-        'map[size:8m]',
-        'limits: 8192',
-        ...[refusal, 'free'],
-        'again, under another daemon',
-        ...[refusal, 'free'],
-        'beside it, with another',
-        ...['512+0 records out', 'free'],
-        expect.stringContaining('invalid size'),
-        'limits:',
-        'left: 0',
-      ]);
-    });
+    ])(
+      '--storage-opt size= holds on %s with project quotas, and for no other container',
+      ([kind, refusal], context) => {
+        const lines = said.get(`size limit on ${kind}`);
+        context.skip(lines?.[0] === 'no mkfs.xfs', 'there is no mkfs.xfs here');
+        expect(lines, result.output).toEqual([
+          '[[Supports size limits true]]',
+          'map[size:8m]',
+          'limits: 8192',
+          ...[refusal, 'free'],
+          'again, under another daemon',
+          ...[refusal, 'free'],
+          'beside it, with another',
+          ...['512+0 records out', 'free'],
+          expect.stringContaining('invalid size'),
+          'limits:',
+          'left: 0',
+        ]);
+      },
+    );
 
     test('no cgroup, mount or file of a container is left behind', () => {
       expect(said.get('left behind')).toEqual([]);

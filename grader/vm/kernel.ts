@@ -73,7 +73,7 @@ export function obtainKernel(busybox: string, cache: string = VM_CACHE): Kernel 
     run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', concretePackage()], making);
     const debian = readdirSync(making).find((name) => name.endsWith('.deb'))!;
     unpack(join(making, debian), join(making, 'kernel'), busybox);
-    // Whoever is first wins: two processes may have fetched it at the same time.
+    // The first one wins: two processes may have fetched it at the same time.
     if (!existsSync(ready)) renameSync(join(making, 'kernel'), ready);
   } catch (error) {
     if (error instanceof VmUnavailable) throw error;

@@ -1,4 +1,4 @@
-/** What the virtual machine lane needs of the host, for whoever installs it. */
+/** What the virtual machine lane needs of the host, for the user who installs it. */
 
 export interface HostPackage {
   /** Debian's name for it. */

@@ -10,7 +10,7 @@ export interface VmTools {
   virtiofsdIsOfQemu: boolean;
 }
 
-/** virtiofsd is no user's command, so it is in no PATH. */
+/** virtiofsd is not a command for users, so it is not in PATH. */
 const VIRTIOFSD_OF_QEMU = '/usr/lib/qemu/virtiofsd';
 const VIRTIOFSD = ['/usr/libexec/virtiofsd', '/usr/lib/virtiofsd', VIRTIOFSD_OF_QEMU];
 

@@ -122,7 +122,7 @@ describe('the build', () => {
     expect(stderr).toMatch(/^Your plank does not compile\.\nlabs\/01-process\/process\.ts:\d+:\d+: /);
   }, 30_000);
 
-  test('a condition that is no plank is refused', () => {
+  test('a condition that names no plank is rejected', () => {
     expect(build('--conditions', '../../etc')).toMatchObject({ status: 2 });
     expect(build('--need', 'nothing')).toMatchObject({ status: 2 });
   });

@@ -1,6 +1,6 @@
 /**
  * State roots for engines with the learner's planks. A daemon and its shim hold the code they were started with, so a
- * plank that has changed gets a new root, and with it a new daemon; roots that nobody uses any more are removed.
+ * plank that has changed gets a new root, and with it a new daemon; roots that are not in use any more are removed.
  */
 
 import { createHash } from 'node:crypto';

@@ -35,7 +35,7 @@ afterAll(async () => {
 const roots = () => fs.readdirSync(folder).map((name) => path.join(folder, name));
 const skiff = (...args: string[]) => clone.run('skiff', ...args);
 
-/** The daemon ends by itself when nobody has asked it for a second. */
+/** The daemon ends by itself when no request came for a second. */
 async function daemonEnded(root: string): Promise<void> {
   const pid = fs.existsSync(path.join(root, 'lock')) ? fs.readFileSync(path.join(root, 'lock'), 'utf8').trim() : '';
   const end = Date.now() + 20_000;

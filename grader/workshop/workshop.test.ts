@@ -47,7 +47,7 @@ describe('without a terminal', () => {
   });
 });
 
-test('a reader that reads nothing is no error', () => {
+test('a reader that reads nothing causes no error', () => {
   const shell = `cd "${clone.home}" && { ./workshop list; echo "ended with $?" >&2; } | true`;
   const { stdout, stderr } = spawnSync('/bin/sh', ['-c', shell], { encoding: 'utf8' });
   expect({ stdout, stderr }).toEqual({ stdout: '', stderr: 'ended with 0\n' });
@@ -85,7 +85,7 @@ describe('what was typed wrong', () => {
     expect(stderr).toContain(answer);
   });
 
-  test('a progress file full of nonsense is no error, and is kept', () => {
+  test('a progress file full of nonsense causes no error, and is kept', () => {
     fs.mkdirSync(path.join(clone.home, '.workshop'));
     clone.write('.workshop/progress.txt', 'my own note\ncurrent nowhere\npassed process\n\0\n');
     expect(workshop('progress').status).toBe(0);

@@ -48,7 +48,7 @@ export function systemDfCommand({ client }: Context): SkiffCommand {
 
 const sum = (numbers: number[]) => numbers.reduce((total, each) => total + each, 0);
 
-/** As docker counts: what nobody uses can be had back. */
+/** As docker counts: what is not in use can be reclaimed. */
 function rowsOf({ LayersSize, Images, Containers, Volumes, BuildCache }: DiskUsage): Row[] {
   const images = Images ?? [];
   const used = images.filter((image) => image.Containers > 0);

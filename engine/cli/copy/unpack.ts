@@ -81,7 +81,7 @@ function placeFor(root: string, name: string): string {
     const info = fs.lstatSync(place, { throwIfNoEntry: false });
     if (info === undefined) fs.mkdirSync(place, { mode: 0o755 });
     else if (!info.isDirectory())
-      throw new CliError(`"${name}" is refused: ${place} is no directory, and is not followed`);
+      throw new CliError(`"${name}" is refused: ${place} is not a directory, and is not followed`);
   }
   return place;
 }

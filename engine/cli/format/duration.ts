@@ -23,7 +23,7 @@ export function ago(at: number, now: number = Date.now() / 1000): string {
 
 const UNITS: Record<string, number> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 };
 
-/** Go's time.ParseDuration, in seconds: `1h30m`, `1.5s`, `-2m`; undefined when it is none. */
+/** Go's time.ParseDuration, in seconds: `1h30m`, `1.5s`, `-2m`; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   const match = /^([+-]?)((?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)$/.exec(text);
   if (match?.[2] === undefined) return undefined;

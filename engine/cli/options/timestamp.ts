@@ -4,7 +4,7 @@ import { parseDuration } from '../format/duration.ts';
 /**
  * A time as the API wants it, `seconds[.nanoseconds]` since 1970: from `10m` (so long ago), a date with or without time
  * and zone (local unless it says), or seconds since 1970.
- * @throws CliError that quotes what is none of these.
+ * @throws CliError that quotes any other text.
  */
 export function timestamp(text: string | undefined, now: number = Date.now()): string | undefined {
   if (text === undefined || text === '') return undefined;
@@ -18,5 +18,5 @@ export function timestamp(text: string | undefined, now: number = Date.now()): s
     const milliseconds = new Date(`${date}T${full}${zone}`).getTime();
     if (!Number.isNaN(milliseconds)) return `${milliseconds / 1000}.${fraction.slice(1).padEnd(9, '0')}`;
   }
-  throw new CliError(`"${text}" is no time: write 10m, 2026-01-02T13:23:37Z or seconds since 1970.`, 125);
+  throw new CliError(`"${text}" is not a time: write 10m, 2026-01-02T13:23:37Z or seconds since 1970.`, 125);
 }

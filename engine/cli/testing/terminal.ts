@@ -35,7 +35,7 @@ export class Terminal {
     return this.#tmux('capture-pane', '-p', '-J', '-t', 'main', '-S', '-').replace(/\n+$/, '');
   }
 
-  /** Resolves to the match once the screen shows it. A screen tells nobody that it has changed. */
+  /** Resolves to the match once the screen shows it. A screen sends no event when it has changed. */
   async shows(pattern: RegExp, patience = 15_000): Promise<RegExpExecArray> {
     for (const end = Date.now() + patience; Date.now() < end; ) {
       const match = pattern.exec(this.screen());

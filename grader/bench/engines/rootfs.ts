@@ -20,7 +20,7 @@ function findLayout(directory: string): string | undefined {
   return undefined;
 }
 
-/** Unpack the first image of the engine's store into `directory`. @throws Error when the store is no OCI image layout. */
+/** Unpack the first image of the engine's store into `directory`. @throws Error if the store is not an OCI image layout. */
 export async function unpackHostbox(skiff: Skiff, directory: string): Promise<string> {
   const layout = findLayout(join(skiff.root, 'images'));
   if (layout === undefined) throw new Error(`no OCI image layout below ${skiff.root}/images`);

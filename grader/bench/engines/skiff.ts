@@ -38,7 +38,7 @@ export async function startSkiff(directory: string): Promise<Skiff> {
     await api.removeAll().catch(() => {});
     api.close();
     await stop(daemon);
-    // The shim outlives its daemon by design; with this root gone it serves nobody.
+    // The shim outlives its daemon by design; with this root gone it has nothing to serve.
     await endAll(() => pidsNaming(root));
     rmSync(root, { recursive: true, force: true });
   };

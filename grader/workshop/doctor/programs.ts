@@ -84,7 +84,7 @@ export function probeSubordinateIds(): Finding {
 const RANGE = 65536;
 const FIRST_SUBORDINATE_ID = 100_000;
 
-/** The command that gives a range which nobody else has: ids of two people would make them one. subuid(5). */
+/** The command that gives a range that no other user has: ids of two people would make them one. subuid(5). */
 function freeRange(username: string): string {
   const taken = ['/etc/subuid', '/etc/subgid'].flatMap(rangesIn);
   let first = FIRST_SUBORDINATE_ID;

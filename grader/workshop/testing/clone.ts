@@ -74,6 +74,6 @@ function changedFiles(): string[] {
       .split('\0')
       .filter(Boolean);
   const changed = new Set([...list('--modified'), ...list('--others', '--exclude-standard')]);
-  // A link to the packages is no folder of packages, which .gitignore names.
+  // A link to the packages is not a folder of packages, which .gitignore names.
   return [...changed].filter((file) => !LEARNER_FILE.test(file) && file !== 'node_modules');
 }

@@ -42,7 +42,7 @@ export function openTerminal(
         const seen = screen();
         if (pattern.test(seen)) return seen;
         if (Date.now() > end) throw new Error(`The screen never looked like ${pattern}. It is:\n${seen}`);
-        // tmux tells nobody when a screen changes.
+        // tmux sends no event when a screen changes.
         await pause(40);
       }
     },

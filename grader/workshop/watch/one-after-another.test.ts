@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { oneAfterAnother } from './one-after-another.ts';
 
-test('what is asked for during a run becomes one more run, dated by whoever waited longest', async () => {
+test('what is asked for during a run becomes one more run, dated by the request that waited longest', async () => {
   const runs: number[] = [];
   let active = 0;
   const queue = oneAfterAnother(async (since) => {
@@ -16,7 +16,7 @@ test('what is asked for during a run becomes one more run, dated by whoever wait
   expect(runs).toEqual([1, 2, 4]);
 });
 
-test('a run that fails is told to whoever asked, and the next one runs', async () => {
+test('a run that fails rejects its own request, and the next one runs', async () => {
   let fail = true;
   const queue = oneAfterAnother(async () => {
     if (fail) throw new Error('no');

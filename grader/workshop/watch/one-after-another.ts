@@ -1,5 +1,5 @@
 export interface Queue {
-  /** Ask for a run. @param since when whoever asks began to wait. Resolves when nothing is waiting any more. */
+  /** Ask for a run. @param since when the caller has waited. Resolves when nothing is waiting any more. */
   request: (since?: number) => Promise<void>;
   /** Resolves when nothing runs. */
   idle: () => Promise<void>;
