@@ -35,7 +35,7 @@ import { openSubject, type Subject, unsupported } from '../../grader/harness/sui
 
 let subject: Subject | undefined;
 beforeAll(async () => {
-  subject = await openSubject({ patience: 15_000 });
+  subject = await openSubject({ patience: 25_000 });
 });
 afterAll(async () => {
   await subject?.[Symbol.asyncDispose]();
@@ -394,7 +394,9 @@ describe('unpacking', () => {
   test('task 2: content is whole, whatever its size and wherever a chunk ends', async () => {
     const sizes = [0, 1, 511, 512, 513, 1024, 5 * 512, draw.int(0, 20_000)];
     const tar = tarOf(...draw.some(sizes).map((size, index) => file(`${index}-${size}`, draw.bytes(size))));
-    for (const chunkSize of [1, 512, 777, tar.length]) await sameAsReference([tar], { chunkSize });
+    for (const chunkSize of [512, 777, tar.length]) await sameAsReference([tar], { chunkSize });
+    // Byte by byte, and few of them: each costs a turn of the event loop.
+    await sameAsReference([tarOf(...[513, 1].map((size) => file(`${size}`, draw.bytes(size))))], { chunkSize: 1 });
     const [contiguous, old] = [draw.bytes(draw.int(1, 2000)), draw.bytes(draw.int(1, 2000))];
     await sameAsReference([Buffer.concat([rawEntry({ flag: '7' }, contiguous), rawEntry({ flag: '\0' }, old), END])]);
   });
