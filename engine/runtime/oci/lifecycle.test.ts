@@ -131,7 +131,7 @@ describe.skipIf(process.getuid?.() !== 0)('a container by the runtime command li
     });
     expect(bench.runWith({ input: 'in' }, 'exec', id, 'cat').stdout).toBe('in');
     expect(bench.run('exec', id, 'nonesuch')).toMatchObject({
-      code: 1,
+      code: 255,
       stderr: expect.stringMatching(/executable file not found in \$PATH/),
     });
     const process = join(bench.directory, 'process.json');
@@ -225,7 +225,7 @@ describe.skipIf(process.getuid?.() !== 0)('a container by the runtime command li
       const { v1, v2 } = mountedHierarchies();
       for (const { mountPoint } of [...v1, ...(v2 ? [v2] : [])])
         expect(existsSync(join(mountPoint, cgroupsPath))).toBe(false);
-      expect(readdirSync(bench.state)).toEqual([]);
+      expect(existsSync(bench.state) ? readdirSync(bench.state) : []).toEqual([]);
     }
   });
 });
