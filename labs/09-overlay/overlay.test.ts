@@ -206,6 +206,9 @@ describe('the mount', () => {
     const stack = { lower: failed, upper: third.path('upper'), work: third.path('work') };
     await expect(subject.call('mountOverlay', third.path('root'), stack, true)).rejects.toThrow(/ENOENT/);
     expect(mounted(third.path('root'))).toEqual([]);
+    const nowhere = third.path('no-such-target');
+    const whole = { ...stack, lower };
+    await expect(subject.call('mountOverlay', nowhere, whole, true)).rejects.toThrow(/ENOENT/);
     expect(readlinkSync(`/proc/${subject.pid}/cwd`), 'the working directory after a mount that failed').toBe('/');
     expect(Object.keys(openDescriptors(subject.pid)).length, 'descriptors open in the engine').toBe(before);
     const again = await place({ image: [write('file')], root: [] });
@@ -238,6 +241,12 @@ describe('a container’s own directories', () => {
     await subject.call('makeWithUmask', 0, { upper: at.path('upper'), work: at.path('work') }, at.path('like'));
     expect(readFileSync(at.outside('upper/kept'), 'utf8')).toBe('kept');
     expect(rights(at.outside('upper'))).toBe('700');
+    const half = await place({ like: [{ chmod: '', mode: 0o755 }], upper: [{ chmod: '', mode: 0o711 }] });
+    await subject.call('makeWithUmask', 0, { upper: half.path('upper'), work: half.path('work') }, half.path('like'));
+    expect([rights(half.outside('upper')), rights(half.outside('work'))], 'where only work was missing').toEqual([
+      '711',
+      '700',
+    ]);
   });
 
   test('task 3: both belong to the layer’s owner, or to root of the container’s user namespace', async () => {
@@ -341,6 +350,8 @@ describe('the changes', () => {
     const image = { etc: directory({ mtime: 1n, size: 40 }), 'etc/hosts': file() };
     expect(await changes({ etc: directory({ mtime: 2n, size: 60 }), 'etc/hosts': file() }, image)).toEqual([]);
     expect(await changes({ gone: whiteout() }, image), 'a whiteout of nothing').toEqual([]);
+    const written = { etc: directory(), 'etc/hosts': file({ size: draw.int(1, 99) }) };
+    expect(await changes(written, image), 'with other content').toEqual(['changed /etc', 'changed /etc/hosts']);
   });
 
   test('task 4: a directory has changed when something below it has; the root is not listed', async () => {
