@@ -1,119 +1,197 @@
-/** What the suite has in its hands: children looked at from outside, and filters run on the judge's own machine. */
+/** What the suite has in its hands: children looked at from outside, at each of their stops. */
 
-import { randomInt } from 'node:crypto';
+import { constants } from 'node:os';
+import { expect } from 'vitest';
 import { capabilityNames } from '../../engine/kernel/capability-names.ts';
-import * as bpf from '../../engine/kernel/classic-bpf.ts';
-import { thisMachine } from '../../engine/runtime/seccomp/architectures.ts';
-import { run, type SystemCall } from '../../engine/runtime/seccomp/interpreter.ts';
-import { childOf, cmdline, eventually, idMap, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import { encode } from '../../engine/kernel/classic-bpf.ts';
+import { assembleFilter } from '../../engine/runtime/seccomp/program.ts';
+import { childOf, cmdline, environ, eventually, nonce, status } from '../../grader/harness/evidence.ts';
+import { readFileSync } from '../../grader/harness/files.ts';
+import { draw } from '../../grader/harness/random.ts';
 import { type Subject, unsupported } from '../../grader/harness/suite.ts';
-import type { Step } from './privileges.driver.ts';
+import { sandboxIds } from '../../grader/harness/user-ids.ts';
+import { ALLOW, always, native, numbers } from './filters.judge.ts';
+import type { ConfineRequest, Step, Stop } from './privileges.driver.ts';
 
-export const ALLOW = 0x7fff0000;
-export const errno = (number: number) => 0x00050000 + number;
-export const machine = thisMachine();
-export const NATIVE = machine.native.audit;
-export const sets = {
+export const lines = {
   inheritable: 'CapInh',
   permitted: 'CapPrm',
   effective: 'CapEff',
   bounding: 'CapBnd',
   ambient: 'CapAmb',
 };
-export type SetName = keyof typeof sets;
+export type SetName = keyof typeof lines;
+export const setNames = Object.keys(lines) as SetName[];
+export const everyName: readonly string[] = capabilityNames;
 
-export function maskOf(names: string[]): bigint {
-  return names.reduce((sum, name) => sum + 2n ** BigInt(capabilityNames.indexOf(name as 'CAP_CHOWN')), 0n);
+export function maskOf(names: readonly string[]): bigint {
+  return [...new Set(names)].reduce((sum, name) => sum + 2n ** BigInt(everyName.indexOf(name)), 0n);
+}
+
+export function namesIn(mask: bigint): string[] {
+  return everyName.filter((_, bit) => (mask >> BigInt(bit)) & 1n);
 }
 
 /** The five sets of a process by the kernel, as masks. */
 export function masksOf(pid: number): Record<SetName, bigint> {
   const fields = status(pid);
-  const mask = (name: SetName) => [name, BigInt(`0x${fields[sets[name]]}`)];
-  return Object.fromEntries((Object.keys(sets) as SetName[]).map(mask)) as Record<SetName, bigint>;
+  return Object.fromEntries(setNames.map((set) => [set, BigInt(`0x${fields[lines[set]]}`)])) as Record<SetName, bigint>;
 }
 
-/** `count` different ones of `all`, in any order. */
-export function some<T>(all: readonly T[], count: number): T[] {
-  const left = [...all];
-  return Array.from({ length: count }, () => left.splice(randomInt(left.length), 1)[0]!);
+const MOST_LISTED = 12;
+
+function listed(names: string[]): string {
+  if (names.length === 0) return 'empty';
+  if (names.length === everyName.length) return `all ${names.length}`;
+  const more = names.length - MOST_LISTED;
+  return `${names.slice(0, MOST_LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-export const everyName: readonly string[] = capabilityNames;
-
-/** Start a child that takes the steps and stops before its exec. @returns its pid here. */
-export async function stopped(subject: Subject, ...steps: Step[]): Promise<number> {
-  const args = [`${subject.rootfs}/bin/sleep`, '1000'];
-  return childOf(subject, (await subject.call('start', { args, env: [], steps })) as number);
+/** Compare sets of process `pid` with what they should be, by name. @param when e.g. `before its exec`. */
+export function expectSets(pid: number, wanted: Partial<Record<SetName, bigint>>, when: string): void {
+  const masks = masksOf(pid);
+  const wrong = setNames.flatMap((set) => {
+    const [is, should] = [masks[set], wanted[set]];
+    if (should === undefined || is === should) return [];
+    const more = [
+      is & ~should && `too much: ${listed(namesIn(is & ~should))}`,
+      should & ~is && `missing: ${listed(namesIn(should & ~is))}`,
+    ];
+    return `${lines[set]} (${set})\n  should be  ${listed(namesIn(should))}\n  is         ${listed(namesIn(is))}\n  ${more.filter(Boolean).join('; ')}`;
+  });
+  if (wrong.length > 0) throw new Error(`/proc/${pid}/status of the child ${when}:\n${wrong.join('\n')}`);
 }
 
-/** The same, and then let it become its program. @returns the program's pid here. */
-export async function running(subject: Subject, ...steps: Step[]): Promise<number> {
-  return await program(subject, { args: [`${subject.rootfs}/bin/sleep`, '1000'] }, ...steps);
+/** Compare lines of /proc/PID/status, e.g. `{NoNewPrivs: '1'}`. */
+export function expectStatus(pid: number, wanted: Record<string, string>, when: string): void {
+  const fields = status(pid);
+  for (const [field, value] of Object.entries(wanted))
+    expect(fields[field]?.replace(/\s+/g, ' '), `${field} in /proc/${pid}/status of the child ${when}`).toBe(value);
 }
 
-/** Start a shell script that ends in `exec sleep`. */
-export async function script(subject: Subject, text: string, ...steps: Step[]): Promise<number> {
-  const args = [`${subject.rootfs}/bin/sh`, '-c', `${text}; exec ${subject.rootfs}/bin/sleep 1000`];
-  return await program(subject, { args }, ...steps);
+export type Wanted = Partial<Record<SetName, bigint>>;
+
+export interface Child {
+  /** Its pid here. */
+  pid: number;
+  /** Where it stops. */
+  at: string;
+  mark: string;
 }
 
-async function program(subject: Subject, { args }: { args: string[] }, ...steps: Step[]): Promise<number> {
+export interface Way {
+  stops?: Stop[];
+  /** What a shell is to run before it becomes `sleep`; without it the program is `sleep` at once. */
+  script?: string;
+}
+
+/** Start a child that takes the steps, and let it come to its first stop. */
+export async function start(subject: Subject, { stops = ['exec'], script }: Way, ...steps: Step[]): Promise<Child> {
   const mark = nonce();
-  const env = [`SKIFF_NONCE=${mark}`, `PATH=${subject.rootfs}/bin`];
-  await subject.call('start', { args, env, steps });
-  await subject.call('goOn');
-  const pid = await processWithNonce(subject, mark, { program: 'sleep' });
-  // With busybox the shell is the same file.
-  const sleeps = () => cmdline(pid)[0]?.endsWith('sleep') || null;
-  await eventually(sleeps, 'The program did not come to its end.', 10_000);
+  const bin = `${subject.rootfs}/bin`;
+  const sleep = [`${bin}/sleep`, String(draw.int(1000, 9999))];
+  const args = script === undefined ? sleep : [`${bin}/sh`, '-c', `${script}; exec ${sleep.join(' ')}`];
+  const env = [`SKIFF_NONCE=${mark}`, `PATH=${bin}`];
+  const { pid, at } = (await subject.call('start', { args, env, steps, stops })) as { pid: number; at: string };
+  return { pid: childOf(subject, pid), at, mark };
+}
+
+/** Let it go on, and expect it to stop at `place` next. */
+export async function goOn(subject: Subject, child: Child, place: Stop): Promise<void> {
+  child.at = (await subject.call('goOn')) as string;
+  expect(child.at, 'where the child comes next').toBe(place);
+}
+
+/** The same, and then let it become its program: `sleep`. @returns the program's pid here. */
+export async function running(subject: Subject, way: Way, ...steps: Step[]): Promise<number> {
+  const child = await start(subject, { stops: [], ...way }, ...steps);
+  return await becomesSleep(child);
+}
+
+/**
+ * Wait until the child itself runs `sleep`. Children of the shell do not matter, and with busybox all programs are one
+ * file, so the name that it was called by tells them apart.
+ */
+async function becomesSleep({ pid, mark }: Child): Promise<number> {
+  const arrived = () => {
+    const ending = endingOf(pid);
+    if (ending !== null) throw new Error(`The program came to its end too early: ${ending}.`);
+    return (cmdline(pid)[0]?.endsWith('/sleep') && environ(pid).includes(`SKIFF_NONCE=${mark}`)) || null;
+  };
+  await eventually(arrived, `Process ${pid} did not become its program within 20 s.`, 20_000);
   return pid;
 }
 
+/** What an ended process, which nobody has waited for, ended with. proc_pid_stat(5), exit_code. */
+function endingOf(pid: number): string | null {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] !== 'Z') return null;
+  const code = Number(fields[49]);
+  const signal = Object.entries(constants.signals).find(([, number]) => number === (code & 0x7f))?.[0];
+  if (signal === 'SIGSYS') return 'SIGSYS, so the filter answered one of its calls with KILL';
+  return signal === undefined ? `exit code ${code >> 8}` : signal;
+}
+
+/** How many user ids a sandbox has: the judge's own doing, whatever a submission makes of it. */
+const hasManyIds = (): boolean => sandboxIds(0, 0).size >= 4096;
+
 /** A sandbox of one id has nobody to be but root. */
-export function needManyIds(subject: Subject): void {
-  const ids = idMap(subject.pid, 'uid').reduce((sum, { size }) => sum + size, 0);
-  if (ids < 4096)
-    unsupported(`this sandbox has ${ids} user id(s); install uidmap and give yourself a range in /etc/subuid`);
+export function needManyIds(): void {
+  if (!hasManyIds())
+    unsupported('A sandbox has one user id here. Install uidmap, and give yourself a range in /etc/subuid.');
 }
 
-const codes = [bpf.LOAD, bpf.AND, bpf.JA, bpf.JEQ, bpf.JGT, bpf.JGE, bpf.JSET, bpf.RET];
-
-/**
- * A program that the kernel would take: seccomp_check_filter of kernel/seccomp.c and bpf_check_classic of net/core/filter.c.
- * @throws Error that says where it would not.
- */
-export function checked(answer: unknown): bpf.Instruction[] {
-  const program = answer as bpf.Instruction[];
-  if (!Array.isArray(program) || program.length === 0)
-    throw new Error('assembleFilter answers a list of instructions.');
-  if (program.length > bpf.MOST_INSTRUCTIONS)
-    throw new Error(`The program has ${program.length} instructions; the kernel takes ${bpf.MOST_INSTRUCTIONS}.`);
-  for (const [at, { code, jt, jf, k }] of program.entries()) {
-    const where = `instruction ${at} of ${program.length}, ${JSON.stringify(program[at])}`;
-    if (!codes.includes(code)) throw new Error(`${where}: there is no such code.`);
-    for (const [name, value, most] of [
-      ['jt', jt, 255],
-      ['jf', jf, 255],
-      ['k', k, 0xffffffff],
-    ] as const)
-      if (!Number.isInteger(value) || value < 0 || value > most)
-        throw new Error(`${where}: ${name} is not in 0…${most}.`);
-    const furthest = code === bpf.JA ? k : Math.max(jt, jf);
-    if (code !== bpf.RET && at + 1 + furthest >= program.length) throw new Error(`${where} leads past the end.`);
-    if (code === bpf.LOAD && (k % 4 !== 0 || k >= bpf.SECCOMP_DATA_BYTES))
-      throw new Error(`${where}: struct seccomp_data has no word at offset ${k}.`);
-  }
-  return program;
+/** Groups for a change of user; null where setgroups(2) is denied for good. user_namespaces(7). */
+export function groups(...ids: number[]): number[] | null {
+  return hasManyIds() ? ids : null;
 }
 
-/** What the program answers to a call, by the judge's own reading of it. */
-export function decide(program: bpf.Instruction[], call: Partial<SystemCall>): number {
-  return run(program, { nr: 0, arch: NATIVE, ...call }).value;
+/** Take the steps, and compare the sets of the child right before its exec. */
+export async function setsAfter(subject: Subject, wanted: Wanted, ...steps: Step[]): Promise<void> {
+  const { pid } = await start(subject, {}, ...steps);
+  const last = steps.at(-1)!;
+  const asked =
+    last.do === 'setCapabilitySets' ? [...Object.entries(last.capabilities), ['untilExec', last.untilExec ?? []]] : [];
+  const words = asked.map(([set, names]) => `\n  ${set}: ${names}`).join('');
+  expectSets(pid, wanted, `after ${last.do} with${words}\n`);
+  await subject.call('goOn');
 }
 
-/** The native numbers of those of the names that this machine has. */
-export function numbers(...names: string[]): number[] {
-  const table = machine.native.syscalls();
-  return names.flatMap((name) => table.get(name) ?? []);
+/** What the child has before your function is called, without it. */
+export function beginWith(names: readonly string[]): Step {
+  const mask = maskOf(names);
+  return { do: 'begin with', permitted: mask, effective: mask, inheritable: 0n };
+}
+
+/** A filter of the judge's making that answers EPERM to some calls. */
+export function forbid(...names: string[]): NonNullable<ConfineRequest['filter']> {
+  const calls = numbers(...names).map((number) => always(number, 0x00050001));
+  return { program: Uint8Array.from(encode(assembleFilter([native(calls)], ALLOW))), flags: 0 };
+}
+
+/** Without other words: root stays root, with nothing asked for. */
+export function confine(change: Partial<ConfineRequest> = {}): Step {
+  const user = { uid: 0, gid: 0, groups: groups() };
+  return { do: 'confine', confinement: { capabilities: {}, noNewPrivileges: false, filter: null, user, ...change } };
+}
+
+/** All five sets the same. */
+export const five = <T>(each: T) => Object.fromEntries(setNames.map((set) => [set, each]));
+
+/** What root's program is to have; without CAP_SYS_ADMIN, so that it can be told from what `confine` holds. */
+export function few(subject: Subject): string[] {
+  return draw.some(namesIn(masksOf(subject.pid).bounding & ~maskOf(['CAP_SYS_ADMIN'])), draw.int(2, 5));
+}
+
+export const forRoot = (names: string[]) => ({ bounding: names, permitted: names, effective: names });
+
+/** Expect a promise to be rejected; vitest's own matcher forgets the words. */
+export async function expectError(promise: Promise<unknown>, what: string, text = ''): Promise<void> {
+  const message = await promise.then(
+    () => null,
+    (error: Error) => error.message,
+  );
+  if (message === null) throw new Error(`${what} should be an error; it was passed over.`);
+  if (!message.includes(text)) throw new Error(`${what} should be an error with "${text}" in it; it is: ${message}`);
 }
