@@ -17,9 +17,21 @@ export const PR_CAP_AMBIENT = 47;
 export const PR_CAP_AMBIENT_RAISE = 2;
 export const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
+const options: Record<number, string> = {
+  [PR_SET_PDEATHSIG]: 'PR_SET_PDEATHSIG',
+  [PR_SET_DUMPABLE]: 'PR_SET_DUMPABLE',
+  [PR_SET_KEEPCAPS]: 'PR_SET_KEEPCAPS',
+  [PR_SET_NAME]: 'PR_SET_NAME',
+  [PR_CAPBSET_READ]: 'PR_CAPBSET_READ',
+  [PR_CAPBSET_DROP]: 'PR_CAPBSET_DROP',
+  [PR_SET_CHILD_SUBREAPER]: 'PR_SET_CHILD_SUBREAPER',
+  [PR_SET_NO_NEW_PRIVS]: 'PR_SET_NO_NEW_PRIVS',
+  [PR_CAP_AMBIENT]: 'PR_CAP_AMBIENT',
+};
+
 /** prctl(2) with whole-number arguments. @returns what the option answers. */
 export function prctl(option: number, arg2 = 0, arg3 = 0): number {
-  return prctlCall(`option ${option}`, option, arg2, arg3, 0, 0);
+  return prctlCall(`${options[option] ?? `option ${option}`} ${arg2}`, option, arg2, arg3, 0, 0);
 }
 
 /** Real, effective and saved uid at once, for the calling thread. setresuid(2). */

@@ -124,7 +124,13 @@ export function mapMountIds(fd: number, userNamespace: number): void {
 const MOVE_MOUNT_F_EMPTY_PATH = 4n;
 const AT_FDCWD = -100;
 
-/** move_mount(2): put the copy that `fd` is open at where `target` is: a directory on a directory, a file on a file. */
+const MOVE_MOUNT_T_SYMLINKS = 0x10n;
+
+/**
+ * move_mount(2): put the copy that `fd` is open at where `target` is: a directory on a directory, a file on a file. Unlike
+ * mount(2), it follows no link at the end of a path; /proc/self/fd/N is one, to an open place that no other link can bend.
+ */
 export function placeMount(fd: number, target: string): void {
-  rawSystemCall('move_mount', target, fd, cString(''), AT_FDCWD, cString(target), MOVE_MOUNT_F_EMPTY_PATH);
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | (target.startsWith('/proc/self/fd/') ? MOVE_MOUNT_T_SYMLINKS : 0n);
+  rawSystemCall('move_mount', target, fd, cString(''), AT_FDCWD, cString(target), flags);
 }

@@ -1,8 +1,11 @@
 /** Watching another process's system calls. ptrace(2). All calls of one tracer come from one thread. */
 
-import { systemCall } from './libc.ts';
+import { addressOf, systemCall } from './libc.ts';
 
 const PTRACE_SYSCALL = 24;
+const PTRACE_GETREGSET = 0x4204;
+const PTRACE_SETREGSET = 0x4205;
+const NT_PRSTATUS = 1n;
 const PTRACE_SEIZE = 0x4206;
 const PTRACE_INTERRUPT = 0x4207;
 const PTRACE_LISTEN = 0x4208;
@@ -55,4 +58,20 @@ export function systemCallStop(tid: number): SystemCallStop | null {
   if (info[0] !== OP_ENTRY) return null;
   const args = Array.from({ length: 6 }, (_, index) => info.readBigUInt64LE(32 + 8 * index));
   return { at: 'entry', number: Number(info.readBigUInt64LE(24)), args };
+}
+
+/** Where a system call's arguments are in struct user_regs_struct (x86-64: di, si, dx, 10, 8, 9; arm64: x0 to x5), in words. */
+const ARGUMENT_REGISTERS = process.arch === 'arm64' ? [0, 1, 2, 3, 4, 5] : [14, 13, 12, 7, 9, 8];
+const MOST_REGISTER_BYTES = 512;
+
+/** Change arguments of the system call that a thread is about to make; it stands at its entry. @param changed by their places, 0…5. */
+export function setArguments(tid: number, changed: Record<number, bigint>): void {
+  const registers = Buffer.alloc(MOST_REGISTER_BYTES);
+  const vector = Buffer.alloc(16); // struct iovec
+  vector.writeBigUInt64LE(addressOf(registers), 0);
+  vector.writeBigUInt64LE(BigInt(registers.length), 8);
+  withBuffer(String(tid), PTRACE_GETREGSET, tid, NT_PRSTATUS, vector);
+  for (const [place, value] of Object.entries(changed))
+    registers.writeBigUInt64LE(value, 8 * ARGUMENT_REGISTERS[Number(place)]!);
+  withBuffer(String(tid), PTRACE_SETREGSET, tid, NT_PRSTATUS, vector);
 }

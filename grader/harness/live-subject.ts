@@ -15,7 +15,7 @@ import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './su
 const O_PATH = 0o10000000;
 const O_DIRECTORY = fs.constants.O_DIRECTORY;
 /** Loading a module takes milliseconds; the rest is for a machine that is busy elsewhere. */
-const PATIENCE_TO_LOAD = 10_000;
+const PATIENCE_TO_LOAD = 30_000;
 
 interface Options {
   uid: SubjectUser;

@@ -22,7 +22,8 @@ export type SystemCallName =
   | 'link'
   | 'unlink'
   | 'rmdir'
-  | 'mkdir';
+  | 'mkdir'
+  | 'mknod';
 
 export interface SystemCall {
   /** The thread that made it, as the judge numbers it. */
@@ -32,6 +33,8 @@ export interface SystemCall {
   path: string;
   /** The new name, of `rename` and `link`. */
   to?: string;
+  /** What `mknod` was asked for: S_IF… with permissions before the umask, and the kernel's 32-bit device number. */
+  node?: { mode: number; device: number };
   /** What the kernel answered; a negative errno when it refused. */
   result: number;
 }
@@ -42,13 +45,15 @@ const MOST_BYTES = 16 << 20;
 /**
  * Watch the subject, its threads, and all that it forks meanwhile, until `work` is done. Calls stand in the order of
  * their ends. A call that has ended before `work` is done is among them.
+ * @param standIn let mknod of a device make an empty file instead, where it could make nothing.
  * @throws HarnessUnsupported where no process can be traced; what `work` throws.
  */
 export async function traceSyscalls<T>(
   subject: Pick<Subject, 'pid'>,
   work: () => Promise<T>,
+  { standIn = false }: { standIn?: boolean } = {},
 ): Promise<{ value: T; calls: SystemCall[] }> {
-  const tracer = startTracer(subject.pid);
+  const tracer = startTracer(subject.pid, standIn ? ['stand-in'] : []);
   const said = listen(tracer);
   const closed = once(tracer, 'close');
   try {
@@ -92,8 +97,8 @@ async function whyNotTraced(): Promise<string | null> {
   }
 }
 
-function startTracer(pid: number): ChildProcess {
-  return spawn(process.execPath, ['--single-threaded', builtFile('grade'), 'trace', String(pid)], {
+function startTracer(pid: number, options: string[] = []): ChildProcess {
+  return spawn(process.execPath, ['--single-threaded', builtFile('grade'), 'trace', String(pid), ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

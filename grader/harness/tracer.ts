@@ -3,7 +3,7 @@
  * whole life, says each finished call as a line of JSON before the caller may go on, and is ended by a signal: the kernel
  * then lets go of whatever it traced.
  *
- * Usage: node --single-threaded grade.cjs trace PID
+ * Usage: node --single-threaded grade.cjs trace PID [stand-in]
  */
 
 import fs from 'node:fs';
@@ -57,10 +57,13 @@ const watched: Record<string, { call: SystemCallName; first: Argument; second?: 
   rmdir: { call: 'rmdir', first: ['path', 0] },
   mkdir: { call: 'mkdir', first: ['path', 0] },
   mkdirat: { call: 'mkdir', first: ['at', 0] },
+  mknod: { call: 'mknod', first: ['path', 0] },
+  mknodat: { call: 'mknod', first: ['at', 0] },
 };
 
 export async function trace(): Promise<void> {
   const pid = Number(process.argv[3]);
+  const standIn = process.argv[4] === 'stand-in';
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const names = new Map(Array.from(thisMachine().native.syscalls(), ([name, number]) => [number, name]));
   const unfinished = new Map<number, SystemCall>();
@@ -109,6 +112,7 @@ export async function trace(): Promise<void> {
       if (wanted === undefined) return;
       const call: SystemCall = { pid: tid, call: wanted.call, path: pathOf(tid, wanted.first, stop.args), result: 0 };
       if (wanted.second !== undefined) call.to = pathOf(tid, wanted.second, stop.args);
+      if (wanted.call === 'mknod') call.node = nodeOf(tid, wanted.first, stop.args, standIn);
       unfinished.set(tid, call);
     } else if (stop?.at === 'exit') {
       const call = unfinished.get(tid);
@@ -122,11 +126,35 @@ function say(line: string): void {
   fs.writeSync(1, `${line}\n`);
 }
 
+const S_IFMT = 0o170000;
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFREG = 0o100000;
+
+/**
+ * What mknod is asked for. With `standIn` the call goes on as one for an empty file with the same permissions, which every
+ * kernel grants: a device is for the machine's root alone. The caller may then change the file's owner and mode as if it were one.
+ */
+function nodeOf(tid: number, [kind]: Argument, args: bigint[], standIn: boolean): { mode: number; device: number } {
+  const first = kind === 'at' ? 2 : 1;
+  const mode = Number(BigInt.asUintN(32, args[first]!));
+  const device = Number(BigInt.asUintN(32, args[first + 1]!));
+  if (standIn && [S_IFCHR, S_IFBLK].includes(mode & S_IFMT))
+    ptrace.setArguments(tid, { [first]: BigInt(S_IFREG | (mode & ~S_IFMT)), [first + 1]: 0n });
+  return { mode, device };
+}
+
+/** A path to an open descriptor of the caller's own leads on to what that is open at. */
+function throughDescriptor(tid: number, text: string): string {
+  const [whole, fd] = /^\/proc\/(?:self|thread-self)\/fd\/(\d+)/.exec(text) ?? [];
+  return whole === undefined ? text : `${linkOf(`/proc/${tid}/fd/${fd}`)}${text.slice(whole.length)}`;
+}
+
 function pathOf(tid: number, [kind, index]: Argument, args: bigint[]): string {
   if (index < 0) return '';
   const value = args[index]!;
   if (kind === 'fd') return linkOf(`/proc/${tid}/fd/${Number(BigInt.asIntN(32, value))}`);
-  const text = textAt(tid, kind === 'path' ? value : args[index + 1]!);
+  const text = throughDescriptor(tid, textAt(tid, kind === 'path' ? value : args[index + 1]!));
   if (text.startsWith('/')) return path.posix.normalize(text);
   const directory = kind === 'path' ? AT_FDCWD : Number(BigInt.asIntN(32, value));
   const base = linkOf(directory === AT_FDCWD ? `/proc/${tid}/cwd` : `/proc/${tid}/fd/${directory}`);

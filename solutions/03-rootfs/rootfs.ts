@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lchownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { close, O_DIRECTORY, O_PATH, open, openat2, RESOLVE_IN_ROOT } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
@@ -34,7 +34,7 @@ function inRootfs<T>(rootfs: string, path: string, kind: 'file' | 'directory', u
   }
 }
 
-const flags: Record<string, number> = {
+const setting: Record<string, number> = {
   ro: kernel.MS_RDONLY,
   nosuid: kernel.MS_NOSUID,
   nodev: kernel.MS_NODEV,
@@ -45,29 +45,57 @@ const flags: Record<string, number> = {
   bind: kernel.MS_BIND,
   rbind: kernel.MS_BIND | kernel.MS_REC,
 };
-const attributes: Record<string, bigint> = {
-  ro: kernel.MOUNT_ATTR_RDONLY,
-  nosuid: kernel.MOUNT_ATTR_NOSUID,
-  nodev: kernel.MOUNT_ATTR_NODEV,
-  noexec: kernel.MOUNT_ATTR_NOEXEC,
+const clearing: Record<string, number> = {
+  rw: kernel.MS_RDONLY,
+  suid: kernel.MS_NOSUID,
+  dev: kernel.MS_NODEV,
+  exec: kernel.MS_NOEXEC,
 };
+const propagations: Record<string, number> = {
+  private: kernel.MS_PRIVATE,
+  rprivate: kernel.MS_PRIVATE | kernel.MS_REC,
+  slave: kernel.MS_SLAVE,
+  rslave: kernel.MS_SLAVE | kernel.MS_REC,
+  shared: kernel.MS_SHARED,
+  rshared: kernel.MS_SHARED | kernel.MS_REC,
+};
+const attributes: [flag: number, attribute: bigint][] = [
+  [kernel.MS_RDONLY, kernel.MOUNT_ATTR_RDONLY],
+  [kernel.MS_NOSUID, kernel.MOUNT_ATTR_NOSUID],
+  [kernel.MS_NODEV, kernel.MOUNT_ATTR_NODEV],
+  [kernel.MS_NOEXEC, kernel.MOUNT_ATTR_NOEXEC],
+];
+
+function parse(options: string[]): { flags: number; propagation: number[]; data: string } {
+  let flags = 0;
+  const propagation: number[] = [];
+  const data: string[] = [];
+  for (const option of options) {
+    if (Object.hasOwn(setting, option)) flags |= setting[option]!;
+    else if (Object.hasOwn(clearing, option)) flags &= ~clearing[option]!;
+    else if (Object.hasOwn(propagations, option)) propagation.push(propagations[option]!);
+    else data.push(option);
+  }
+  return { flags, propagation, data: data.join(',') };
+}
 
 export function mountAll(rootfs: string, mounts: Mount[]): void {
   for (const { destination, type, source, options = [] } of mounts) {
-    const mask = options.reduce((sum, option) => sum | (flags[option] ?? 0), 0);
-    const data = options.filter((option) => !(option in flags) && option !== 'rw').join(',');
-    const bind = (mask & kernel.MS_BIND) !== 0;
+    const { flags, propagation, data } = parse(options);
+    const bind = (flags & kernel.MS_BIND) !== 0;
     const kind = bind && !statSync(source!).isDirectory() ? 'file' : 'directory';
     inRootfs(rootfs, destination, kind, (target) =>
-      kernel.mount({ source, target, type: bind ? undefined : type, flags: mask, data: data || undefined }),
+      kernel.mount({ source, target, type: bind ? undefined : type, flags, data: data || undefined }),
     );
-    if (!bind) continue;
-    const set = options.reduce((sum, option) => sum | (attributes[option] ?? 0n), 0n);
-    // The first call of a bind ignores every flag but MS_REC, so a second one makes it read-only.
+    // Opened once more: now the place is the mount. The first call of a bind ignored every flag but MS_REC.
     inRootfs(rootfs, destination, kind, (target) => {
-      const mountPoint = open(target, O_PATH);
-      kernel.setMountAttributes(mountPoint, set, (mask & kernel.MS_REC) !== 0);
-      close(mountPoint);
+      const set = attributes.reduce((sum, [flag, attribute]) => sum | (flags & flag ? attribute : 0n), 0n);
+      if (bind && set !== 0n) {
+        const mountPoint = open(target, O_PATH);
+        kernel.setMountAttributes(mountPoint, set, (flags & kernel.MS_REC) !== 0);
+        close(mountPoint);
+      }
+      for (const change of propagation) kernel.mount({ target, flags: change });
     });
   }
 }
@@ -75,15 +103,17 @@ export function mountAll(rootfs: string, mounts: Mount[]): void {
 const kinds: Record<Device['type'], number> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };
 
 export function createDevices(rootfs: string, devices: Device[]): void {
-  for (const { type, path, major, minor, fileMode = 0o666 } of devices) {
+  for (const { type, path, major, minor, fileMode = 0o666, uid = 0, gid = 0 } of devices) {
     try {
       inRootfs(rootfs, dirname(path), 'directory', (directory) => {
         const node = `${directory}/${basename(path)}`;
-        mknod(node, kinds[type] | 0o600, makedev(major, minor));
+        mknod(node, kinds[type] | 0o600, type === 'p' ? 0n : makedev(major, minor));
+        // mknod's own mode would lose what the umask says, and a change of owner may clear bits.
+        lchownSync(node, uid, gid);
         chmodSync(node, fileMode);
       });
     } catch (error) {
-      if (!(error instanceof KernelError && error.code === 'EPERM')) throw error;
+      if (!(error instanceof KernelError && error.syscall === 'mknod' && error.code === 'EPERM')) throw error;
       inRootfs(rootfs, path, 'file', (target) => kernel.mount({ source: path, target, flags: kernel.MS_BIND }));
     }
   }
