@@ -18,5 +18,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 10_000,
+    // The default is one second, which a busy machine needs for one start.
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -5,10 +5,10 @@ import { TestDaemon } from './testing/test-daemon.ts';
 let daemon: TestDaemon;
 beforeAll(async () => {
   daemon = await TestDaemon.start();
-}, 60_000);
+});
 afterAll(async () => {
   expect(await daemon.destroy()).toEqual([]);
-}, 60_000);
+});
 
 async function create(body: object, name = ''): Promise<string> {
   const { status, json, text } = await daemon.post(`/v1.50/containers/create?name=${name}`, {

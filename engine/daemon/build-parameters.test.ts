@@ -123,7 +123,7 @@ describe.skipIf(process.getuid?.() !== 0)('the parameters of a build', () => {
         const text = own && path.join(directory, own, String(file));
         return text && fs.existsSync(text) ? fs.readFileSync(text, 'utf8').trim() : '';
       });
-    await expect.poll(read, { timeout: 10_000 }).toEqual(Object.values(wanted).map(([, value]) => String(value)));
+    await expect.poll(read).toEqual(Object.values(wanted).map(([, value]) => String(value)));
     request.destroy();
     await expect.poll(() => fs.readdirSync(path.join(daemon.root, 'builds'))).toEqual([]);
   });

@@ -36,7 +36,7 @@ describe.skipIf(missing)(`what a build fetches${missing ? ` (skipped: ${missing}
     await once(server, 'listening');
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     daemon = await TestDaemon.start();
-  }, 60_000);
+  });
   afterAll(async () => {
     delete process.env.DOCKER_BUILDKIT;
     server?.closeAllConnections();

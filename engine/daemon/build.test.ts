@@ -14,12 +14,12 @@ describe.skipIf(missing)(`docker build${missing ? ` (skipped: ${missing})` : ''}
   beforeAll(async () => {
     process.env.DOCKER_BUILDKIT = '0';
     daemon = await TestDaemon.start();
-  }, 60_000);
+  });
   afterAll(async () => {
     delete process.env.DOCKER_BUILDKIT;
     const left = [...fs.readdirSync(path.join(daemon.root, 'builds'))];
     expect([...left, ...(await daemon.destroy())]).toEqual([]);
-  }, 60_000);
+  });
 
   function context(files: Record<string, string>): string {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-context-'));
@@ -81,7 +81,7 @@ describe.skipIf(missing)(`docker build${missing ? ` (skipped: ${missing})` : ''}
     const { json } = await daemon.post('/build/prune');
     expect(json.CachesDeleted.length).toBeGreaterThan(4);
     expect(await run('cat', '/one'), 'what images have stays').toBe('1');
-  }, 60_000);
+  });
 
   test('the same context makes the same layers, and with SOURCE_DATE_EPOCH the same image', async () => {
     const files = {
@@ -337,7 +337,7 @@ COPY --from=a /a /
 COPY --from=b /b /
 `,
     });
-  }, 60_000);
+  });
 
   test('a client that hangs up ends the build, which leaves nothing', async () => {
     const directory = context({ Dockerfile: 'FROM hostbox\nRUN echo begun; sleep 1000\n' });
@@ -356,7 +356,7 @@ COPY --from=b /b /
     if (fs.readdirSync(builds).length > 0 && !news.signal.aborted) await once(news.signal, 'abort');
     expect(fs.readdirSync(builds)).toEqual([]);
     expect((await daemon.exchange('GET', '/images/never/json')).status).toBe(404);
-  }, 30_000);
+  });
 
   test('what is wrong is told with its line and a way out', async () => {
     for (const [dockerfile, message, code = 1] of [
@@ -380,7 +380,7 @@ COPY --from=b /b /
       expect(ran.stderr, dockerfile).toContain(message);
       expect(ran.code, dockerfile).toBe(code);
     }
-  }, 60_000);
+  });
 
   test('limits and networks apply to what is run', async () => {
     const said = await built(

@@ -10,13 +10,13 @@ import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
 const missing = dockerIsMissing();
 const version = cgroupVersion(mountedHierarchies());
 
-describe.skipIf(missing)('a container', { timeout: 300_000 }, () => {
+describe.skipIf(missing)('a container', () => {
   let daemon: TestDaemon;
   let directory: string;
   beforeAll(async () => {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-around-'));
     daemon = await TestDaemon.start();
-  }, 120_000);
+  });
   afterAll(async () => {
     expect(await daemon?.destroy()).toEqual([]);
     fs.rmSync(directory, { recursive: true, force: true });

@@ -73,9 +73,9 @@ test('a container that ends while there is no daemon is found ended, with its ex
   const { Pid: pid } = await state(id);
   const shim = daemon.shimPid()!;
   await daemon.crash();
-  await untilGone(pid, 10_000);
+  await untilGone(pid);
   // Nothing runs and nobody is connected: the shim's end too.
-  expect(await untilGone(shim, 5000)).toBe(true);
+  expect(await untilGone(shim)).toBe(true);
   await daemon.launch();
   expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 5, Pid: 0 });
   expect(await output(id)).toEqual(numbers);
@@ -100,7 +100,7 @@ test('with the shim its containers end: 137, no process, no cgroup, and the daem
   process.kill(daemon.shimPid()!, 'SIGKILL');
   expect((await waiting).json).toEqual({ StatusCode: 137 });
   expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
-  expect(await untilGone(pid, 2000)).toBe(true);
+  expect(await untilGone(pid)).toBe(true);
   expect(hostCgroups().find(`/skiff/${key}/${id}`)).toBeNull();
   await expect.poll(async () => (await daemon.get(`/containers/${temporary}/json`)).status).toBe(404);
   const next = await run(['sh', '-c', 'exit 3']);
@@ -117,7 +117,7 @@ test('when daemon and shim die together, the next daemon cleans up behind both',
   process.kill(shim, 'SIGKILL');
   await daemon.launch();
   expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137 });
-  expect(await untilGone(pid, 2000)).toBe(true);
+  expect(await untilGone(pid)).toBe(true);
   expect(hostCgroups().find(`/skiff/${key}`)).toBeNull();
 });
 
@@ -134,7 +134,7 @@ test('a start and an end of which no record was written are both found', async (
   const id = await run(['sh', '-c', 'sleep 0.3; exit 4']);
   const { Pid: pid } = await state(id);
   await daemon.crash();
-  await untilGone(pid, 5000);
+  await untilGone(pid);
   editRecord(id, { status: 'created', pid: 0, startTime: '', startedAt: '0001-01-01T00:00:00Z' });
   await daemon.launch();
   expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 4 });
@@ -152,7 +152,7 @@ test('a container whose creation or removal was interrupted is swept, one that r
   editRecord(removing, { status: 'removing' });
   await daemon.launch();
   expect((await daemon.get('/containers/json?all=1')).json).toEqual([]);
-  expect(await untilGone(pid, 2000)).toBe(true);
+  expect(await untilGone(pid)).toBe(true);
   expect(fs.readdirSync(path.join(daemon.root, 'containers'))).toEqual([]);
 });
 

@@ -213,7 +213,7 @@ describe.skipIf(missing)(`files of containers${missing ? ` (skipped: ${missing})
       await docker('cp', inDirectory('outside/secret'), `${id}:/a/planted`);
     }
     expect(fs.readdirSync(outside)).toEqual(['secret']);
-  }, 60_000);
+  });
 
   async function putFile(id: string, file: string, query = 'path=/in'): Promise<number> {
     const url = `http://localhost/containers/${id}/archive?${query}`;

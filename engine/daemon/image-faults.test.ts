@@ -24,12 +24,12 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     // As a daemon of a careful administrator begins.
     daemon = await TestDaemon.start('', undefined, ['sh', '-c', 'umask 077; exec "$@"', 'sh']);
     above = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-images-'));
-  }, 60_000);
+  });
   afterAll(async () => {
     delete process.env.DOCKER_BUILDKIT;
     if (above) fs.rmSync(above, { recursive: true, force: true });
     expect(await daemon?.destroy()).toEqual([]);
-  }, 60_000);
+  });
 
   function context(files: Record<string, string>): string {
     const directory = fs.mkdtempSync(at('context-'));
@@ -49,7 +49,7 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     const out = await docker('run', '--rm', '-v', 'umask:/vol', '-w', '/at-start', 'umask', 'sh', '-c', list);
     expect(out.split('\n').filter(Boolean)).toEqual(['755', '755', '644', '755', '755', '755', '755']);
     await docker('volume', 'rm', 'umask');
-  }, 120_000);
+  });
 
   test.each(['xz', 'bzip2'])(
     '%s is read by load, import, ADD and as a context',
@@ -115,7 +115,7 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
       await docker('image', 'inspect', '-f', '{{.Created}} {{.Config.Env}} {{len .RootFS.Layers}}', 'old/image:v1'),
     ).toBe('2015-01-02T03:04:05Z [A=b] 2\n');
     await docker('rmi', 'old/image:v1');
-  }, 60_000);
+  });
 
   test('one configuration in two archives is one image', async () => {
     await docker('build', '-t', 'one', context({ Dockerfile: 'FROM hostbox\nRUN echo > /x\n' }));
@@ -150,7 +150,7 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     expect(await docker('images', '--format', '{{.Repository}}', 'two')).toBe('two\n');
     await docker('rmi', '-f', id);
     expect((await docker('images', '-q', '--no-trunc')).includes(id)).toBe(false);
-  }, 120_000);
+  });
 
   test('an empty RUN has no layer, a volume is there for the next command, and set times stay', async () => {
     const dockerfile = [
@@ -169,7 +169,7 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     expect([name, old]).toEqual(['x', '86400']);
     expect(Number(fresh)).toBeGreaterThan(86_400);
     await docker('rmi', 'times');
-  }, 120_000);
+  });
 
   test('commit takes the configuration of its body, and names are told as people write them', async () => {
     const id = (await docker('create', '--label', 'a=1', '--env', 'A=1', 'hostbox', 'true')).trim();
@@ -198,7 +198,7 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     expect((await daemon.post(`/volumes/create`, { Name: 'v'.repeat(300) })).status).toBe(400);
     await docker('rm', id);
     await docker('rmi', 'said:x');
-  }, 60_000);
+  });
 
   test('what a build says comes in Docker’s order, and what it cannot use is told', async () => {
     const directory = context({ Dockerfile: 'FROM hostbox AS base\nARG USED\nRUN echo hi\n' });
@@ -219,5 +219,5 @@ describe.skipIf(missing)(`images${missing ? ` (skipped: ${missing})` : ''}`, () 
     expect(Object.keys(lines.at(-3))).toEqual(['aux']);
     expect(lines.at(-1).stream).toBe('Successfully tagged said:latest\n');
     await docker('rmi', 'said');
-  }, 120_000);
+  });
 });

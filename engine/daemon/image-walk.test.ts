@@ -157,7 +157,7 @@ describe.skipIf(process.getuid?.() !== 0)('what becomes of images when the daemo
         await forget(operation.makes);
         return onDisk();
       };
-      await expect.poll(settled, { timeout: 10_000, message: where }).toEqual(before);
+      await expect.poll(settled, { message: where }).toEqual(before);
     } else expect(onDisk(), where).toEqual(before);
     return isHeld;
   }

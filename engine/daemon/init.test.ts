@@ -43,9 +43,9 @@ describe.skipIf(missing)('docker run --init', () => {
       'trap "echo hung up" HUP; trap "echo terminated; exit 3" TERM; echo ready; while :; do sleep 0.1; done';
     const id = (await run('-d', 'hostbox', 'sh', '-c', script)).stdout.trim();
     const logs = async () => (await daemon.docker('logs', id)).stdout;
-    await expect.poll(logs, { timeout: 10_000 }).toContain('ready');
+    await expect.poll(logs).toContain('ready');
     await daemon.docker('kill', '-s', 'HUP', id);
-    await expect.poll(logs, { timeout: 10_000 }).toContain('hung up');
+    await expect.poll(logs).toContain('hung up');
     await daemon.docker('stop', id);
     expect(await logs()).toBe('ready\nhung up\nterminated\n');
     expect((await daemon.docker('inspect', '-f', '{{.State.ExitCode}} {{.HostConfig.Init}}', id)).stdout).toBe(

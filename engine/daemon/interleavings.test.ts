@@ -80,16 +80,13 @@ async function start(args: string[] = ['sh', '-c', PROGRAM]): Promise<Subject> {
 /** The record, the process and the freezer say the same, once what was under way has been told. */
 async function expectSettled({ id, pid }: Subject): Promise<void> {
   await expect
-    .poll(
-      async () => {
-        const { status: answered, json } = await daemon.get(`/containers/${id}/json`);
-        const frozen = isFrozen(`/skiff/${key}/${id}`);
-        if (answered === 404) return `gone ${frozen}`;
-        const lives = json.State.Pid === pid;
-        return `${json.State.Status} ${lives} ${frozen}`;
-      },
-      { timeout: 60_000 },
-    )
+    .poll(async () => {
+      const { status: answered, json } = await daemon.get(`/containers/${id}/json`);
+      const frozen = isFrozen(`/skiff/${key}/${id}`);
+      if (answered === 404) return `gone ${frozen}`;
+      const lives = json.State.Pid === pid;
+      return `${json.State.Status} ${lives} ${frozen}`;
+    })
     .toMatch(/^(gone false|exited false false|running true false|paused true true)$/);
 }
 
@@ -113,7 +110,7 @@ describe('two requests at the same time end in a state the documentation allows,
   });
 });
 
-test('a container that ends at once can be committed right after its start', { timeout: 120_000 }, async () => {
+test('a container that ends at once can be committed right after its start', async () => {
   for (let round = 0; round < 12; round++) {
     const { json } = await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['touch', '/t'] });
     await daemon.post(`/containers/${json.Id}/start`);

@@ -19,11 +19,11 @@ describe.skipIf(missing)(`texts from outside${missing ? ` (skipped: ${missing})`
   beforeAll(async () => {
     process.env.DOCKER_BUILDKIT = '0';
     daemon = await TestDaemon.start();
-  }, 60_000);
+  });
   afterAll(async () => {
     delete process.env.DOCKER_BUILDKIT;
     expect(await daemon.destroy()).toEqual([]);
-  }, 60_000);
+  });
 
   function context(files: Record<string, string>): string {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-context-'));

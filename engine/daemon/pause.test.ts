@@ -175,7 +175,7 @@ describe('a paused container', () => {
       if (both) await daemon.launch();
       else expect((await waiting!).json).toEqual({ StatusCode: 137 });
       expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 137, Paused: false });
-      expect(await untilGone(pid, 10_000)).toBe(true);
+      expect(await untilGone(pid)).toBe(true);
       expect(hostCgroups().find(cgroup(id))).toBeNull();
       expect((await daemon.post(`/containers/${id}/start`)).status).toBe(204);
       await remove(id);

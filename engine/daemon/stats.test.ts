@@ -100,7 +100,7 @@ describe('stats', () => {
       }
       client.abort();
     }
-    await expect.poll(descriptors, { timeout: 10_000 }).toBeLessThanOrEqual(before);
+    await expect.poll(descriptors).toBeLessThanOrEqual(before);
     await remove(id);
   });
 

@@ -236,7 +236,7 @@ test('the body of a request to attach is no input', async () => {
       `POST /containers/${id}/attach?${STREAMS} HTTP/1.1\r\nHost: x\r\n${upgrade}Content-Type: application/json\r\n` +
         `Content-Length: ${body.length}\r\n\r\n${body}`,
     );
-    await expect.poll(raw.received, { timeout: 20_000 }).toContain('\r\n\r\n');
+    await expect.poll(raw.received).toContain('\r\n\r\n');
     await daemon.post(`/containers/${id}/start`);
     raw.socket.end('typed');
     await raw.ended;
@@ -276,7 +276,7 @@ test('the detach keys of an exec end its connection on both sides and leave it r
     `POST /exec/${json.Id}/start HTTP/1.1\r\nHost: x\r\n${UPGRADE}Content-Length: ${body.length}\r\n\r\n${body}`,
   );
   raw.socket.write('x\n');
-  await expect.poll(raw.received, { timeout: 20_000 }).toContain('x\r\nx');
+  await expect.poll(raw.received).toContain('x\r\nx');
   raw.socket.write('aaab');
   await raw.ended;
   const refused = once(raw.socket, 'error');

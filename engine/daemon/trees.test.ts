@@ -41,12 +41,12 @@ describe.skipIf(missing)(`trees${missing ? ` (skipped: ${missing})` : ''}`, () =
     const ran = await daemon.docker('build', '-t', 'copied', path.join(above, 'archive'));
     expect(ran.code, ran.stderr + ran.stdout).toBe(0);
     await daemon.docker('build', '-t', 'added', '--target', '0', path.join(above, 'archive'));
-  }, 120_000);
+  });
   afterAll(async () => {
     delete process.env.DOCKER_BUILDKIT;
     if (above) fs.rmSync(above, { recursive: true, force: true });
     expect(await daemon?.destroy()).toEqual([]);
-  }, 60_000);
+  });
 
   function makeTree(root: string): void {
     const at = (name: string) => path.join(root, name);

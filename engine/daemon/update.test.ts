@@ -154,11 +154,13 @@ describe('an update', () => {
 
   test('that the kernel refuses sets back what it had set before', async () => {
     const { id, pid } = await run({ PidsLimit: 20, CpuShares: 512 });
-    const { status, json } = await update(id, { CpuShares: 256, CpusetCpus: '4000' });
+    // Only the kernel knows how many processes it can have at most: PID_MAX_LIMIT, 2²², linux/threads.h.
+    const { status, json } = await update(id, { CpuShares: 256, PidsLimit: 5_000_000 });
     expect(status).toBe(500);
-    expect(json.message).toMatch(new RegExp(`^Cannot update container ${id}: .*4000.*cpuset.cpus`));
+    expect(json.message).toMatch(new RegExp(`^Cannot update container ${id}: .*5000000.*pids.max`));
     expect(kernelSays(pid, SHARES)).toBe(version === 1 ? '512' : '20');
-    expect((await inspect(id)).HostConfig).toMatchObject({ CpuShares: 512, CpusetCpus: '' });
+    expect(kernelSays(pid, PIDS)).toBe('20');
+    expect((await inspect(id)).HostConfig).toMatchObject({ CpuShares: 512, PidsLimit: 20 });
     await remove(id);
   });
 

@@ -67,7 +67,7 @@ test.skipIf(!isRoot || !mountPoint)(
       rmdirSync(directory);
     }
     // The kernel takes a cgroup apart after it has been removed.
-    await expect.poll(() => exists(id), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => exists(id)).toBe(false);
   },
 );
 

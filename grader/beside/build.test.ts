@@ -31,12 +31,12 @@ describe.skipIf(missing)(`builds beside Docker's${missing ? ` (skipped: ${missin
     const archive = join(folder, 'hostbox.tar');
     await docker(ours.socket, 'save', '-o', archive, 'hostbox');
     await docker(theirs.api.socket, 'load', '-i', archive);
-  }, 120_000);
+  });
   afterAll(async () => {
     await theirs?.stop();
     expect(await ours?.destroy()).toEqual([]);
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   /** @returns what it printed */
   async function docker(socket: string, ...args: string[]): Promise<string> {
@@ -96,7 +96,7 @@ describe.skipIf(missing)(`builds beside Docker's${missing ? ` (skipped: ${missin
       .sort();
   }
 
-  test.each(SHAPES)('$name', { timeout: 120_000 }, async (shape) => {
+  test.each(SHAPES)('$name', async (shape) => {
     const context = contextOf(shape);
     const name = `shape-${SHAPES.indexOf(shape)}`;
     const [mine, dockers] = await Promise.all(

@@ -73,12 +73,12 @@ describe.skipIf(missing)(`docker diff beside Docker's${missing ? ` (skipped: ${m
     await docker(theirs.api.socket, 'load', '-i', archive);
     const [their, our] = await Promise.all([theirs.api.socket, ours.socket].map((at) => diffOf(at, scripts)));
     diffs = { their: their!, our: our! };
-  }, 120_000);
+  });
   afterAll(async () => {
     await theirs?.stop();
     expect(await ours?.destroy()).toEqual([]);
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   async function docker(socket: string, ...args: string[]): Promise<string> {
     return (await run('docker', ['-H', `unix://${socket}`, ...args])).stdout;

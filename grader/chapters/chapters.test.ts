@@ -71,7 +71,7 @@ describe('every command a page tells the reader to type works', () => {
   beforeAll(() => {
     clone = cloneWorkingTree(home);
     state = mkdtempSync(join(tmpdir(), 'skiff-chapters-'));
-  }, 60_000);
+  });
   afterAll(async () => {
     await endDaemons();
     rmSync(state, { recursive: true, force: true });
@@ -89,7 +89,7 @@ describe('every command a page tells the reader to type works', () => {
       (text, index) => [`${short(file)}, block ${index + 1}`, text] as const,
     ),
   );
-  test.each(blocks)('%s', { timeout: 120_000 }, (_, text) => {
+  test.each(blocks)('%s', (_, text) => {
     const ran = spawnSync('sh', ['-eu', '-c', text], {
       cwd: clone.directory,
       env: environment(),
@@ -107,7 +107,7 @@ describe('every command a page tells the reader to type works', () => {
       const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
       if (pid === 0 || !existsSync(`/proc/${pid}`)) continue;
       process.kill(pid, 'SIGTERM');
-      await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), 10_000);
+      await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), 60_000);
     }
   }
 });

@@ -41,7 +41,7 @@ function expectNothingLeft(): void {
 }
 
 describe.skipIf(unavailable !== null)(`a virtual machine (${unavailable ?? 'booted'})`, () => {
-  test('has its own kernel, a pure cgroup v2 and the host’s files', { timeout: 60_000 }, async () => {
+  test('has its own kernel, a pure cgroup v2 and the host’s files', async () => {
     const command = [
       'uname -r',
       'stat -fc %T /sys/fs/cgroup',
@@ -72,7 +72,7 @@ describe.skipIf(unavailable !== null)(`a virtual machine (${unavailable ?? 'boot
     expectNothingLeft();
   });
 
-  test('passes on how the command ended, and keeps nothing it wrote', { timeout: 60_000 }, async () => {
+  test('passes on how the command ended, and keeps nothing it wrote', async () => {
     const marker = join(process.cwd(), `.vm-test-${process.pid}`);
     const result = await runInVm({
       command: `echo secret > ${marker} && cat ${marker} && mount -o remount,rw /host 2>/dev/null; echo héllo >&2; exit 37`,
@@ -84,7 +84,7 @@ describe.skipIf(unavailable !== null)(`a virtual machine (${unavailable ?? 'boot
     expectNothingLeft();
   });
 
-  test('is killed when its time is over, and leaves nothing', { timeout: 60_000 }, async () => {
+  test('is killed when its time is over, and leaves nothing', async () => {
     const abort = new AbortController();
     let pid = 0;
     const running = runInVm({
@@ -107,7 +107,7 @@ describe.skipIf(unavailable !== null)(`a virtual machine (${unavailable ?? 'boot
     expectNothingLeft();
   });
 
-  test('that cannot boot says what its console said last', { timeout: 60_000 }, async () => {
+  test('that cannot boot says what its console said last', async () => {
     const started = performance.now();
     await expect(runInVm({ command: 'true', memoryMiB: 48, timeoutMs: 50_000 })).rejects.toThrow(
       /ended before the command/,

@@ -7,7 +7,7 @@ import { compareVmAndContainer } from './compare.ts';
 const unavailable = vmUnavailable() ?? (process.getuid?.() === 0 ? null : 'needs root');
 
 describe.skipIf(unavailable !== null)(`a virtual machine and a container (${unavailable ?? 'measured'})`, () => {
-  test('differ in kernel, weight and time to start', { timeout: 240_000 }, async () => {
+  test('differ in kernel, weight and time to start', async () => {
     const { hostKernel, vm, container, engineMemoryBytes, containerInVm } = await compareVmAndContainer();
     expect(container.kernel).toBe(hostKernel);
     expect(vm.kernel).not.toBe(hostKernel);

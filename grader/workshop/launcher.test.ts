@@ -8,7 +8,7 @@ let clone: Clone;
 beforeAll(() => {
   clone = makeClone();
   expect(clone.run('workshop', 'progress')).toMatchObject({ status: 0, stderr: '' });
-}, 120_000);
+});
 beforeEach(() => {
   clone.git('checkout', '--quiet', '--', 'labs');
 });
@@ -59,7 +59,7 @@ describe('a launcher', () => {
     const ended = started.map((child) => new Promise((resolve) => child.once('close', resolve)));
     expect(await Promise.all(ended)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(fs.readdirSync(path.dirname(bundle())).filter((name) => /\.\d+$/.test(name))).toEqual([]);
-  }, 60_000);
+  });
 
   test('a source that does not compile is named by file and line, and stops only the commands that need it', () => {
     const source = 'grader/workshop/home.ts';
@@ -71,7 +71,7 @@ describe('a launcher', () => {
     expect(clone.run('skiff', '--version').status).toBe(0);
     clone.write(source, good);
     expect(clone.run('workshop', 'list')).toMatchObject({ status: 0, stderr: '' });
-  }, 30_000);
+  });
 
   test('without node it says so and what to do', () => {
     const { status, stderr } = spawnSync('/bin/sh', [path.join(clone.home, 'workshop')], {
@@ -113,14 +113,14 @@ describe('the build', () => {
     const swapped = clone.read('.build/lab-process/shim.cjs');
     expect(swapped).toContain('a learner was here');
     expect(clone.read('.build/default/shim.cjs')).not.toContain('a learner was here');
-  }, 30_000);
+  });
 
   test("a plank that does not compile is named as the learner's", () => {
     clone.write('labs/01-process/process.ts', 'export function wait( {\n');
     const { status, stderr } = build('--conditions', 'lab-process', '--need', 'skiff');
     expect(status).toBe(1);
     expect(stderr).toMatch(/^Your plank does not compile\.\nlabs\/01-process\/process\.ts:\d+:\d+: /);
-  }, 30_000);
+  });
 
   test('a condition that names no plank is rejected', () => {
     expect(build('--conditions', '../../etc')).toMatchObject({ status: 2 });

@@ -10,7 +10,7 @@ let clone: Clone;
 beforeAll(() => {
   clone = makeClone();
   expect(clone.run('workshop', 'list')).toMatchObject({ status: 0, stderr: '' });
-}, 120_000);
+});
 beforeEach((context) => {
   if (terminalMissing !== null) context.skip(terminalMissing);
   clone.forget();
@@ -27,7 +27,7 @@ describe('the menu', () => {
     terminal.press('Up', 'Up', 'Enter');
     await terminal.until(/Write {2}labs\/00-what-is-a-container[\s\S]*❯ check what-is-a-container/);
     expect(clone.read('.workshop/progress.txt')).toMatch(/^current +what-is-a-container$/m);
-  }, 60_000);
+  });
 
   test('a lab is chosen from the list, where those to come are grey and cannot be chosen', async () => {
     using terminal = openTerminal('./workshop', { cwd: clone.home, env, rows: 60 });
@@ -42,7 +42,7 @@ describe('the menu', () => {
     terminal.press('Down', 'Enter');
     await terminal.until(/Write {2}labs\/01-process/);
     expect(clone.read('.workshop/progress.txt')).toMatch(/^current +process$/m);
-  }, 60_000);
+  });
 
   test('fits a terminal of 80 by 24 with its question, and after a resize still answers', async () => {
     using terminal = openTerminal('./workshop', { cwd: clone.home, env, columns: 80, rows: 24 });
@@ -51,7 +51,7 @@ describe('the menu', () => {
     terminal.resize(60, 20);
     terminal.press('Down');
     await terminal.until(/❯ check what-is-a-container/);
-  }, 60_000);
+  });
 
   test('Escape does nothing, Ctrl-C leaves with 0', async () => {
     using terminal = openTerminal('./workshop', { cwd: clone.home, env });
@@ -61,7 +61,7 @@ describe('the menu', () => {
     await terminal.until(/❯ check/);
     terminal.press('C-c');
     await terminal.until(/ended with 0/);
-  }, 60_000);
+  });
 });
 
 describe('watch', () => {
@@ -88,7 +88,7 @@ describe('watch', () => {
     const after = await terminal.until(/ended with 0/);
     expect(after).toMatch(/(?<!-)icanon/);
     expect(after).toMatch(/(?<!-)echo\b/);
-  }, 120_000);
+  });
 
   test('without a terminal prints a verdict after each save until it is told to stop', async () => {
     const child = clone.start('workshop', ['watch', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -108,5 +108,5 @@ describe('watch', () => {
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(text).not.toContain('\x1b');
-  }, 60_000);
+  });
 });

@@ -15,7 +15,7 @@ beforeAll(() => {
   clone = makeClone({ VISUAL: '', EDITOR: 'tee edited <' });
   // The first start builds.
   expect(workshop('list')).toMatchObject({ status: 0, stderr: '' });
-}, 120_000);
+});
 beforeEach(() => clone.forget());
 afterAll(() => clone?.remove());
 
@@ -103,7 +103,7 @@ test('every command has help with an example', () => {
   );
   for (const name of commands)
     expect(workshop(name, '--help').stdout, name).toContain(`Examples:\n  ./workshop ${name}`);
-}, 30_000);
+});
 
 describe('a lab', () => {
   test('start says why, what to read and what to write, and is remembered', () => {
@@ -138,7 +138,7 @@ describe('a lab', () => {
     clone.write(PROCESS, `${clone.read(SOLUTION)}// My own work.\n`);
     expect(workshop('check', 'process').status).toBe(0);
     expect(progress()).toMatch(/^passed +process +\d{4}-\d\d-\d\d$/m);
-  }, 60_000);
+  });
 
   test('hints begin with what the check saw, grow by one a call, and are remembered', () => {
     const levels = [1, 2, 3, 4, 5].map(() => JSON.parse(workshop('hint', 'process', '--json').stdout));
@@ -146,7 +146,7 @@ describe('a lab', () => {
     expect(levels.map(({ hints }) => hints.length)).toEqual([1, 2, 3, 4, 4]);
     expect(levels[0].hints[0]).toContain('Task 1 is not written yet');
     expect(progress()).toMatch(/^hint +process +1 3$/m);
-  }, 60_000);
+  });
 
   test("a file that does not compile is the learner's error, named by file and line", () => {
     clone.write(PROCESS, `${clone.read(PROCESS)}\nexport const broken = ;\n`);
@@ -154,7 +154,7 @@ describe('a lab', () => {
     const { status, stdout } = workshop('check', 'process');
     expect(status).toBe(1);
     expect(stdout).toContain(`process.ts:${line}`);
-  }, 60_000);
+  });
 
   test('diff shows what is written against the engine, function by function, and nothing of what is not', () => {
     const before = workshop('diff', 'process');
@@ -176,7 +176,7 @@ describe('a lab', () => {
     expect(one.tasks.map(({ id }: { id: number }) => id)).toEqual([6]);
     expect(progress()).not.toMatch(/^points +process/m);
     expect(workshop('check', 'process', '--task', '9').stderr).toMatch(/has tasks 1 to \d, and no task 9/);
-  }, 60_000);
+  });
 
   test('reset keeps the file in a backup and puts the starter back', () => {
     const starter = clone.read(PROCESS);
@@ -210,7 +210,7 @@ describe('a lab', () => {
     expect(open.stdout).toContain(clone.read(SOLUTION).trim());
     expect(progress()).toMatch(/^gave-up +process +\d{4}/m);
     expect(workshop('solution', 'process').status).toBe(0);
-  }, 60_000);
+  });
 
   test('catch-up keeps my work on a branch, installs the solutions before the lab, and leaves HEAD and index alone', () => {
     clone.write(PROCESS, '// my work\n');

@@ -36,7 +36,7 @@ export class Terminal {
   }
 
   /** Resolves to the match once the screen shows it. A screen sends no event when it has changed. */
-  async shows(pattern: RegExp, patience = 15_000): Promise<RegExpExecArray> {
+  async shows(pattern: RegExp, patience = 60_000): Promise<RegExpExecArray> {
     for (const end = Date.now() + patience; Date.now() < end; ) {
       const match = pattern.exec(this.screen());
       if (match !== null) return match;

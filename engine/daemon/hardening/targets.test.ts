@@ -30,7 +30,7 @@ describe.skipIf(missing)(`targets of mounts${missing ? ` (skipped: ${missing})` 
   async function imageAfter(script: string): Promise<string> {
     const { stdout } = await daemon.docker('run', '-d', 'hostbox', 'sh', '-c', `${script}; echo done; sleep 1000`);
     const id = stdout.trim();
-    await expect.poll(async () => (await daemon.docker('logs', id)).stdout, { timeout: 10_000 }).toContain('done');
+    await expect.poll(async () => (await daemon.docker('logs', id)).stdout).toContain('done');
     const image = (await daemon.docker('commit', id)).stdout.trim();
     await daemon.docker('rm', '-f', id);
     return image;
@@ -59,7 +59,7 @@ describe.skipIf(missing)(`targets of mounts${missing ? ` (skipped: ${missing})` 
     const script = `mkdir /t; cp -a /bin /lib* /usr /t 2>/dev/null; ${tree}; tar -C /t -cf /t.tar .`;
     const { stdout } = await daemon.docker('run', '-d', 'hostbox', 'sh', '-c', `${script}; echo done; sleep 1000`);
     const id = stdout.trim();
-    await expect.poll(async () => (await daemon.docker('logs', id)).stdout, { timeout: 30_000 }).toContain('done');
+    await expect.poll(async () => (await daemon.docker('logs', id)).stdout).toContain('done');
     await daemon.docker('cp', `${id}:/t.tar`, path.join(shown, 't.tar'));
     await daemon.docker('rm', '-f', id);
     const image = (await daemon.docker('import', path.join(shown, 't.tar'))).stdout.trim();

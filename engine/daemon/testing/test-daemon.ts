@@ -199,7 +199,7 @@ export class TestDaemon {
     const shim = this.shimPid();
     if (shim !== null) {
       // It ends itself when its last daemon has gone.
-      await untilGone(shim, 2000);
+      await untilGone(shim);
       if (this.shimPid() !== null) left.push(`shim ${shim}`);
     }
     fs.rmSync(this.#temporary, { recursive: true, force: true });
@@ -213,8 +213,8 @@ export async function killAndWait(child: ChildProcess | null): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Wait until process `pid`, which is no child of ours, has ended. */
-export async function untilGone(pid: number, milliseconds: number): Promise<boolean> {
+/** Wait until process `pid`, which is not a child of this one, has ended. @returns whether it has within 60 s */
+export async function untilGone(pid: number, milliseconds = 60_000): Promise<boolean> {
   const deadline = Date.now() + milliseconds;
   while (Date.now() < deadline) {
     if (!fs.existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')))

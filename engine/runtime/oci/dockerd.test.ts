@@ -21,10 +21,9 @@ function whyNot(): string | undefined {
 const reason = whyNot();
 const onlyV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
 /** Milliseconds. A session is a dozen containers and commands, of two runtimes, on a machine that others use too. */
-const PATIENCE = 120_000;
 
 /** Docker's own daemon, that knows this runtime as `skiff`, beside runc. */
-describe('dockerd --add-runtime', { timeout: PATIENCE }, () => {
+describe('dockerd --add-runtime', () => {
   const cgroupParent = `/skiff-dockerd-test-${process.pid}`;
   let directory: string;
   let daemon: ChildProcess;
@@ -59,7 +58,7 @@ describe('dockerd --add-runtime', { timeout: PATIENCE }, () => {
       daemon.once('exit', () => fail(new Error(`dockerd did not start:\n${log}`)));
     });
     expect(await docker('import', archive, 'box')).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     if (daemon?.exitCode === null) {
@@ -76,7 +75,7 @@ describe('dockerd --add-runtime', { timeout: PATIENCE }, () => {
       } catch {
         // No such cgroup in this hierarchy, or no hierarchy.
       }
-  }, 60_000);
+  });
 
   beforeEach((context) => {
     if (reason !== undefined) context.skip(reason);

@@ -16,7 +16,7 @@ function cgroupFile(controller: string, cgroupsPath: string, file: string): stri
   return join(hierarchy.mountPoint, cgroupsPath, file);
 }
 
-describe.skipIf(process.getuid?.() !== 0)('what a config.json says', { timeout: 300_000 }, () => {
+describe.skipIf(process.getuid?.() !== 0)('what a config.json says', () => {
   let bench: Bench;
   beforeAll(() => {
     bench = openBench();

@@ -5,7 +5,6 @@ import { IMAGE, noPodman, openPodmanRoom, type Podman, type PodmanRoom, pathOf, 
 
 const reason = noPodman();
 /** Milliseconds. A session is a dozen containers and commands, of two runtimes, on a machine that others use too. */
-const PATIENCE = 120_000;
 
 /** Ids and paths of the two runs, made the same. */
 function plain(text: string): string {
@@ -18,7 +17,7 @@ function plain(text: string): string {
     .replace(/(RUNTIME: )?exec failed: unable to start container process: /g, '$1');
 }
 
-describe('podman --runtime', { timeout: PATIENCE }, () => {
+describe('podman --runtime', () => {
   let room: PodmanRoom;
   let options: string[];
 

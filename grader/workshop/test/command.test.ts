@@ -22,7 +22,7 @@ beforeAll(() => {
   );
   clone.write(BROKEN, "import './no-such-file.ts';\n");
   run = clone.run('workshop', 'test', 'sample.test', 'broken.test');
-}, 180_000);
+});
 afterAll(() => clone?.remove());
 
 describe('workshop test', () => {
@@ -55,5 +55,5 @@ describe('workshop test', () => {
     const none = clone.run('workshop', 'test', 'no-such-test');
     expect(none.status).toBe(1);
     expect(none.stdout).toContain('No test ran for no-such-test.');
-  }, 60_000);
+  });
 });

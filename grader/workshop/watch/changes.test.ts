@@ -27,7 +27,7 @@ afterEach(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
-const changed = (times: number) => vi.waitFor(() => expect(changes).toBe(times), { timeout: 4000, interval: 5 });
+const changed = (times: number) => vi.waitFor(() => expect(changes).toBe(times), { timeout: 60_000, interval: 5 });
 
 test('a save in place is one change, however many writes it takes', async () => {
   const fd = fs.openSync(file, 'w');
