@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mergeImageConfig } from './command.ts';
+import { mergeEnvironment, mergeImageConfig } from './command.ts';
 import { ContainerConfig, HostConfig } from './config.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerPaths, openRoot, type StateRoot } from './root.ts';
@@ -166,5 +166,7 @@ test('what the request leaves open the image fills in', () => {
   expect(merged({ Entrypoint: '/mine', Cmd: ['x'] })).toEqual({ Entrypoint: ['/mine'], Cmd: ['x'] });
   expect(merged({ Entrypoint: [''], Cmd: ['x'] })).toEqual({ Entrypoint: null, Cmd: ['x'] });
   const all = mergeImageConfig(ContainerConfig.parse({ Env: ['A=mine', 'B'], Labels: { b: '2' } }), image);
-  expect(all).toMatchObject({ Env: ['A=mine'], User: 'u', WorkingDir: '/w', Labels: { a: '1', b: '2' } });
+  // What stands without a value is kept, as docker inspect shows it, and takes the variable away from the program.
+  expect(all).toMatchObject({ Env: ['A=mine', 'B'], User: 'u', WorkingDir: '/w', Labels: { a: '1', b: '2' } });
+  expect(mergeEnvironment(all.Env)).toEqual(['A=mine']);
 });

@@ -10,7 +10,8 @@ import { CLONE_FS, CLONE_NEWNS, setns, unshare } from '#kernel/namespaces';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { mountOverlay } from '#overlay';
 import { setCapabilitySets } from '#privileges';
-import { isolateMounts, mountAll } from '#rootfs';
+import { isolateMounts } from '#rootfs';
+import { mountEverything } from '../../runtime/mount-everything.ts';
 import { explainingOverlay } from '../../runtime/overlay-failure.ts';
 import { withPathInRoot } from '../../runtime/path-in-root.ts';
 import { idOutside } from './id-maps.ts';
@@ -44,7 +45,8 @@ function mountStack({ target, overlay, mounts, readonly }: Extract<Tree, { kind:
   unshare(CLONE_NEWNS);
   isolateMounts(target);
   explainingOverlay(overlay, () => mountOverlay(target, overlay, inUserNamespace()));
-  mountAll(target, mounts);
+  // The same call as at a start, so that every option means the same: mount(2) has no flag for `rro`.
+  mountEverything(target, mounts, undefined)();
   if (readonly) withPathInRoot(target, '/', (root) => setMountAttributes(root, MOUNT_ATTR_RDONLY));
 }
 
