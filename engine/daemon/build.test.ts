@@ -178,10 +178,21 @@ COPY --from=0 /d /number
       Dockerfile: `FROM hostbox
 ARG X=expanded
 COPY <<A <<'B' /d/
-$X \\$X "quoted"
+$X \\$X "quoted" \${Y:-"it's"}
 A
-$X
+$X \\$X
 B
+ADD <<"two words" /added/
+$X
+two words
+RUN <<"E"OF
+echo "$X" > /quoted
+EOF
+RUN cat <<'EOF' > /by-shell && cat <<EOF >> /by-shell
+$X
+EOF
+$X \\$X
+EOF
 RUN <<EOF
 X=in-shell
 echo $X > /script
@@ -195,8 +206,8 @@ RUN cat <<-EOF > /tabs
 	EOF
 `,
     });
-    expect(await run('sh', '-c', 'cat /d/A /d/B /script /name /tabs')).toBe(
-      'expanded \\$X "quoted"\n$X\nin-shell\n/dev/pipes/EOF\none\n',
+    expect(await run('sh', '-c', 'cat /d/A /d/B /added/* /quoted /by-shell /script /name /tabs')).toBe(
+      'expanded $X "quoted" "it\'s"\n$X \\$X\n$X\nexpanded\n$X\nexpanded $X\nin-shell\n/dev/pipes/EOF\none\n',
     );
   });
 

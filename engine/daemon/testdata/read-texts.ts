@@ -37,7 +37,7 @@ const READERS: Record<string, (text: string) => unknown> = {
   glob: (text) => globMatches(text, PATH),
   expand: (text) => expand(text, { A: NAME, B: text.slice(0, 4096) }),
   trim: (text) => expand(`\${A##${text.replaceAll('}', '')}}\${A//${text.replaceAll(/[}/]/g, '')}/x}`, { A: NAME }),
-  heredoc: (text) => expandText(text, { A: NAME }, '\\'),
+  heredoc: (text) => expandText(text, { A: NAME }),
   words: (text) => splitWords(text, '\\'),
   reference: (text) => parseReference(text),
   name: (text) => namePatterns('name', [text.slice(0, 256)])(NAME),

@@ -1,7 +1,9 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are variables of Dockerfiles
 import { DockerfileParser } from 'dockerfile-ast';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseDockerfile } from './dockerfile.ts';
+import { expandText } from './variables.ts';
 
 const parse = (text: string) =>
   parseDockerfile(text, 'Dockerfile').instructions.map(({ line, keyword, flags, text: rest, heredocs }) => ({
@@ -44,6 +46,36 @@ test('here-documents: quoted names expand nothing, a dash takes tabs away, sever
     { line: 8, keyword: 'RUN', rest: 'x' },
   ]);
   expect(parse('RUN cat <<EOF \\\n && true\nbody\nEOF\nRUN b')[0]).toMatchObject({ rest: 'cat <<EOF  && true' });
+});
+
+test.each([
+  ['E"O"F', 'EOF', false],
+  ["'E O'F", 'E OF', false],
+  ['"E\\"F"', 'E"F', false],
+  ['\\EOF', 'EOF', true],
+  ['E\\ F', 'E F', true],
+  ['$E', '$E', true],
+])('the here-document <<%s ends at %s', (written, name, expand) => {
+  const [first] = parse(`RUN <<${written}\nx\n${name}\nRUN b`);
+  expect(first?.heredocs).toEqual([{ name, expand, content: 'x\n' }]);
+});
+
+test('a trigger has a here-document where its instruction may have one', () => {
+  expect(parse('ONBUILD COPY <<A /a\nx\nA\nRUN b')[0]?.heredocs).toHaveLength(1);
+  expect(parse('ONBUILD CMD cat <<A\nRUN b')).toHaveLength(2);
+});
+
+test.each([
+  ['$A "$A" \'$A\'', 'a "a" \'a\''],
+  ['\\$A \\\\$A \\" \\n', '$A \\a " n'],
+  ['${NONE:-"it\'s $A"} $NONE.', '"it\'s a" .'],
+  ['`$A`', '`a`'],
+])('in a here-document %s becomes %s', (text, result) => {
+  expect(expandText(`${text}\n`, { A: 'a' })).toBe(`${result}\n`);
+});
+
+test('in a here-document a substitution that cannot be read is refused', () => {
+  expect(() => expandText('${\n', {})).toThrow(/substitution/);
 });
 
 test('what only looks like a here-document is none', () => {

@@ -49,7 +49,7 @@ const KEYWORDS = new Set(
     ' ',
   ),
 );
-const WITH_HEREDOCS = new Set(['ADD', 'COPY', 'RUN', 'ONBUILD']);
+const WITH_HEREDOCS = new Set(['ADD', 'COPY', 'RUN']);
 
 /** @throws InvalidBuild that names the line */
 export function parseDockerfile(text: string, name: string): Dockerfile {
@@ -132,7 +132,8 @@ function readInstruction(lines: Lines, escapeToken: string): Instruction | undef
       `${where}: unknown instruction: ${word.slice(0, 60)}. A line is continued with "${escapeToken}" at the end of the one before.`,
     );
   const { flags, text } = takeFlags(rest, escapeToken);
-  const heredocs = WITH_HEREDOCS.has(keyword) ? heredocsIn(text, escapeToken) : [];
+  const takes = keyword === 'ONBUILD' ? (/^\S*/.exec(text)?.[0].toUpperCase() ?? '') : keyword;
+  const heredocs = WITH_HEREDOCS.has(takes) ? heredocsIn(text, escapeToken) : [];
   return { line, keyword, flags, text, statement, heredocs: heredocs.map((each) => readHeredoc(lines, each, where)) };
 }
 
@@ -189,11 +190,24 @@ interface HeredocStart {
 
 function heredocsIn(text: string, escapeToken: string): HeredocStart[] {
   return splitWords(text, escapeToken).flatMap((word) => {
-    const [, chomp = '', name = ''] = /^\d*<<(-?)([^<]+)$/.exec(word) ?? [];
-    const [, quote, quoted] = /^(['"])(.+)\1$/.exec(name) ?? [];
-    if (name === '') return [];
-    return [{ name: quoted ?? name, expand: quote === undefined, chomp: chomp !== '' }];
+    const [, chomp = '', written = ''] = /^\d*<<(-?)([^<]+)$/.exec(word) ?? [];
+    const { name, isQuoted } = withoutQuotes(written);
+    return name === '' ? [] : [{ name, expand: !isQuoted, chomp: chomp !== '' }];
   });
+}
+
+/** The name is a word of the shell: a quote around any part of it keeps the variables in the text, an escape does not. */
+function withoutQuotes(word: string): { name: string; isQuoted: boolean } {
+  let isQuoted = false;
+  const name = word.replace(
+    /\\([\s\S])|'([^']*)'|"((?:\\[\s\S]|[^"\\])*)"/g,
+    (_, escaped: string | undefined, single: string | undefined, double: string | undefined) => {
+      if (escaped !== undefined) return escaped;
+      isQuoted = true;
+      return single ?? double!.replace(/\\(["$\\])/g, '$1');
+    },
+  );
+  return { name, isQuoted };
 }
 
 function readHeredoc(lines: Lines, { name, expand, chomp }: HeredocStart, where: string): Heredoc {

@@ -17,7 +17,7 @@ import { expandText } from './variables.ts';
 export async function planCopy(instruction: Instruction, { context, state, expand }: Planning): Promise<Plan> {
   const { escapeToken } = context.dockerfile;
   const variables = context.args.variables(state.execution.Env ?? []);
-  const copy = copyOf(instruction, escapeToken, expand, (text) => expandText(text, variables, escapeToken));
+  const copy = copyOf(instruction, escapeToken, expand, (text) => expandText(text, variables));
   const destination = absolute(state.execution.WorkingDir ?? '/', copy.destination);
   const sources = await sourcesOf(copy, context, destination.endsWith('/'));
   const { inline, chown, mode } = copy;

@@ -7,6 +7,7 @@ import { InvalidBuild } from './build-error.ts';
 import { commandOf } from './config-step.ts';
 import type { Instruction } from './dockerfile.ts';
 import type { Network } from './options.ts';
+import { splitWords } from './words.ts';
 
 export interface Mount {
   type: 'bind' | 'cache' | 'tmpfs' | 'secret';
@@ -53,7 +54,7 @@ export function runOf(
       throw new InvalidBuild(`RUN --${name}=${value} is not supported; there are --mount and --network. Leave it out.`);
   }
   const [only] = heredocs;
-  if (only && heredocs.length === 1 && /^<<-?\S+$/.test(text)) {
+  if (only && splitWords(text, '\\').length === 1) {
     if (only.content.startsWith('#!')) {
       step.script = { path: `${SCRIPTS}/${only.name.replace(/[^\w.-]/g, '_')}`, content: only.content };
       step.args = [step.script.path];

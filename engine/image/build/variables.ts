@@ -61,13 +61,11 @@ export class Arguments {
   }
 }
 
-/** The variables of a text replaced, all else left as it is. */
-export function expandText(text: string, values: Record<string, string>, escapeToken: string): string {
-  return text.replace(/\\[\s\S]|`[\s\S]|\$\{(?:[^{}]|\{[^{}]*\})*\}|\$\w+/g, (part) =>
-    part.startsWith('$')
-      ? expand(part, values, escapeToken)
-      : part.startsWith(escapeToken)
-        ? part
-        : part[0] + expandText(part.slice(1), values, escapeToken),
-  );
+/**
+ * The variables of a here-document replaced. Quotes in it are characters like others; `\` takes the meaning of what follows
+ * away, whatever the file's escape directive says. Dockerfile reference, "Here-documents".
+ */
+export function expandText(text: string, values: Record<string, string>): string {
+  const literal = text.replace(/\\[\s\S]|['"]/g, (part) => (part.length === 2 ? part : `\\${part}`));
+  return expand(literal, values, '\\');
 }
