@@ -131,10 +131,14 @@ test('a start whose record was not written is found running', async () => {
 });
 
 test('a start and an end of which no record was written are both found', async () => {
-  const id = await run(['sh', '-c', 'sleep 0.3; exit 4']);
+  const shared = path.join(daemon.root, 'shared');
+  fs.mkdirSync(shared);
+  const wait = 'while [ ! -e /shared/end ]; do sleep 0.02; done; exit 4';
+  const id = await run(['sh', '-c', wait], { Binds: [`${shared}:/shared`] });
   const { Pid: pid } = await state(id);
   await daemon.crash();
-  await untilGone(pid);
+  fs.writeFileSync(path.join(shared, 'end'), '');
+  expect(await untilGone(pid)).toBe(true);
   editRecord(id, { status: 'created', pid: 0, startTime: '', startedAt: '0001-01-01T00:00:00Z' });
   await daemon.launch();
   expect(await state(id)).toMatchObject({ Status: 'exited', ExitCode: 4 });
