@@ -7,7 +7,8 @@ import path from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { home } from './harness/home.ts';
-import { learnerFile, readLabs } from './lab.ts';
+import { learnerFile, readLabs, titlesOf } from './lab.ts';
+import { allVariants } from './proof/variants.ts';
 import { type Report, reportSchema } from './report.ts';
 import { reportJsonSchema, schemaFile } from './report-schema.ts';
 
@@ -61,9 +62,7 @@ describe('a submission that can be graded', () => {
   test('has one report for every test that lab.json lists', () => {
     const [lab] = labs;
     expect(report.labs.map(({ lab }) => lab)).toEqual(['what-is-a-container']);
-    expect(report.labs[0]!.tasks.flatMap(({ tests }) => tests.map(({ title }) => title))).toEqual(
-      lab!.tasks.flatMap(({ tests }) => tests),
-    );
+    expect(report.labs[0]!.tasks.flatMap(({ tests }) => tests.map(({ title }) => title))).toEqual(titlesOf(lab!));
   });
 
   test('has a summary for people, on the terminal and as Markdown', () => {
@@ -88,8 +87,8 @@ test('the published schema is the one of the code', () => {
 
 test('a wrong submission is graded, too: exit code 0, no points for what fails, and the reason', () => {
   const submission = submit('bob', ['what-is-a-container']);
-  const wrong = path.join(home, 'solutions/00-what-is-a-container/wrong/path-cut-at-a-colon.ts');
-  fs.copyFileSync(wrong, path.join(submission, 'labs/00-what-is-a-container/membership.ts'));
+  const wrong = allVariants()[0]!.wrong.find(({ name }) => name === 'path-cut-at-a-colon')!;
+  fs.writeFileSync(path.join(submission, 'labs/00-what-is-a-container/membership.ts'), wrong.source());
   const done = grade('check', 'bob', '--lab', '0', '--json', '-');
   expect(done.status).toBe(0);
   const report = reportSchema.parse(JSON.parse(done.stdout));
@@ -107,7 +106,7 @@ describe('bad input is a sentence and exit code 2', () => {
 
   test.each([
     ['no such directory', ['check', 'nowhere'], /There is no directory nowhere/],
-    ['a file', ['check', 'file'], /file is no directory/],
+    ['a file', ['check', 'file'], /file is not a directory/],
     ['no learner files', ['check', 'empty'], /empty has none of the files that labs are graded from: labs\/00-/],
     ['an unknown lab', ['check', 'eve', '--lab', 'proces'], /There is no lab "proces". Did you mean "process"\?/],
     ['a lab without its file', ['check', 'eve', '--lab', 'rootfs'], /eve has no labs\/03-rootfs\/rootfs\.ts/],
