@@ -2,7 +2,9 @@
  * Lab `rootfs`: the file tree a container sees.
  *
  * The engine calls these five functions in this order, all of them in the child, in a mount namespace of its own, before
- * the program runs. See rootfs.driver.ts for the whole story.
+ * the program runs. See rootfs.driver.ts for the whole story. None of them is `async`, none leaves a descriptor open or the
+ * umask changed. The options, the link targets and the device types are listed in `#contract/rootfs`
+ * (engine/runtime/contract/rootfs.ts).
  */
 
 import { NotImplemented } from '#contract/not-implemented';
@@ -23,7 +25,8 @@ export function isolateMounts(_rootfs: string): void {
  *
  * A missing mount point is made: a file for the bind of a file, else a directory. A symbolic link in a destination is
  * followed as if `rootfs` were `/`, so it never leads out: the image that brought the link is hostile. A read-only bind
- * takes a second call, because the first one ignores the flag. Options that are no flags (`size=64m`) are the file
+ * takes a second call, because the first one ignores the flag; the same goes for `nosuid`, `nodev` and `noexec`. A
+ * propagation (`rslave`) takes a call of its own. Options that are no flags (`size=64m`) are the file
  * system's own and go to it as data.
  * @throws KernelError, also when a destination cannot be made. mount(2), openat2(2).
  */
@@ -32,10 +35,12 @@ export function mountAll(_rootfs: string, _mounts: Mount[]): void {
 }
 
 /**
- * Task 3. Make the device nodes below `rootfs`/dev, and the links `fd`, `stdin`, `stdout`, `stderr` and `ptmx`.
+ * Task 3. Make the device nodes below `rootfs`, and in its /dev the links `fd` → /proc/self/fd, `stdin`, `stdout`, `stderr` →
+ * /proc/self/fd/0, 1, 2 and `ptmx` → pts/ptmx.
  *
- * Where mknod is not permitted (in a user namespace it never is), bind the host's node of the same path onto an empty
- * file instead. `fileMode` is exact: the umask must not cut it.
+ * Types: `c` and `u` are character devices, `b` block devices, `p` FIFOs. `fileMode` is exact: the umask must not cut it. The
+ * owner is `uid`, `gid`, 0 when absent. Only where mknod answers EPERM (for devices in a user namespace it always does), bind
+ * the host's node of the same path onto an empty file instead. A /dev that is a link of the image stays inside `rootfs`.
  * @param devices major and minor as in linux/devices.txt; `fileMode` 0…0o777, 0o666 when absent.
  * @throws KernelError. mknod(2), null(4), pts(4).
  */
