@@ -299,16 +299,16 @@ test('images are named, chosen by filters, and pruned', async () => {
     );
   expect((await daemon.post('/images/hostbox/tag?repo=example.com/me/app&tag=1')).status).toBe(201);
   const both = ['example.com/me/app:1', 'hostbox:latest'];
-  for (const filters of [
-    {},
-    { reference: ['hostbox'] },
-    { reference: ['host*:l?test'] },
-    { reference: ['example.com/*/app'] },
-    { reference: ['nothing', 'example.com/me/[a-c]pp:1'] },
-    { dangling: ['false'] },
-    { until: [String(Math.floor(Date.now() / 1000))] },
-  ])
+  for (const filters of [{}, { dangling: ['false'] }, { until: [String(Math.floor(Date.now() / 1000))] }])
     expect(await listed(filters), JSON.stringify(filters)).toEqual(both);
+  // Of an image that has more names, those that the reference asks for.
+  for (const [reference, name] of [
+    [['hostbox'], 'hostbox:latest'],
+    [['host*:l?test'], 'hostbox:latest'],
+    [['example.com/*/app'], 'example.com/me/app:1'],
+    [['nothing', 'example.com/me/[a-c]pp:1'], 'example.com/me/app:1'],
+  ])
+    expect(await listed({ reference }), `${reference}`).toEqual([name]);
   for (const filters of [
     { reference: ['*'], label: ['none'] },
     { reference: ['example.com/*'] },
