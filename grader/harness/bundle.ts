@@ -1,13 +1,18 @@
-/** From one learner's file to one CommonJS file that the subject can load, and nothing else of this machine in it. */
+/**
+ * The files that a subject loads: the learner's module, the lab's driver, and what both share. Each is a bundle of its own,
+ * so that no text of a learner's stands in one scope with ours. Only the learner's text is compiled in a sandbox; the rest
+ * is this clone's.
+ */
 
 import fs from 'node:fs';
-import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import type { LabFolder } from '../lab.ts';
 import { compile } from './compile.ts';
 import { home } from './home.ts';
 import { Refused } from './refused.ts';
+import { COURSE } from './sandbox-spec.ts';
+import type { Session } from './session.ts';
 
 /** The module cannot even be read, which is nobody's work; the message is for whoever runs the grader. */
 export class Unreadable extends Error {
@@ -54,112 +59,131 @@ export function readLearnerFile(root: string, file: string): string {
   }
 }
 
-/**
- * Bundle a learner's module with the lab's driver (if it has one).
- * The module may import node:*, #kernel/*, #contract/* and #spec; what our own files import is ours.
- * @returns JavaScript whose exports are `{plank, driver}`.
- * @throws Refused when it does not compile or imports anything else.
- */
-export async function bundleModule(lab: LabFolder, source: string): Promise<string> {
+/** What a subject loads, as JavaScript in CommonJS form. */
+export interface ModuleFiles {
+  /** The learner's module. It requires node's own modules and names of `shared`. */
+  plank: string;
+  /** The lab's driver. It requires `PLANK` besides. */
+  driver: string;
+  /** `#kernel/*`, `#contract/*` and `#spec`, by these names. */
+  shared: string;
+}
+
+/** How a driver requires the learner's module. */
+const PLANK = 'skiff:plank';
+
+/** @param session where the text is compiled; null without sandboxes. @throws Refused as of `compile`. */
+export async function bundleModule(lab: LabFolder, source: string, session: Session | null): Promise<ModuleFiles> {
   const file = path.join('labs', path.basename(lab.folder), `${lab.module}.ts`);
-  return await bundle(lab, await compile(source, file), false);
+  const [plank, driver, shared] = await Promise.all([
+    compile(source, file, session),
+    bundleDriver(lab),
+    sharedModules(),
+  ]);
+  return { plank, driver, shared };
 }
 
 /** The same for a module of this clone's own, which may import what it likes: the engine's, to prove the checks with. */
-export async function bundleOwn(lab: LabFolder, file: string): Promise<string> {
-  return await bundle(lab, `export * from ${JSON.stringify(file)};`, true);
+export async function bundleOwn(lab: LabFolder, file: string): Promise<ModuleFiles> {
+  const [plank, driver, shared] = await Promise.all([
+    bundle(`export * from ${JSON.stringify(file)};`, lab.folder, [sharedIsElsewhere]),
+    bundleDriver(lab),
+    sharedModules(),
+  ]);
+  return { plank, driver, shared };
 }
 
-async function bundle(lab: LabFolder, source: string, trusted: boolean): Promise<string> {
-  const file = path.join(lab.folder, `${lab.module}.ts`);
+async function bundleDriver(lab: LabFolder): Promise<string> {
   const driver = path.join(lab.folder, `${lab.module}.driver.ts`);
-  const entry = [
-    `export * as plank from ${JSON.stringify(file)};`,
-    fs.existsSync(driver) ? `export * as driver from ${JSON.stringify(driver)};` : 'export const driver = {};',
-  ].join('\n');
-  try {
-    const built = await esbuild.build({
-      stdin: { contents: entry, resolveDir: lab.folder, sourcefile: 'entry.ts', loader: 'ts' },
-      absWorkingDir: home,
-      bundle: true,
-      write: false,
-      platform: 'node',
-      format: 'cjs',
-      target: 'node20',
-      keepNames: true,
-      sourcemap: 'inline',
-      sourcesContent: false,
-      sourceRoot: `${home}/`,
-      legalComments: 'none',
-      external: ['koffi'],
-      // Without these esbuild would look for a tsconfig.json and a package.json of the submission's choice.
-      tsconfigRaw: { compilerOptions: { target: 'ES2022', verbatimModuleSyntax: true } },
-      logLevel: 'silent',
-      plugins: [oneFile(file, `#${lab.module}`, source, trusted)],
-    });
-    return built.outputFiles[0]!.text;
-  } catch (error) {
-    throw new Refused(describe(error));
-  }
+  if (!fs.existsSync(driver)) return 'module.exports = {};';
+  return await bundle(`export * from ${JSON.stringify(driver)};`, lab.folder, [
+    plankIsElsewhere(path.join(lab.folder, `${lab.module}.ts`), `#${lab.module}`),
+    sharedIsElsewhere,
+  ]);
 }
 
-/** Lays the learner's text over the lab's file, and guards what it may import. */
-function oneFile(file: string, plank: string, source: string, trusted: boolean): esbuild.Plugin {
+const KERNEL = path.join(home, 'engine/kernel');
+const CONTRACTS = ['engine/runtime/contract', 'engine/image/contract'].map((folder) => path.join(home, folder));
+const SPEC = path.join(home, 'engine/runtime/spec.ts');
+
+let sharedBundle: Promise<string> | undefined;
+
+function sharedModules(): Promise<string> {
+  sharedBundle ??= bundleShared();
+  return sharedBundle;
+}
+
+/** Loaded when they are first asked for: native calls cost time, and a pure lab can do without Linux. */
+function bundleShared(): Promise<string> {
+  const modules = [KERNEL, ...CONTRACTS].flatMap((folder) =>
+    fs
+      .readdirSync(folder)
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .map((name) => path.join(folder, name)),
+  );
+  const members = [...modules, SPEC].map((file) => {
+    const id = JSON.stringify(sharedName(file));
+    return `get ${id}() { return require(${JSON.stringify(file)}); }`;
+  });
+  return bundle(`module.exports = { ${members.join(', ')} };`, home, []);
+}
+
+/** `#kernel/…`, `#contract/…` or `#spec` for a file that learner and driver share; null for any other. */
+function sharedName(file: string): string | null {
+  if (file === SPEC) return '#spec';
+  const name = path.basename(file, '.ts');
+  if (path.dirname(file) === KERNEL) return `#kernel/${name}`;
+  return CONTRACTS.includes(path.dirname(file)) ? `#contract/${name}` : null;
+}
+
+const sharedIsElsewhere: esbuild.Plugin = {
+  name: 'what both share',
+  setup(build) {
+    build.onResolve({ filter: /^(#kernel\/|#contract\/|#spec$)/ }, ({ path: id }) => ({ path: id, external: true }));
+    build.onResolve({ filter: /^\.{1,2}\// }, ({ path: wanted, resolveDir }) => {
+      const id = sharedName(path.resolve(resolveDir, wanted));
+      return id === null ? undefined : { path: id, external: true };
+    });
+  },
+};
+
+function plankIsElsewhere(file: string, plank: string): esbuild.Plugin {
   const between = file.replace(/\.ts$/, '.plank.ts');
   return {
-    name: 'one learner file',
+    name: 'the learner’s module',
     setup(build) {
-      build.onResolve({ filter: /.*/ }, ({ path: wanted, importer, kind, with: attributes, resolveDir }) => {
+      build.onResolve({ filter: /.*/ }, ({ path: wanted, importer, resolveDir }) => {
         // What a lab puts between the engine and the plank, to judge one function at a time.
         if (wanted === plank && path.dirname(importer) !== path.dirname(file) && fs.existsSync(between))
           return { path: between };
-        if (importer !== file) {
-          const target = path.isAbsolute(wanted) ? wanted : path.resolve(resolveDir || path.dirname(importer), wanted);
-          return target === file || wanted === plank ? { path: file } : undefined;
-        }
-        if (trusted) return undefined;
-        if (isBuiltin(wanted)) return { path: wanted, external: true };
-        const target = allowed(wanted);
-        if (target === null || Object.keys(attributes).length > 0 || kind === 'url-token')
-          return { errors: [{ text: refusal(wanted) }] };
-        return { path: target };
+        return wanted === plank || path.resolve(resolveDir, wanted) === file
+          ? { path: PLANK, external: true }
+          : undefined;
       });
-      build.onLoad({ filter: /.*/ }, ({ path: loaded }) =>
-        loaded === file
-          ? { contents: source, loader: trusted ? 'ts' : 'js', resolveDir: path.dirname(file) }
-          : undefined,
-      );
     },
   };
 }
 
-/** The file of ours that a learner's import stands for, null when there is none. */
-function allowed(wanted: string): string | null {
-  const room = /^#(kernel|contract)\/([a-z0-9-]+)$/.exec(wanted);
-  if (room) {
-    const folders = room[1] === 'kernel' ? ['engine/kernel'] : ['engine/runtime/contract', 'engine/image/contract'];
-    const files = folders.map((folder) => path.join(home, folder, `${room[2]}.ts`));
-    return files.find((file) => fs.existsSync(file)) ?? null;
-  }
-  return wanted === '#spec' || wanted === '../../engine/runtime/spec.ts'
-    ? path.join(home, 'engine/runtime/spec.ts')
-    : null;
-}
-
-function refusal(wanted: string): string {
-  return (
-    `the import of "${wanted}" is refused: a lab is one file, and all it may import is node:*, #kernel/*, #contract/* and #spec. ` +
-    'Bring what you need into the file itself.'
-  );
-}
-
-function describe(error: unknown): string {
-  const [first, ...more] = (error as esbuild.BuildFailure).errors ?? [];
-  if (first === undefined) return `The module cannot be bundled: ${(error as Error).message}`;
-  const where =
-    first.location === null ? '' : `${first.location.file}:${first.location.line}:${first.location.column + 1}: `;
-  const line = first.location?.lineText ? `\n\n    ${first.location.lineText.trim()}` : '';
-  const count = more.length === 0 ? '' : `\n(and ${more.length} more)`;
-  const what = first.text.includes('is refused') ? '' : 'does not compile: ';
-  return `${where}${what}${first.text}${line}${count}`;
+async function bundle(entry: string, resolveDir: string, plugins: esbuild.Plugin[]): Promise<string> {
+  const built = await esbuild.build({
+    stdin: { contents: entry, resolveDir, sourcefile: 'entry.ts', loader: 'ts' },
+    absWorkingDir: home,
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    // An import() of what is elsewhere has to come by the subject's own require as well.
+    supported: { 'dynamic-import': false },
+    keepNames: true,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    sourceRoot: `${COURSE}/`,
+    legalComments: 'none',
+    external: ['koffi'],
+    tsconfigRaw: { compilerOptions: { target: 'ES2022', verbatimModuleSyntax: true } },
+    logLevel: 'silent',
+    plugins,
+  });
+  return built.outputFiles[0]!.text;
 }

@@ -5,10 +5,14 @@
 
 import path from 'node:path';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
+import { readLab } from '../lab.ts';
 import type {} from './current-session.ts';
+import { removeTree } from './files.ts';
 import { home } from './home.ts';
 import { leaks } from './leaks.ts';
+import { type ModuleSource, makeModule } from './make-module.ts';
 import type {} from './reds.ts';
+import { Refused } from './refused.ts';
 import { endForgotten } from './sandbox.ts';
 import { Session } from './session.ts';
 import { Spares } from './spares.ts';
@@ -19,8 +23,10 @@ export interface JudgeRequest {
   id: number;
   /** Absolute. */
   suite: string;
-  /** The bundled module under test, absolute. */
-  module: string;
+  /** The lab's folder, absolute. */
+  folder: string;
+  /** The module under test. */
+  source: ModuleSource;
   /** The tests to run. */
   titles: string[];
   /** What their inputs are drawn from: random.ts. */
@@ -45,6 +51,8 @@ export interface JudgedTest {
 
 export interface JudgeAnswer {
   id: number;
+  /** The module was not run at all, for this reason; there are no tests then. */
+  refused?: string;
   tests: JudgedTest[];
   /** What the submission left on this machine; absent when nobody asked. */
   leaks?: string[];
@@ -112,8 +120,10 @@ export async function judge(): Promise<void> {
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {
       modules.length = 0;
-      const errors = await run(vitest, request);
-      const answer = answerOf(request, modules, errors);
+      const session = typeof opened === 'string' ? null : opened.session;
+      const answer = await withModule(request, session, async (module) =>
+        answerOf(request, modules, await run(vitest, request, module)),
+      );
       if (typeof opened !== 'string') await tidyUp(opened, request, answer);
       tell(answer);
     });
@@ -141,9 +151,33 @@ interface Failure {
   message?: string;
 }
 
+/** Bundle the module, and judge it if it can be. */
+async function withModule(
+  { id, folder, source, plain }: JudgeRequest,
+  session: Session | null,
+  judged: (module: string) => Promise<JudgeAnswer>,
+): Promise<JudgeAnswer> {
+  // Nothing of a submission is compiled without a sandbox; its tests are unsupported.
+  if (session === null && !plain) return await judged('');
+  let module: string | undefined;
+  try {
+    module = await makeModule({ ...readLab(folder), folder }, source, session);
+    return await judged(module);
+  } catch (error) {
+    const { name, message } = error as Error;
+    return {
+      id,
+      tests: [],
+      ...(error instanceof Refused ? { refused: message, errors: [] } : { errors: [{ name, message }] }),
+    };
+  } finally {
+    if (module !== undefined) removeTree(module);
+  }
+}
+
 /** @returns what went wrong outside of every module. */
-async function run(vitest: Vitest, request: JudgeRequest): Promise<Failure[]> {
-  const { suite, module, titles, seed, patience, plain } = request;
+async function run(vitest: Vitest, request: JudgeRequest, module: string): Promise<Failure[]> {
+  const { suite, titles, seed, patience, plain } = request;
   const project = vitest.getRootProject();
   project.provide('skiffSeed', seed);
   project.provide('skiffModule', module);

@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
 import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
+import { MODULE_FILES } from './make-module.ts';
 import type { Subject } from './opened-subject.ts';
 import { infrastructure, unsupported } from './outcome-errors.ts';
 import { PlainSandbox } from './plain-sandbox.ts';
@@ -170,7 +171,8 @@ async function start(module: string, options: Options): Promise<Run> {
 async function startRun(module: string, options: Options): Promise<Run> {
   const sandbox = await place(options);
   try {
-    fs.copyFileSync(module, path.join(sandbox.outside, 'module.cjs'));
+    for (const name of MODULE_FILES)
+      fs.copyFileSync(path.join(module, `${name}.cjs`), path.join(sandbox.outside, `${name}.cjs`));
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
     void sandbox.ended.then((ending) => channel.close(new SubjectDied(obituary(sandbox, ending))));
     await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {

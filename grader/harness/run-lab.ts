@@ -1,16 +1,13 @@
 /** From a learner's file to a verdict. The report is written here, from what lab.json expects, not from what ran. */
 
 import { createHash, randomInt } from 'node:crypto';
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { type LabFolder, learnerFile, maxPoints, suiteOf, titlesOf } from '../lab.ts';
 import { type LabReport, plain, type TaskReport, worst } from '../report.ts';
-import { bundleModule, bundleOwn, readLearnerFile } from './bundle.ts';
+import { readLearnerFile } from './bundle.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge.ts';
 import { Judge } from './judge-client.ts';
 import { Refused } from './refused.ts';
-import { SESSION_PREFIX } from './session.ts';
 import { taskReports, verdict } from './verdict.ts';
 
 export type { LabReport } from '../report.ts';
@@ -45,11 +42,10 @@ export async function runLab(run: LabRun): Promise<LabReport> {
   const seed = run.seed ?? randomInt(2 ** 31);
   const judge = given ?? kept ?? new Judge();
   if (warm && given === undefined) kept = judge;
-  const workFolder = fs.mkdtempSync(path.join(os.tmpdir(), `${SESSION_PREFIX}${process.pid}-module-`));
   try {
     // Loading vitest and bundling the module take about as long; neither waits for the other.
     judge.warmUp().catch(() => {});
-    const { digest, tasks } = await judgeFile({ ...run, seed }, judge, path.join(workFolder, 'module.cjs'));
+    const { digest, tasks } = await judgeFile({ ...run, seed }, judge);
     return {
       lab: lab.id,
       number: lab.number,
@@ -68,7 +64,6 @@ export async function runLab(run: LabRun): Promise<LabReport> {
       tasks,
     };
   } finally {
-    fs.rmSync(workFolder, { recursive: true, force: true });
     if (given === undefined && !warm) await judge[Symbol.asyncDispose]();
     if (warm) judge.unref();
   }
@@ -77,14 +72,12 @@ export async function runLab(run: LabRun): Promise<LabReport> {
 async function judgeFile(
   { lab, file, submission, own, patience, seed, onTest }: LabRun & { seed: number },
   judge: Judge,
-  target: string,
 ) {
   const [root, below] =
     submission === undefined ? [path.dirname(file), path.basename(file)] : [submission, learnerFile(lab)];
   let source: string;
   try {
     source = readLearnerFile(root, below);
-    fs.writeFileSync(target, await (own ? bundleOwn(lab, file) : bundleModule(lab, source)));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const message = plain(error.message);
@@ -94,7 +87,8 @@ async function judgeFile(
   const leakProof = submission !== undefined;
   const withoutSandbox = lab.lane === 'pure' && submission === undefined;
   const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
-  const request = { ...suite, module: target, patience, leakProof, plain: withoutSandbox };
+  const module = { folder: lab.folder, source: own ? { own: file } : { text: source } };
+  const request = { ...suite, ...module, patience, leakProof, plain: withoutSandbox };
   const attempt = () => judgeModule(lab, request, (asked) => judge.run(asked, onTest));
   const first = await attempt();
   if (!hasError(first)) return { digest, tasks: first };
@@ -116,6 +110,10 @@ async function judgeModule(
   } catch (error) {
     const message = `The harness failed, not your work: ${plain((error as Error).message)}`;
     return taskReports(lab, () => ({ outcome: 'error', message, durationMs: 0 }));
+  }
+  if (answer.refused !== undefined) {
+    const message = plain(answer.refused);
+    return taskReports(lab, () => ({ outcome: 'failed', message, durationMs: 0 }));
   }
   if (answer.leaks !== undefined && answer.leaks.length > 0) {
     const message = plain(`Something was left on this machine: ${answer.leaks.join('; ')}.`);

@@ -13,6 +13,7 @@ import { close, O_PATH, open, setCloseOnExec } from '../../engine/kernel/descrip
 import { execve } from '../../engine/kernel/execve.ts';
 import * as kernel from '../../engine/kernel/mounts.ts';
 import { CLONE_NEWNS, unshare } from '../../engine/kernel/namespaces.ts';
+import { esbuildBinary } from './compile.ts';
 import { builtFile, home } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import { SLOTS, sessionPaths } from './session-paths.ts';
@@ -30,6 +31,7 @@ export async function sandboxHost(): Promise<void> {
   unshare(CLONE_NEWNS);
   kernel.mount({ target: '/', flags: kernel.MS_REC | kernel.MS_PRIVATE });
   layOutRoot(paths.root);
+  layOutCompiler(paths.compilerRoot);
   for (let slot = 0; slot < SLOTS; slot++) mountSlot(paths.slot(slot), paths.view(slot));
   for (const fd of [0, 1, 2]) setCloseOnExec(fd, false);
   const shim = [builtFile('shim'), paths.socket, paths.run];
@@ -68,6 +70,16 @@ function layOutRoot(root: string): void {
   }
   fs.mkdirSync(below('skiff/rootfs'));
   bindReadOnly(rootfsTemplate(), below('skiff/rootfs'));
+  kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
+}
+
+/** All that can be read while a submission is compiled, besides itself: the compiler. It needs no libraries. */
+function layOutCompiler(root: string): void {
+  const below = (...parts: string[]) => path.join(root, ...parts);
+  kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: 'mode=0755,size=64k' });
+  for (const folder of ['dev', 'course', 'course/labs']) fs.mkdirSync(below(folder));
+  fs.writeFileSync(below('esbuild'), '');
+  bindReadOnly(esbuildBinary(), below('esbuild'));
   kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
 }
 

@@ -9,6 +9,13 @@ const CPU = { quota: 100_000, period: 100_000 };
 /** Seconds of one core. A subject that nobody ends, ends by itself. */
 const CPU_SECONDS = 120;
 const NOBODY = 65534;
+/** Where the compiler works; stack traces begin with it. */
+export const COURSE = '/course';
+/** Without root there is no cgroup that would bound its memory. Bytes of addresses, of which Go reserves plenty; of a file. */
+const COMPILER_LIMITS = [
+  { type: 'RLIMIT_AS', soft: 2 ** 31, hard: 2 ** 31 },
+  { type: 'RLIMIT_FSIZE', soft: 2 ** 25, hard: 2 ** 25 },
+];
 
 export type SubjectUser = 'root' | 'nobody';
 
@@ -19,6 +26,8 @@ export interface SandboxRequest {
   user: SubjectUser;
   /** Where it is not set, a set-user-id program can still only make somebody of these ids: the machine's own are not among them. */
   noNewPrivileges: boolean;
+  /** Compile, by this command, instead of running a subject: with no programs, no /proc, no capabilities. */
+  compiler?: string[];
   /** Its own control groups, at /sys/fs/cgroup. */
   showCgroups: boolean;
   /** Absent where cgroups cannot be made: without root. */
@@ -33,16 +42,22 @@ export function sandboxSpec(request: SandboxRequest): Spec {
   const { paths, slot, ids, user, noNewPrivileges, showCgroups, cgroupsPath } = request;
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.size }];
   const id = user === 'root' ? 0 : NOBODY;
-  const capabilities = user === 'root' ? [...capabilityNames] : [];
+  const capabilities = user === 'root' && request.compiler === undefined ? [...capabilityNames] : [];
   return {
     ociVersion: '1.2.0',
     hostname: 'sandbox',
-    root: { path: paths.root, readonly: true },
+    root: { path: request.compiler === undefined ? paths.root : paths.compilerRoot, readonly: true },
     process: {
-      cwd: '/',
-      args: [
+      cwd: request.compiler === undefined ? '/' : COURSE,
+      args: request.compiler ?? [
         '/skiff/node',
-        ...['--single-threaded', '--v8-pool-size=0', '--enable-source-maps'],
+        ...[
+          '--single-threaded',
+          '--v8-pool-size=0',
+          '--frozen-intrinsics',
+          '--disable-warning=ExperimentalWarning',
+          '--enable-source-maps',
+        ],
         ...['/skiff/subject.cjs', '/slot', '/skiff/rootfs'],
       ],
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/tmp', 'TMPDIR=/tmp'],
@@ -58,10 +73,21 @@ export function sandboxSpec(request: SandboxRequest): Spec {
       rlimits: [
         { type: 'RLIMIT_CPU', soft: CPU_SECONDS, hard: CPU_SECONDS },
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+        ...(request.compiler === undefined ? [] : COMPILER_LIMITS),
       ],
       oomScoreAdj: 500,
     },
-    mounts: [...mounts(paths.slot(slot)), ...(showCgroups ? [CGROUPS] : [])],
+    mounts:
+      request.compiler === undefined
+        ? [...mounts(paths.slot(slot)), ...(showCgroups ? [CGROUPS] : [])]
+        : [
+            DEV,
+            {
+              destination: `${COURSE}/labs`,
+              source: paths.slot(slot),
+              options: ['rbind', 'nosuid', 'nodev', 'noexec'],
+            },
+          ],
     linux: {
       namespaces: (['user', 'pid', 'mount', 'ipc', 'uts', 'network', 'cgroup'] as const).map((type) => ({ type })),
       uidMappings: mapping,
@@ -79,13 +105,15 @@ const CGROUPS: Mount = {
   options: ['nosuid', 'nodev', 'noexec'],
 };
 
+const DEV: Mount = { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] };
+
 function mounts(slot: string): Mount[] {
   const options = ['nosuid', 'nodev', 'noexec'];
   return [
     // Not read-only: a container inside could only have a read-only one then. Their files belong to the machine's root.
     { destination: '/proc', type: 'proc', source: 'proc', options },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
+    DEV,
     {
       destination: '/dev/pts',
       type: 'devpts',

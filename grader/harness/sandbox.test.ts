@@ -3,7 +3,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { currentSession } from './current-session.ts';
@@ -11,12 +10,13 @@ import { descendants, eventually, idMap, mountinfo, namespaceInode, status } fro
 import { builtFile, home } from './home.ts';
 import { leaks } from './leaks.ts';
 import { LiveSubject } from './live-subject.ts';
+import { writeModule } from './make-module.ts';
 import { cgroupsPathOf } from './session.ts';
 import { sandboxIds } from './user-ids.ts';
 
 const needsRoot = process.geteuid?.() !== 0;
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-evaluate-'));
-const module = path.join(folder, 'module.cjs');
+const plank = 'exports.evaluate = (text) => eval(text);';
+const module = writeModule({ plank, driver: '', shared: '' });
 let subject: LiveSubject;
 
 /** Run a function in the sandbox, as a submission would. It sees nothing of this file. */
@@ -24,12 +24,11 @@ const there = (work: () => unknown) => subject.call('evaluate', `(${work})()`);
 
 beforeAll(async () => {
   if (needsRoot) return;
-  fs.writeFileSync(module, 'exports.driver = {}; exports.plank = { evaluate: (text) => eval(text) };');
   subject = await LiveSubject.open(module, { uid: 'root', patience: 10_000 });
 });
 afterAll(async () => {
   await subject?.[Symbol.asyncDispose]();
-  fs.rmSync(folder, { recursive: true });
+  fs.rmSync(module, { recursive: true });
 });
 
 describe.skipIf(needsRoot)('a sandbox', () => {

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { hostCgroups } from '../../engine/runtime/cgroups/host.ts';
+import { endGroups, killGroups } from './end-groups.ts';
 import { unsupported } from './outcome-errors.ts';
+import { emptyDirectory } from './remove-tree.ts';
 import { type SubjectUser, sandboxSpec } from './sandbox-spec.ts';
 import { cgroupsPathOf, type Session } from './session.ts';
 import { sessionPaths } from './session-paths.ts';
@@ -56,7 +57,19 @@ export const NOBODY = 65534;
 export async function startContainer(
   session: Session,
   user: SubjectUser,
-  { noNewPrivileges = true, cgroups = false }: { noNewPrivileges?: boolean; cgroups?: boolean } = {},
+  {
+    noNewPrivileges = true,
+    cgroups = false,
+    compiler,
+    fill,
+  }: {
+    noNewPrivileges?: boolean;
+    cgroups?: boolean;
+    /** The command of a sandbox that compiles. */
+    compiler?: string[];
+    /** Put files into the slot before anything runs. @param view the slot as the judge sees it. */
+    fill?: (view: string) => void;
+  } = {},
 ): Promise<SandboxRecord> {
   if (cgroups && !canMakeCgroups())
     unsupported('Control groups can only be given away by root. Try: sudo ./workshop check cgroups');
@@ -66,6 +79,7 @@ export async function startContainer(
   const container = randomBytes(6).toString('hex');
   const { directory } = session.address;
   try {
+    fill?.(session.within(sessionPaths(directory).view(slot)));
     await session.shim.request('open', {
       key: { container },
       stdio: { terminal: false, stdin: false, stdinOnce: false },
@@ -78,6 +92,7 @@ export async function startContainer(
         ids: sandboxIds(session.address.shimPid, slot),
         user,
         noNewPrivileges,
+        compiler,
         showCgroups: cgroups,
         cgroupsPath: canMakeCgroups() ? `${cgroupsPathOf(directory)}/${container}` : undefined,
       }),
@@ -110,10 +125,10 @@ function freeSlot(session: Session, slot: number): void {
   const paths = sessionPaths(session.address.directory);
   const view = session.within(paths.view(slot));
   try {
-    for (const name of fs.readdirSync(view)) fs.rmSync(path.join(view, name), { recursive: true, force: true });
+    emptyDirectory(view);
     fs.renameSync(path.join(paths.taken, String(slot)), path.join(paths.free, String(slot)));
   } catch {
-    // E.g. directories nested deeper than a path can be long. The tmpfs ends with the session.
+    // The tmpfs ends with the session.
   }
 }
 
@@ -141,6 +156,7 @@ export class Sandbox implements SubjectPlace {
   flooded = false;
   #printed = Buffer.alloc(0);
   #printedBytes = 0;
+  readonly #heard: Promise<void>;
 
   constructor(session: Session, record: SandboxRecord) {
     this.#session = session;
@@ -154,7 +170,7 @@ export class Sandbox implements SubjectPlace {
         ),
       );
     });
-    void this.#listen();
+    this.#heard = this.#listen();
   }
 
   get pid(): number {
@@ -173,21 +189,26 @@ export class Sandbox implements SubjectPlace {
 
   async destroy(): Promise<void> {
     const key = { container: this.#record.container };
+    const group = `${cgroupsPathOf(this.#session.address.directory)}/${key.container}`;
     // What a subject has frozen in a group of its own does not die of a signal, and would keep the whole sandbox waiting.
-    if (this.#record.hasCgroups)
-      hostCgroups()
-        .find(`${cgroupsPathOf(this.#session.address.directory)}/${key.container}`)
-        ?.killAll();
+    if (this.#record.hasCgroups) killGroups(group);
     // A sandbox that is not there to be killed has ended, maybe before anyone listened.
-    if (await this.#kill()) await this.ended;
+    if (await this.kill()) await this.ended;
     // Without the shim there is nothing left to be forgotten.
     await this.#session.shim.request('forget', { key }).catch(() => {});
+    if (canMakeCgroups()) await endGroups(group);
     fs.rmSync(recordFile(this.#session, this.#record), { force: true });
     freeSlot(this.#session, this.#record.slot);
   }
 
-  /** @returns false when it has ended by itself. */
-  async #kill(): Promise<boolean> {
+  /** What was printed, once all of it has come: for a sandbox that has ended. */
+  async finalWords(): Promise<string> {
+    await this.#heard;
+    return this.printed();
+  }
+
+  /** End its first process, and with it all others. @returns false when it has ended by itself. */
+  async kill(): Promise<boolean> {
     const key = { container: this.#record.container };
     return await this.#session.shim.request('signal', { key, signal: 9 }).then(
       () => true,
@@ -209,9 +230,10 @@ export class Sandbox implements SubjectPlace {
       if (this.#printedBytes > MOST_OUTPUT && !this.flooded) {
         this.flooded = true;
         socket.destroy();
-        void this.#kill();
+        void this.kill();
       }
     });
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   }
 }
 

@@ -6,6 +6,8 @@ export const SLOTS = 12;
 export interface SessionPaths {
   /** Where the root of sandboxes is laid out, in the shim's mount namespace. */
   root: string;
+  /** The root of the sandboxes that compile: the compiler, and nothing else. */
+  compilerRoot: string;
   socket: string;
   /** The shim's own directory. */
   run: string;
@@ -21,6 +23,7 @@ export interface SessionPaths {
 export function sessionPaths(session: string): SessionPaths {
   return {
     root: path.join(session, 'root'),
+    compilerRoot: path.join(session, 'compiler'),
     socket: path.join(session, 'shim.sock'),
     run: path.join(session, 'run'),
     slot: (slot) => path.join(session, 'slots', String(slot)),

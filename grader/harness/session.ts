@@ -8,8 +8,10 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { sweepCgroups } from '../../engine/runtime/cgroups/sweep.ts';
+import { releaseParents } from '../../engine/runtime/cgroups/parents.ts';
+import { cgroupRoots, endGroupsNow } from './end-groups.ts';
 import { builtFile } from './home.ts';
+import { removeTree } from './remove-tree.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import { SLOTS, sessionPaths } from './session-paths.ts';
 import { ShimClient } from './shim-client.ts';
@@ -42,7 +44,8 @@ export class Session {
     const directory = fs.mkdtempSync(path.join(temporaryFolder(), `${SESSION_PREFIX}${process.pid}-`));
     const paths = sessionPaths(directory);
     fs.chmodSync(directory, 0o711);
-    for (const folder of [paths.root, paths.run, paths.free, paths.taken, paths.spare]) fs.mkdirSync(folder);
+    for (const folder of [paths.root, paths.compilerRoot, paths.run, paths.free, paths.taken, paths.spare])
+      fs.mkdirSync(folder);
     for (let slot = 0; slot < SLOTS; slot++) {
       fs.mkdirSync(paths.slot(slot), { recursive: true });
       fs.mkdirSync(paths.view(slot), { recursive: true });
@@ -115,9 +118,14 @@ function endSession({ directory, shimPid }: SessionAddress): void {
   sweep(directory);
 }
 
+/** The directory is the last to go: as long as it is there, a later session tries again. */
 function sweep(directory: string): void {
-  if (canMakeCgroups()) sweepCgroups(cgroupsPathOf(directory));
-  fs.rmSync(directory, { recursive: true, force: true });
+  const group = cgroupsPathOf(directory);
+  if (canMakeCgroups()) {
+    if (!endGroupsNow(group)) return;
+    releaseParents(group);
+  }
+  removeTree(directory);
 }
 
 /** Of everything in a session, below the root of each hierarchy. */
@@ -125,11 +133,19 @@ export function cgroupsPathOf(directory: string): string {
   return `/skiff/${path.basename(directory)}`;
 }
 
-/** A judge that was killed leaves these names behind. */
-function removeStaleSessions(): void {
-  for (const name of fs.readdirSync(temporaryFolder())) {
+/** A judge that was killed leaves these names behind: directories, and groups whose directory is gone already. */
+export function removeStaleSessions(): void {
+  const groups = canMakeCgroups() ? cgroupRoots().map((root) => path.join(root, path.dirname(cgroupsPathOf('x')))) : [];
+  const names = [temporaryFolder(), ...groups].flatMap((folder) =>
+    fs.existsSync(folder) ? fs.readdirSync(folder) : [],
+  );
+  for (const name of new Set(names)) {
     const pid = new RegExp(`^${SESSION_PREFIX}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || fs.existsSync(`/proc/${pid}`)) continue;
-    sweep(path.join(temporaryFolder(), name));
+    try {
+      sweep(path.join(temporaryFolder(), name));
+    } catch {
+      // Another user's, say. What cannot be removed is in nobody's way.
+    }
   }
 }

@@ -6,11 +6,16 @@ import type { Exited, ShimEvent, ShimFailure, ShimMethod, ShimMethods } from '..
 
 type Answer = { id: number; result?: unknown; error?: ShimFailure } | ShimEvent;
 
+/** Other clients' containers end, too, and nobody here asks for those. */
+const MOST_EARLY_EXITS = 64;
+
 export class ShimClient {
   readonly #socketPath: string;
   readonly #control: net.Socket;
   readonly #pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   readonly #exits = new Map<string, (exited: Exited | null) => void>();
+  /** Exits that came before anyone asked for them: a program may be over before its start has been heard of. */
+  readonly #early = new Map<string, Exited>();
   #asked = 0;
 
   private constructor(socketPath: string, control: net.Socket) {
@@ -45,7 +50,10 @@ export class ShimClient {
 
   /** Call `then` once when the container's process has ended; with null when the shim itself has. */
   onExit(container: string, then: (exited: Exited | null) => void): void {
-    if (this.#control.destroyed) then(null);
+    const early = this.#early.get(container);
+    this.#early.delete(container);
+    if (early !== undefined) then(early);
+    else if (this.#control.destroyed) then(null);
     else this.#exits.set(container, then);
   }
 
@@ -70,7 +78,11 @@ export class ShimClient {
 
   #hear(message: Answer): void {
     if ('event' in message) {
-      if (message.event === 'exit') this.#takeExit(message.key.container)?.(message);
+      if (message.event !== 'exit') return;
+      const { container } = message.key;
+      const then = this.#takeExit(container);
+      if (then !== undefined) then(message);
+      else this.#rememberExit(container, message);
       return;
     }
     const { id, result, error } = message;
@@ -78,6 +90,12 @@ export class ShimClient {
     this.#pending.delete(id);
     if (error === undefined) pending?.resolve(result);
     else pending?.reject(new Error(`${error.step}: ${error.message}`));
+  }
+
+  #rememberExit(container: string, exited: Exited): void {
+    this.#early.set(container, exited);
+    const [oldest] = this.#early.keys();
+    if (this.#early.size > MOST_EARLY_EXITS) this.#early.delete(oldest!);
   }
 
   #takeExit(container: string) {

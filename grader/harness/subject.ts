@@ -4,17 +4,17 @@
  *
  * It may be started before anyone needs it: it gets ready, and connects as soon as its judge listens.
  *
- * Usage: node --single-threaded --v8-pool-size=0 subject.cjs DIRECTORY ROOTFS-TEMPLATE
- * DIRECTORY has the judge's socket `channel`, the learner's bundled module.cjs, and gets the tree `rootfs`.
+ * Usage: node --single-threaded --v8-pool-size=0 --frozen-intrinsics subject.cjs DIRECTORY ROOTFS-TEMPLATE
+ * DIRECTORY has the judge's socket `channel`, the files of make-module.ts, and gets the tree `rootfs`.
  */
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
+import { makeBuiltinsFast } from './guard.ts';
+import { type Exports, loadModule } from './load-module.ts';
 import { type Call, decode, encode, LineReader, thrown } from './wire.ts';
-
-type Exports = Record<string, unknown>;
 
 function main(directory: string, template: string): void {
   copyTree(template, path.join(directory, 'rootfs'));
@@ -23,6 +23,7 @@ function main(directory: string, template: string): void {
   try {
     load('koffi');
   } catch {}
+  const builtins = makeBuiltinsFast();
   const watcher = fs.watch(directory, () => connect());
   connect();
 
@@ -32,7 +33,7 @@ function main(directory: string, template: string): void {
     const socket = net.connect(path.join(directory, 'channel'));
     socket.on('error', () => process.exit(70));
     socket.on('close', () => process.exit(70));
-    socket.once('data', () => serve(socket, () => load('./module.cjs')));
+    socket.once('data', () => serve(socket, () => loadModule(directory, builtins)));
   }
 }
 

@@ -12,7 +12,7 @@ export type { Subject, SubjectOptions } from './opened-subject.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The bundled module under test; without it a suite bundles the file of SKIFF_SUBJECT or its own folder's. */
+    /** The folder of the module under test (module.ts); without it a suite bundles the file of SKIFF_SUBJECT or its own folder's. */
     skiffModule?: string;
     /** Milliseconds a call may take. */
     skiffPatience?: number;

@@ -1,22 +1,19 @@
 /** A subject watched from the kernel's side, whatever it does to its own functions. */
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LiveSubject } from './live-subject.ts';
+import { writeModule } from './make-module.ts';
 import { traceSyscalls } from './trace-syscalls.ts';
 
 const needsRoot = process.geteuid?.() !== 0;
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-trace-'));
-const module = path.join(folder, 'module.cjs');
 let subject: LiveSubject;
 
 const SOURCE = `
 const fs = require('node:fs');
 const fsync = require('node:util').promisify(fs.fsync);
-exports.driver = {};
-exports.plank = {
+module.exports = {
   async publish(directory) {
     const fd = fs.openSync(directory + '/draft', 'w');
     fs.writeSync(fd, 'bytes');
@@ -35,15 +32,15 @@ exports.plank = {
     require('node:child_process').execFileSync('sh', ['-c', 'rmdir ' + directory + '/made; mkdir ' + directory + '/made; rmdir ' + directory + '/made']);
   },
 };`;
+const module = writeModule({ plank: SOURCE, driver: '', shared: '' });
 
 beforeAll(async () => {
   if (needsRoot) return;
-  fs.writeFileSync(module, SOURCE);
   subject = await LiveSubject.open(module, { uid: 'root', patience: 20_000 });
 });
 afterAll(async () => {
   await subject?.[Symbol.asyncDispose]();
-  fs.rmSync(folder, { recursive: true });
+  fs.rmSync(module, { recursive: true });
 });
 
 describe.skipIf(needsRoot)('the system calls of a subject', () => {
