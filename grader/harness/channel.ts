@@ -14,12 +14,15 @@ interface Question {
 export class Channel {
   /** Resolves when the module is loaded; rejects with SubjectBroken when it cannot be. */
   readonly ready: Promise<void>;
+  /** Resolves when the subject has asked for the module, or is gone; until then nothing of the learner's has run. */
+  readonly begun: Promise<void>;
   readonly #server: net.Server;
   readonly #questions = new Map<number, Question>();
   #socket: net.Socket | null = null;
   #asked = 0;
   #end: Error | null = null;
   #isReady: () => void = () => {};
+  #hasBegun: () => void = () => {};
   #isBroken: (error: Error) => void = () => {};
 
   private constructor(server: net.Server) {
@@ -29,6 +32,9 @@ export class Channel {
       this.#isBroken = reject;
     });
     this.ready.catch(() => {});
+    this.begun = new Promise((resolve) => {
+      this.#hasBegun = resolve;
+    });
     server.on('connection', (socket) => this.#accept(socket));
   }
 
@@ -76,6 +82,7 @@ export class Channel {
   close(reason: Error): void {
     if (this.#end !== null) return;
     this.#end = reason;
+    this.#hasBegun();
     this.#server.close();
     this.#socket?.destroy();
     this.#isBroken(reason);
@@ -98,6 +105,7 @@ export class Channel {
       return;
     }
     this.#socket = socket;
+    this.#hasBegun();
     this.#server.close();
     socket.write('{"load":true}\n');
     const lines = new LineReader();

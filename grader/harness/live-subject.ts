@@ -16,7 +16,9 @@ import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './su
 const O_PATH = 0o10000000;
 const O_DIRECTORY = fs.constants.O_DIRECTORY;
 /** Loading a module takes milliseconds; the rest is for a machine that is busy elsewhere. */
-const PATIENCE_TO_LOAD = 30_000;
+const PATIENCE_TO_LOAD = 10_000;
+/** Until then only our own code runs. */
+const PATIENCE_TO_BEGIN = 60_000;
 
 interface Options {
   uid: SubjectUser;
@@ -101,6 +103,7 @@ export class LiveSubject implements Subject {
     if (before >= MOST_TIMEOUTS || sumOf(late) >= MOST_TIMEOUTS_OF_A_MODULE)
       throw new SubjectTimeout(`${name}() was not tried: too many calls of this module did not return before.`);
     try {
+      await channel.within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
       await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
       return await channel.call(name, args, this.#options.patience);
     } catch (error) {
@@ -175,6 +178,7 @@ async function startRun(module: string, options: Options): Promise<Run> {
       fs.copyFileSync(path.join(module, `${name}.cjs`), path.join(sandbox.outside, `${name}.cjs`));
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
     void sandbox.ended.then((ending) => channel.close(new SubjectDied(obituary(sandbox, ending))));
+    await channel.within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
     await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {
       if (!channel.connected) throw error;
       if (error instanceof SubjectTimeout) channel.close(new SubjectBroken(error.message));
@@ -211,6 +215,10 @@ function obituary(sandbox: SubjectPlace, ending: Ending): string {
 async function end({ sandbox, channel }: Run): Promise<void> {
   channel.close(new SubjectDied('The subject was closed by the suite.'));
   await sandbox.destroy();
+}
+
+function neverBegan(): Error {
+  return new Error(`The subject did not ask for its module within ${PATIENCE_TO_BEGIN / 1000} seconds.`);
 }
 
 function neverLoaded(): SubjectTimeout {
