@@ -2,8 +2,12 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
+import { stalledMilliseconds } from './stalled.ts';
 import { SubjectBroken, SubjectDied, SubjectError, SubjectTimeout } from './subject-error.ts';
 import { type Answer, answerSchema, decode, encode, LineReader } from './wire.ts';
+
+/** What is granted to a busy machine, in patiences. What a submission does keeps it busy, too. */
+const MOST_GRANTED = 3;
 
 interface Question {
   call: string;
@@ -66,10 +70,21 @@ export class Channel {
     });
   }
 
+  /** Wait `patience` milliseconds for it, and as long again as this machine was busy meanwhile, to `MOST_GRANTED` times. */
   async within<T>(promise: Promise<T>, patience: number, late: () => Error): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(late()), patience);
+      const stalledBefore = stalledMilliseconds();
+      let granted = 0;
+      const wait = (milliseconds: number) => {
+        timer = setTimeout(() => {
+          const more = Math.min(stalledMilliseconds() - stalledBefore, MOST_GRANTED * patience) - granted;
+          granted += more;
+          if (more < 1) reject(late());
+          else wait(more);
+        }, milliseconds);
+      };
+      wait(patience);
     });
     try {
       return await Promise.race([promise, timeout]);

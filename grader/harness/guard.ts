@@ -1,8 +1,8 @@
 /**
- * Before a learner's module is loaded into the subject: what the module finds in its process is made fast, so that a
- * patched `JSON.stringify` or `fs.readFileSync` stays without effect on the driver, on other planks and on the
- * conversation with the judge. `node --frozen-intrinsics` does it for the language's own objects; this does it for
- * node's. Ordinary code does not notice: classes that extend them may override what they like.
+ * Before a learner's module is loaded into the subject: what the language and node give is made fast, so that a patched
+ * `JSON.stringify` or `fs.readFileSync` stays without effect on the driver, on other planks and on the conversation with
+ * the judge. Only functions that are there cannot be replaced; classes that extend them override what they like, and new
+ * names may be added (`BigInt.prototype.toJSON`), which `node --frozen-intrinsics` would refuse to ordinary code.
  *
  * This keeps accidents and simple tricks apart. It is no boundary: with native calls and node's inspector a module can
  * reach everything in its own process. The verdict rests on what the judge sees from outside.
@@ -11,20 +11,9 @@
 import { createRequire } from 'node:module';
 
 const MODULES = [
-  ...[
-    'assert',
-    'async_hooks',
-    'buffer',
-    'child_process',
-    'crypto',
-    'events',
-    'fs',
-    'fs/promises',
-    'module',
-    'net',
-    'os',
-  ],
-  ...['path', 'stream', 'stream/promises', 'string_decoder', 'timers', 'timers/promises', 'url', 'util', 'vm', 'zlib'],
+  ...['assert', 'async_hooks', 'buffer', 'child_process', 'crypto', 'events', 'fs', 'fs/promises', 'module', 'net'],
+  ...['os', 'path', 'readline', 'stream', 'stream/promises', 'string_decoder', 'timers', 'timers/promises', 'url'],
+  ...['util', 'vm', 'zlib'],
 ];
 const GLOBALS = ['Buffer', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'queueMicrotask'];
 const LANGUAGE_OBJECTS = ['Atomics', 'Intl', 'JSON', 'Math', 'Reflect'];
@@ -37,23 +26,40 @@ export function makeBuiltinsFast(): Map<string, unknown> {
   const builtins = new Map<string, unknown>(MODULES.map((name) => [name, require(name)]));
   for (const builtin of builtins.values()) makeFastDeep(builtin);
   makeFast((builtins.get('module') as { _extensions: object })._extensions);
-  for (const key of Object.getOwnPropertyNames(process)) fasten(process, key);
+  // Inherited, and asked for by name whenever anything goes wrong.
+  Object.defineProperty(process, 'emit', { value: process.emit, configurable: true, writable: true });
+  makeFast(process);
+  for (const hidden of withoutNames()) makeFast(hidden);
   for (const key of Object.getOwnPropertyNames(globalThis)) {
     const { value, configurable } = Object.getOwnPropertyDescriptor(globalThis, key)!;
     if (!configurable) continue;
     // Buffer and process are accessors, which anybody could set.
     if (GLOBALS.includes(key)) setForGood(key, (globalThis as Record<string, unknown>)[key]);
-    else if (/^[A-Z]/.test(key) && (typeof value === 'function' || LANGUAGE_OBJECTS.includes(key)))
+    else if (/^[A-Z]/.test(key) && (typeof value === 'function' || LANGUAGE_OBJECTS.includes(key))) {
+      makeFastDeep(value);
       setForGood(key, value);
+    }
   }
+  // Every options object inherits from it.
+  Object.preventExtensions(Object.prototype);
   return builtins;
+}
+
+/** Objects of the language that no global leads to: what iterators, generators and typed arrays inherit from. */
+function withoutNames(): object[] {
+  const iterators = [[].values(), ''[Symbol.iterator](), new Map().keys(), new Set().keys(), ''.matchAll(/a/g)];
+  const functions = [function* () {}, async () => {}, async function* () {}].map(Object.getPrototypeOf);
+  const prototypes = [...iterators, new Uint8Array(0), Uint8Array, ...functions.map(({ prototype }) => prototype ?? {})]
+    .map(Object.getPrototypeOf)
+    .filter((each) => each !== null);
+  return [...prototypes, ...prototypes.map(Object.getPrototypeOf), ...functions].filter((each) => each !== null);
 }
 
 function setForGood(key: string, value: unknown): void {
   Object.defineProperty(globalThis, key, { value, writable: false, configurable: false, enumerable: false });
 }
 
-/** The exports of a module, its classes and their prototypes. */
+/** The exports of a module or the members of a class, the classes among them, and their prototypes. */
 function makeFastDeep(exported: unknown): void {
   if (exported === null || !['object', 'function'].includes(typeof exported)) return;
   const members = Object.values(Object.getOwnPropertyDescriptors(exported as object)).map(({ value }) => value);
@@ -66,10 +72,9 @@ function makeFastDeep(exported: unknown): void {
 }
 
 function makeFast(object: object): void {
-  if (fast.has(object) || Object.isFrozen(object)) return;
+  if (fast.has(object)) return;
   fast.add(object);
   for (const key of Reflect.ownKeys(object)) fasten(object, key);
-  Object.preventExtensions(object);
 }
 
 /**
@@ -78,12 +83,13 @@ function makeFast(object: object): void {
  */
 function fasten(object: object, key: string | symbol): void {
   const { value, configurable, enumerable } = Object.getOwnPropertyDescriptor(object, key)!;
+  // What node loads on demand replaces itself by what was loaded.
   if (!configurable || typeof value !== 'function') return;
   Object.defineProperty(object, key, {
     get: () => value,
     set(this: object, own: unknown) {
-      if (this === object || fast.has(this))
-        throw new TypeError(`${String(key)} belongs to node, and cannot be replaced while a module is checked.`);
+      if (fast.has(this))
+        throw new TypeError(`${String(key)} cannot be replaced while a module is checked: the checks use it, too.`);
       Object.defineProperty(this, key, { value: own, writable: true, configurable: true, enumerable: true });
     },
     configurable: false,

@@ -1,5 +1,6 @@
 /** Submissions that try to get a grade by other means, or to do harm. Each fails, and nothing else is disturbed. */
 
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -21,6 +22,10 @@ const canaries = [os.tmpdir(), path.join(home, '.build')].map((at) => path.join(
 const CANARY = '{"outcome":"failed"}';
 let judge: Judge;
 
+/** A folder with a FIFO: what opens it waits for ever. */
+const pipes = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-pipes-'));
+execFileSync('mkfifo', [path.join(pipes, 'fifo.txt')]);
+
 beforeAll(async () => {
   judge = new Judge();
   await judge.warmUp();
@@ -32,13 +37,19 @@ beforeAll(async () => {
 afterAll(async () => {
   await judge[Symbol.asyncDispose]();
   for (const canary of canaries) fs.rmSync(canary);
+  fs.rmSync(pipes, { recursive: true });
 });
 
 /** What each attack is answered with. Every test fails with a sentence; the one given is among them. */
 const attacks: [name: string, sentence: RegExp, labId?: string, patience?: number][] = [
   ['imports-vitest', /the import of "vitest" is refused: a lab is one file/],
   ['overrides-expect', /expected \{ passed: true \}/],
-  ['patches-builtins', /expected/],
+  ['patches-builtins', /is cannot be replaced while a module is checked/],
+  ['patches-one-by-one', /replaced: not one/],
+  ['evals', /in reach: none of the names/],
+  ['globs-solution', /the import of "..\/..\/solutions\/.*" is refused/],
+  ['globs-engine', /the import of "..\/..\/engine\/.*" is refused/],
+  ['reads-by-attribute', /the import of ".*\/etc\/sha\*" is refused/],
   ['exits', /process that runs your module is gone: it ended with exit code 0/],
   ['exits-at-import', /process that runs your module is gone: it ended with exit code 0/],
   ['loops', /did not return within 1 seconds/],
@@ -83,6 +94,7 @@ describe('a hostile submission earns nothing', () => {
     ).toBe(true);
     for (const { outcome, message } of tests) if (outcome === 'failed') expect(message).not.toBe('');
     for (const canary of canaries) expect(fs.readFileSync(canary, 'utf8')).toBe(CANARY);
+    expect(messages(report)).not.toMatch(/root:/);
   });
 
   const broken = 'export function parseNamespaceLink(link) { return { name: link }';
@@ -101,10 +113,21 @@ describe('a hostile submission earns nothing', () => {
     [
       'constants that double',
       `export enum E { A0 = 'aaaaaaaaaaaaaaaa',\n${doubling} }`,
-      /compiles to more than|ran out of memory|seconds? to compile/,
+      /compiles to more than|ran out of time, memory or stack/,
     ],
     ['brackets without end', '('.repeat(1_000_000), /cannot be compiled|does not compile/],
   ];
+  const named = (load: string) => `const x = String(process.pid);\nexport const parseNamespaceLink = () => ${load};`;
+  const text = ', { with: { type: "text" } }';
+  againstTheCompiler.push(
+    ['a pattern that meets a FIFO', named(`import(\`../../../../../../../..${pipes}/\${x}\`${text})`), /is refused/],
+    ['a pattern over /proc', named(`import(\`../../../../../../../../proc/\${x}\`${text})`), /is refused/],
+    [
+      'a pattern over everything',
+      named(`import(\`../../../../../../../../\${x}\`${text})`),
+      /is refused|more than 8 MiB|ran out of|in bundle/,
+    ],
+  );
   test.each(againstTheCompiler)(
     '%s, against the compiler',
     async (_, text, sentence) => {

@@ -18,7 +18,7 @@ const O_DIRECTORY = fs.constants.O_DIRECTORY;
 /** Loading a module takes milliseconds; the rest is for a machine that is busy elsewhere. */
 const PATIENCE_TO_LOAD = 10_000;
 /** Until then only our own code runs. */
-const PATIENCE_TO_BEGIN = 60_000;
+const PATIENCE_TO_BEGIN = 30_000;
 
 interface Options {
   uid: SubjectUser;

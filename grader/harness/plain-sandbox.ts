@@ -25,13 +25,7 @@ export class PlainSandbox implements SubjectPlace {
   constructor() {
     for (const folder of ['scratch', 'work']) fs.mkdirSync(path.join(this.inside, folder));
     fs.symlinkSync(path.join(home, 'node_modules'), path.join(this.inside, 'node_modules'));
-    const flags = [
-      '--single-threaded',
-      '--v8-pool-size=0',
-      '--frozen-intrinsics',
-      '--disable-warning=ExperimentalWarning',
-      '--enable-source-maps',
-    ];
+    const flags = ['--single-threaded', '--v8-pool-size=0', '--enable-source-maps'];
     this.#child = spawn(process.execPath, [...flags, builtFile('subject'), this.inside, rootfsTemplate()], {
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],

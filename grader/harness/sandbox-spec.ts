@@ -3,16 +3,18 @@ import type { Mount, Spec } from '../../engine/runtime/spec.ts';
 import type { SessionPaths } from './session-paths.ts';
 
 const MEMORY = 512 << 20;
-const PROCESSES = 256;
+/** Also those that ended and that nobody waited for: the subject is their first process, and reaps only its own. */
+const PROCESSES = 1024;
 /** One core: half of it is often all there is. */
 const CPU = { quota: 100_000, period: 100_000 };
 /** Seconds of one core. A subject that nobody ends, ends by itself. */
-const CPU_SECONDS = 120;
+const SUBJECT_LIMITS = [{ type: 'RLIMIT_CPU', soft: 120, hard: 120 }];
 const NOBODY = 65534;
 /** Where the compiler works; stack traces begin with it. */
 export const COURSE = '/course';
 /** Without root there is no cgroup that would bound its memory. Bytes of addresses, of which Go reserves plenty; of a file. */
 const COMPILER_LIMITS = [
+  { type: 'RLIMIT_CPU', soft: 10, hard: 10 },
   { type: 'RLIMIT_AS', soft: 2 ** 31, hard: 2 ** 31 },
   { type: 'RLIMIT_FSIZE', soft: 2 ** 25, hard: 2 ** 25 },
 ];
@@ -51,13 +53,7 @@ export function sandboxSpec(request: SandboxRequest): Spec {
       cwd: request.compiler === undefined ? '/' : COURSE,
       args: request.compiler ?? [
         '/skiff/node',
-        ...[
-          '--single-threaded',
-          '--v8-pool-size=0',
-          '--frozen-intrinsics',
-          '--disable-warning=ExperimentalWarning',
-          '--enable-source-maps',
-        ],
+        ...['--single-threaded', '--v8-pool-size=0', '--enable-source-maps'],
         ...['/skiff/subject.cjs', '/slot', '/skiff/rootfs'],
       ],
       env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/tmp', 'TMPDIR=/tmp'],
@@ -71,9 +67,8 @@ export function sandboxSpec(request: SandboxRequest): Spec {
         ambient: [],
       },
       rlimits: [
-        { type: 'RLIMIT_CPU', soft: CPU_SECONDS, hard: CPU_SECONDS },
+        ...(request.compiler === undefined ? SUBJECT_LIMITS : COMPILER_LIMITS),
         { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
-        ...(request.compiler === undefined ? [] : COMPILER_LIMITS),
       ],
       oomScoreAdj: 500,
     },

@@ -4,8 +4,9 @@
  *
  * It may be started before anyone needs it: it gets ready, and connects as soon as its judge listens.
  *
- * Usage: node --single-threaded --v8-pool-size=0 --frozen-intrinsics subject.cjs DIRECTORY ROOTFS-TEMPLATE
- * DIRECTORY has the judge's socket `channel`, the files of make-module.ts, and gets the tree `rootfs`.
+ * Usage: node --single-threaded --v8-pool-size=0 subject.cjs DIRECTORY ROOTFS-TEMPLATE [FUNCTION]
+ * DIRECTORY has the judge's socket `channel`, the files of make-module.ts, and gets the tree `rootfs`. With FUNCTION, it
+ * is another process of the same subject: the module is loaded anew, and that function of the driver is called.
  */
 
 import fs from 'node:fs';
@@ -77,9 +78,10 @@ function copyTree(from: string, to: string): void {
   }
 }
 
-const [directory, template] = process.argv.slice(2);
+const [directory, template, call] = process.argv.slice(2);
 if (directory === undefined || template === undefined) {
-  process.stderr.write('usage: subject.cjs DIRECTORY ROOTFS-TEMPLATE\n');
+  process.stderr.write('usage: subject.cjs DIRECTORY ROOTFS-TEMPLATE [FUNCTION]\n');
   process.exit(2);
 }
-main(directory, template);
+if (call === undefined) main(directory, template);
+else (loadModule(directory, makeBuiltinsFast()).driver[call] as () => void)();

@@ -73,13 +73,12 @@ interface Neighbour {
 
 const neighbours = new Map<string, Neighbour>();
 
-const MODULE = path.join(process.argv[2] ?? '', 'module.cjs');
+/** The program of this process, and where it has its module from. */
+const [PROGRAM, MODULE, TEMPLATE] = process.argv.slice(1);
 
 /** @param uid whom it runs as; the same as this process if absent. */
 export async function startNeighbour(name: string, uid?: number): Promise<void> {
-  const script = `require(${JSON.stringify(MODULE)}).driver.beNeighbour()`;
-  const flags = ['--single-threaded', '--v8-pool-size=0'];
-  const child = spawn(process.execPath, [...flags, '-e', script], {
+  const child = spawn(process.execPath, [...process.execArgv, PROGRAM!, MODULE!, TEMPLATE!, 'beNeighbour'], {
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(uid !== undefined && { uid, gid: uid }),
