@@ -97,6 +97,73 @@ test('a wrong submission is graded, too: exit code 0, no points for what fails, 
   expect(done.stderr).toMatch(/✘ a path keeps its colons.*\n\s+\S/);
 });
 
+/** A socket's name stays when its process ends without closing it. */
+const BIND = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+
+describe('a report for every submission', () => {
+  /** Where the report of a run without options was written. */
+  const reportOf = (done: { stdout: string }) => /Report: (\S+?\.json),/.exec(done.stdout)?.[1] ?? '';
+  const kept: string[] = [];
+  afterAll(() => {
+    for (const file of kept) for (const ending of ['json', 'md']) fs.rmSync(file.replace(/json$/, ending));
+  });
+
+  function gradeBytes(submission: Buffer) {
+    // spawn takes text only; a shell can write any byte.
+    const octal = [...submission].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    const script = `exec "$0" check "$(printf '${octal}')" --lab 0`;
+    const done = spawnSync('sh', ['-c', script, path.join(home, 'grade')], { encoding: 'utf8', cwd: folder });
+    const file = reportOf(done);
+    if (file !== '') kept.push(file);
+    return { done, file };
+  }
+
+  function put(submission: Buffer, make: (file: Buffer) => void): void {
+    const place = Buffer.concat([Buffer.from(`${folder}/`), submission]);
+    fs.mkdirSync(Buffer.concat([place, Buffer.from('/labs/00-what-is-a-container')]), { recursive: true });
+    make(Buffer.concat([place, Buffer.from('/labs/00-what-is-a-container/membership.ts')]));
+  }
+
+  const broken = (file: Buffer) => fs.writeFileSync(file, 'export const {');
+
+  test('two of the same name have one each', () => {
+    const files = ['monday/eva', 'tuesday/eva'].map((name) => {
+      put(Buffer.from(name), broken);
+      return gradeBytes(Buffer.from(name)).file;
+    });
+    expect(new Set(files).size).toBe(2);
+    for (const file of files) expect(JSON.parse(fs.readFileSync(file, 'utf8')).points).toBe(0);
+  });
+
+  test.each([
+    ['253 characters', Buffer.from('n'.repeat(253))],
+    ['63 characters of four bytes', Buffer.from('🛶'.repeat(63))],
+    ['bytes that are no text', Buffer.from([0x61, 0xff, 0xfe, 0x62])],
+    ['a line feed and an escape', Buffer.from('a\n\x1b[31mb')],
+  ])('a name of %s', (_, name) => {
+    put(name, broken);
+    const { done, file } = gradeBytes(name);
+    expect(done.stderr).toBe('');
+    expect(done.status).toBe(0);
+    expect(JSON.parse(fs.readFileSync(file, 'utf8')).points).toBe(0);
+  });
+
+  test.each([
+    ['a socket', (file: string) => spawnSync(process.execPath, ['-e', BIND, file])],
+    ['a FIFO', (file: string) => spawnSync('mkfifo', [file])],
+    ['a directory', (file: string) => fs.mkdirSync(file)],
+  ])('a module that is %s is a zero', (kind, make) => {
+    const name = kind.replace(' ', '-');
+    put(Buffer.from(name), (file) => make(file.toString()));
+    const { done, file } = gradeBytes(Buffer.from(name));
+    expect(done.stderr).toBe('');
+    expect(done.status).toBe(0);
+    const { points, ungradedPoints } = JSON.parse(fs.readFileSync(file, 'utf8'));
+    expect([points, ungradedPoints]).toEqual([0, 0]);
+    expect(fs.readFileSync(file, 'utf8')).toMatch(/is not a regular file/);
+  });
+});
+
 describe('bad input is a sentence and exit code 2', () => {
   beforeAll(() => {
     submit('eve', ['process']);

@@ -59,11 +59,23 @@ export async function checkSubmission({
   };
 }
 
+/**
+ * The directory as it was typed: an argument that is no UTF-8 reaches a program of Node in pieces, and only the kernel has
+ * it whole. proc_pid_cmdline(5).
+ */
+export function typedPath(directory: string): Buffer {
+  if (!directory.includes('\ufffd')) return Buffer.from(directory);
+  const args = fs.readFileSync('/proc/self/cmdline', 'latin1').split('\0');
+  const typed = args.map((arg) => Buffer.from(arg, 'latin1')).find((arg) => arg.toString() === directory);
+  return typed ?? Buffer.from(directory);
+}
+
 function openSubmission(directory: string): string {
+  const typed = typedPath(directory);
   let stat: fs.Stats;
   try {
-    stat = fs.statSync(directory);
-    if (stat.isDirectory()) fs.accessSync(directory, fs.constants.R_OK | fs.constants.X_OK);
+    stat = fs.statSync(typed);
+    if (stat.isDirectory()) fs.accessSync(typed, fs.constants.R_OK | fs.constants.X_OK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
@@ -71,7 +83,10 @@ function openSubmission(directory: string): string {
     throw new BadInput(`${directory} cannot be read: ${message}`);
   }
   if (!stat.isDirectory()) throw new BadInput(`${directory} is not a directory. Give the directory of a submission.`);
-  return fs.realpathSync(directory);
+  const place = fs.realpathSync(typed, { encoding: 'buffer' });
+  if (place.equals(Buffer.from(place.toString()))) return place.toString();
+  // From here on paths are text, so one that is not leads through a descriptor, which stays open until the end.
+  return `/proc/self/fd/${fs.openSync(place, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)}`;
 }
 
 function labsToGrade(submission: string, directory: string, typed: string | undefined): LabFolder[] {

@@ -1,12 +1,13 @@
 /** The instructor's command, `./grade`. */
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Chalk, supportsColor } from 'chalk';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { endOnLostOutput } from '../engine/cli/lost-output.ts';
 import { BadInput } from './bad-input.ts';
-import { checkSubmission } from './check.ts';
+import { checkSubmission, typedPath } from './check.ts';
 import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
@@ -57,7 +58,6 @@ function seedOf(text: string): number {
 }
 
 async function check(directory: string, { lab, seed, json, markdown }: Outputs): Promise<void> {
-  const kept = path.join(home, '.workshop/grades', path.basename(path.resolve(directory)) || 'root');
   for (const file of [json, markdown]) if (file !== undefined && file !== '-') checkWritable(file);
   const report = await checkSubmission({
     directory,
@@ -66,6 +66,7 @@ async function check(directory: string, { lab, seed, json, markdown }: Outputs):
     onLab: ({ title }) => process.stderr.isTTY && process.stderr.write(`\r\x1b[Kgrading ${title} …`),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  const kept = path.join(home, '.workshop/grades', reportName(directory));
   const documents = { json: `${JSON.stringify(report, null, 2)}\n`, markdown: markdownReport(report) };
   write(json ?? `${kept}.json`, documents.json);
   write(markdown ?? `${kept}.md`, documents.markdown);
@@ -77,6 +78,18 @@ async function check(directory: string, { lab, seed, json, markdown }: Outputs):
   // Standard output belongs to the document that was asked for there.
   (json === '-' || markdown === '-' ? process.stderr : process.stdout).write(`${summary}\n`);
   process.exitCode = couldGrade(report) ? 0 : 1;
+}
+
+const LONGEST_NAME = 200;
+
+/** What reports are kept as: the submission's name, told apart from others of that name by where they are. */
+export function reportName(directory: string): string {
+  const place = fs.realpathSync(typedPath(directory), { encoding: 'buffer' });
+  const [base = ''] = place.toString().split('/').slice(-1);
+  let name = '';
+  for (const letter of base.replace(/[\p{C}\ufffd]/gu, '_') || 'root')
+    if (Buffer.byteLength(name + letter) <= LONGEST_NAME) name += letter;
+  return `${name}-${createHash('sha256').update(place).digest('hex').slice(0, 8)}`;
 }
 
 function couldGrade(report: Report): boolean {

@@ -47,6 +47,8 @@ export function readLearnerFile(root: string, file: string): string {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw refuse('is not there. The lab is graded from this one file; put your module there.');
+    // A socket has no content to be opened.
+    if (code === 'ENXIO') throw refuse('is not a regular file. Put your module there as plain text.');
     throw new Unreadable(`${path.join(root, file)} cannot be read: ${message}`);
   }
   try {
