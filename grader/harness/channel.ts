@@ -2,12 +2,9 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
-import { stalledMilliseconds } from './stalled.ts';
+import { within } from './own-time.ts';
 import { SubjectBroken, SubjectDied, SubjectError, SubjectTimeout } from './subject-error.ts';
 import { type Answer, answerSchema, decode, encode, LineReader } from './wire.ts';
-
-/** What is granted to a busy machine, in patiences. What a submission does keeps it busy, too. */
-const MOST_GRANTED = 3;
 
 interface Question {
   call: string;
@@ -56,41 +53,18 @@ export class Channel {
     return channel;
   }
 
-  /** @param patience milliseconds. */
+  /** @param patience milliseconds of counted time. */
   async call(call: string, args: unknown[], patience: number): Promise<unknown> {
     if (this.#end !== null) throw this.#end;
     const id = ++this.#asked;
     const answer = new Promise<unknown>((resolve, reject) => this.#questions.set(id, { call, resolve, reject }));
     this.#socket!.write(`${JSON.stringify({ id, call, args: encode(args) })}\n`);
-    return this.within(answer, patience, () => {
+    return within(answer, patience, () => {
       this.#questions.delete(id);
       return new SubjectTimeout(
         `${call}() did not return within ${patience / 1000} seconds. Does it wait for something that never comes?`,
       );
     });
-  }
-
-  /** Wait `patience` milliseconds for it, and as long again as this machine was busy meanwhile, to `MOST_GRANTED` times. */
-  async within<T>(promise: Promise<T>, patience: number, late: () => Error): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      const stalledBefore = stalledMilliseconds();
-      let granted = 0;
-      const wait = (milliseconds: number) => {
-        timer = setTimeout(() => {
-          const more = Math.min(stalledMilliseconds() - stalledBefore, MOST_GRANTED * patience) - granted;
-          granted += more;
-          if (more < 1) reject(late());
-          else wait(more);
-        }, milliseconds);
-      };
-      wait(patience);
-    });
-    try {
-      return await Promise.race([promise, timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** Nothing is heard or said any more; whoever waits gets `reason`. */

@@ -13,7 +13,8 @@ import { home } from './home.ts';
 import { Refused } from './refused.ts';
 import { type Ending, Sandbox, startContainer } from './sandbox.ts';
 import { COURSE } from './sandbox-spec.ts';
-import { SESSION_PREFIX, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { SESSION_PREFIX } from './session-paths.ts';
 
 const MEMORY_KIB = 2 << 20;
 /** A machine may be busy elsewhere: what counts first is the processor's time, sandbox-spec.ts. */

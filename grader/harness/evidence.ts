@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stopwatch } from './own-time.ts';
 import { draw } from './random.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import type { Subject } from './suite.ts';
@@ -29,7 +30,7 @@ export async function processWithNonce(
   { program = 'sh', patience = 3_000 }: WantedProcess = {},
 ): Promise<number> {
   let found: number[] = [];
-  for (const deadline = Date.now() + patience; ; ) {
+  for (const elapsed = stopwatch(); ; ) {
     found = descendants(subject.pid).filter((pid) => hasNonce(pid, nonce));
     const running = found.filter((pid) => runs(pid, program));
     if (running.length === 1) return running[0]!;
@@ -37,7 +38,7 @@ export async function processWithNonce(
       throw new Error(
         `The program runs ${running.length} times (processes ${running.join(', ')}); it was to run once.`,
       );
-    if (Date.now() > deadline) break;
+    if (elapsed() > patience) break;
     // There is no event for an exec in someone else's process tree.
     await sleep(3);
   }
@@ -179,10 +180,10 @@ export function idMap(pid: number, kind: 'uid' | 'gid'): IdMapLine[] {
 
 /** Wait until `look` answers something other than null. @throws Error with `late` when it did not in time. */
 export async function eventually<T>(look: () => T | null, late: string, patience = 3_000): Promise<T> {
-  for (const deadline = Date.now() + patience; ; ) {
+  for (const elapsed = stopwatch(); ; ) {
     const seen = look();
     if (seen !== null) return seen;
-    if (Date.now() > deadline) throw new Error(late);
+    if (elapsed() > patience) throw new Error(late);
     await sleep(3);
   }
 }

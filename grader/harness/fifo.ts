@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mknod, S_IFIFO } from '../../engine/kernel/nodes.ts';
+import { stopwatch } from './own-time.ts';
 
 /** @param directory `outside` of a workDir. @returns the FIFO's path there; the subject may read and write it. */
 export function makeFifo(directory: string, name: string): string {
@@ -19,7 +20,7 @@ export function makeFifo(directory: string, name: string): string {
  */
 export async function tell(fifo: string, text: string, patience = 3_000): Promise<void> {
   const flags = fs.constants.O_WRONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
-  for (const deadline = Date.now() + patience; ; ) {
+  for (const elapsed = stopwatch(); ; ) {
     try {
       const fd = fs.openSync(fifo, flags);
       fs.writeSync(fd, text);
@@ -29,7 +30,7 @@ export async function tell(fifo: string, text: string, patience = 3_000): Promis
       // ENXIO: there is no reader yet, and no event that says when there is.
       if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
     }
-    if (Date.now() > deadline)
+    if (elapsed() > patience)
       throw new Error(
         `The program under test did not open ${path.basename(fifo)} for reading within ${patience / 1000} s.`,
       );

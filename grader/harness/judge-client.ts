@@ -3,11 +3,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { builtFile, home } from './home.ts';
 import type { JudgeAnswer, JudgeProgress, JudgeRequest } from './judge.ts';
+import { removeStaleSessions } from './session.ts';
 
 /** What a Node that forks has to run with. */
 const FORKS = ['--single-threaded', '--v8-pool-size=0'];
-/** A suite that is not over by then is the harness's fault: calls have limits of their own. Milliseconds. */
-const LONGEST_SUITE = 180_000;
+/**
+ * Milliseconds of wall clock. The judging process ends a suite that takes too long by itself, ten times later at most
+ * where the machine is busy; when it has not, it hangs.
+ */
+const LONGEST_SUITE = 900_000;
 
 export class Judge implements AsyncDisposable {
   #child: ChildProcess | null = null;
@@ -30,6 +34,8 @@ export class Judge implements AsyncDisposable {
       child.once('error', reject);
       child.once('exit', (code, signal) => {
         if (this.#child === child) this.#child = null;
+        // One that was killed could not put away what it had laid out.
+        if (signal !== null) removeStaleSessions();
         reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`));
       });
     });
@@ -52,12 +58,18 @@ export class Judge implements AsyncDisposable {
         child.kill('SIGKILL');
         reject(new Error(`The suite was not over after ${LONGEST_SUITE / 1000} seconds.`));
       }, LONGEST_SUITE);
+      // Whoever is told this begins anew, and not before the session is gone.
+      let spent: JudgeAnswer | undefined;
       const onMessage = (message: JudgeAnswer | JudgeProgress) => {
         if ('tested' in message) onTest?.(message.tested);
-        else if (message.id === request.id) finish(() => resolve(message));
+        else if (message.id === request.id && message.spent === undefined) finish(() => resolve(message));
+        else if (message.id === request.id) spent = message;
       };
       const onExit = (code: number | null, signal: string | null) =>
-        finish(() => reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`)));
+        finish(() => {
+          if (spent !== undefined) resolve(spent);
+          else reject(new Error(`The judging process ended (${signal ?? `exit code ${code}`}).`));
+        });
       const finish = (then: () => void) => {
         clearTimeout(timer);
         child.off('message', onMessage);

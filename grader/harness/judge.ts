@@ -4,13 +4,14 @@
  */
 
 import path from 'node:path';
-import type { Reporter, TestModule, Vitest } from 'vitest/node';
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 import { readLab } from '../lab.ts';
 import type {} from './current-session.ts';
 import { removeTree } from './files.ts';
 import { home } from './home.ts';
 import { leaks } from './leaks.ts';
 import { type ModuleSource, makeModule } from './make-module.ts';
+import { slowness, stopwatch } from './own-time.ts';
 import type {} from './reds.ts';
 import { Refused } from './refused.ts';
 import { endForgotten } from './sandbox.ts';
@@ -56,6 +57,8 @@ export interface JudgeAnswer {
   tests: JudgedTest[];
   /** What the submission left on this machine; absent when nobody asked. */
   leaks?: string[];
+  /** The suite was ended for this reason; the tests that were over by then are there. The judging process ends then. */
+  spent?: string;
   /** What went wrong outside of any test: a suite that does not load, a hook that throws. */
   errors: { name: string; message: string }[];
 }
@@ -81,18 +84,24 @@ const vitestOptions = {
   isolate: false,
   maxWorkers: 1,
   fileParallelism: false,
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  // Calls and waits have limits in counted time, and so has the suite; these are for what has none.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
   teardownTimeout: 5_000,
   // An answer as long as it may be would take minutes to be compared line by line.
   diff: { truncateThreshold: 200, maxDepth: 8 },
 } as const;
+
+/** What a suite may take, in milliseconds of counted time. All calls of a module together take less: allowance.ts. */
+const OF_A_SUITE = 55_000;
 
 /** Where judge-client.ts puts the channel. Node has it read, and taken its name out of the environment, by now. */
 const CHANNEL_FD = 3;
 
 /** Serve requests from the parent process until it goes. */
 export async function judge(): Promise<void> {
+  // What is made for a sandbox is for somebody else to read, whatever the umask of whoever grades.
+  process.umask(0o022);
   if (process.geteuid?.() !== 0)
     startOverAsRoot([process.argv[1]!, 'judge'], { NODE_CHANNEL_FD: String(CHANNEL_FD) }, CHANNEL_FD);
   // The shim starts while vitest loads.
@@ -100,9 +109,13 @@ export async function judge(): Promise<void> {
   opening.catch(() => {});
   // What a run answers by itself includes what earlier runs found, so only what ends during a run is listened to.
   const modules: TestModule[] = [];
+  const cases: TestCase[] = [];
   const ended: Reporter = {
     onTestModuleEnd: (module) => void modules.push(module),
-    onTestCaseResult: ({ name }) => tell({ tested: name }),
+    onTestCaseResult: (test) => {
+      cases.push(test);
+      tell({ tested: test.name });
+    },
   };
   const { createVitest } = await import('vitest/node');
   const vitest = await createVitest('test', {
@@ -120,9 +133,10 @@ export async function judge(): Promise<void> {
   process.on('message', (request: JudgeRequest) => {
     turn = turn.then(async () => {
       modules.length = 0;
+      cases.length = 0;
       const session = typeof opened === 'string' ? null : opened.session;
       const answer = await withModule(request, session, async (module) =>
-        answerOf(request, modules, await run(vitest, request, module)),
+        answerOf(request, modules, await limited(run(vitest, request, module), () => endWith(request, cases))),
       );
       if (typeof opened !== 'string') await tidyUp(opened, request, answer);
       tell(answer);
@@ -134,10 +148,29 @@ export async function judge(): Promise<void> {
   tell({ ready: true });
 }
 
-function tell(message: JudgeAnswer | JudgeProgress | { ready: true }): void {
-  process.send?.(message, undefined, undefined, () => {
-    // Nobody is there to be told, and `disconnect` ends this process.
-  });
+function tell(message: JudgeAnswer | JudgeProgress | { ready: true }, then = () => {}): void {
+  // If nobody is there to be told, `disconnect` ends this process.
+  process.send?.(message, undefined, undefined, then);
+}
+
+/** Call `late` when the suite has had its time. */
+async function limited<T>(suite: Promise<T>, late: () => void): Promise<T> {
+  const elapsed = stopwatch();
+  const timer = setInterval(() => {
+    if (elapsed() < OF_A_SUITE * slowness()) return;
+    clearInterval(timer);
+    late();
+  }, 500);
+  return await suite.finally(() => clearInterval(timer));
+}
+
+/** Nothing in a thread that waits or loops can be trusted to stop, so this process ends, and its session with it. */
+function endWith({ id }: JudgeRequest, over: TestCase[]): void {
+  const seconds = Math.round((OF_A_SUITE * slowness()) / 1000);
+  const spent =
+    `This test was not over when the ${seconds} seconds were that a lab may take. ` +
+    'Where does your module wait, or let others wait?';
+  tell({ id, tests: over.map(judged), errors: [], spent }, () => process.exit(0));
 }
 
 async function tidyUp({ session, spares }: Opened, request: JudgeRequest, answer: JudgeAnswer): Promise<void> {
@@ -208,22 +241,24 @@ function answerOf({ id, suite }: JudgeRequest, ended: TestModule[], unhandled: F
 }
 
 function testsOf(module: TestModule): JudgedTest[] {
-  return Array.from(module.children.allTests(), (test) => {
-    const { state, errors = [] } = test.result();
-    return {
-      title: test.name,
-      state,
-      errors: errors.map(({ name, message, stack, expected, actual }) => ({
-        name: String(name),
-        message: String(message),
-        frames: framesOf(stack),
-        expected: textOf(expected),
-        actual: textOf(actual),
-      })),
-      durationMs: test.diagnostic()?.duration ?? 0,
-      printed: test.meta().printed,
-    };
-  });
+  return Array.from(module.children.allTests(), judged);
+}
+
+function judged(test: TestCase): JudgedTest {
+  const { state, errors = [] } = test.result();
+  return {
+    title: test.name,
+    state,
+    errors: errors.map(({ name, message, stack, expected, actual }) => ({
+      name: String(name),
+      message: String(message),
+      frames: framesOf(stack),
+      expected: textOf(expected),
+      actual: textOf(actual),
+    })),
+    durationMs: test.diagnostic()?.duration ?? 0,
+    printed: test.meta().printed,
+  };
 }
 
 const MOST_FRAMES = 3;

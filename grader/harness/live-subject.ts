@@ -2,14 +2,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { inject } from 'vitest';
 import { open, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from '../../engine/kernel/descriptors.ts';
+import { Allowance } from './allowance.ts';
 import { Channel } from './channel.ts';
 import { currentSession } from './current-session.ts';
 import { MODULE_FILES } from './make-module.ts';
 import type { Subject } from './opened-subject.ts';
 import { infrastructure, unsupported } from './outcome-errors.ts';
+import { inUse, within } from './own-time.ts';
 import { PlainSandbox } from './plain-sandbox.ts';
 import { type Ending, MOST_OUTPUT, Sandbox, type SubjectPlace, startContainer } from './sandbox.ts';
 import type { SubjectUser } from './sandbox-spec.ts';
+import { ShimGone } from './shim-client.ts';
 import { takeSpare } from './spares.ts';
 import { describeEnding, SubjectBroken, SubjectDied, SubjectTimeout } from './subject-error.ts';
 
@@ -51,6 +54,9 @@ function sumOf(counts: Map<string, number>): number {
   return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }
 
+/** Modules whose code has begun to run: what goes wrong from then on is theirs. */
+const begun = new Set<string>();
+
 /** Modules that cannot be loaded: asking again would only take as long again. */
 const broken = new Map<string, Error>();
 
@@ -62,7 +68,7 @@ const openSubjects = new Set<LiveSubject>();
  */
 export async function renewSubjects(disturbed: boolean): Promise<string> {
   const printed = [...openSubjects].map((subject) => subject.stderr().trim()).filter((text) => text !== '');
-  if (disturbed) for (const subject of openSubjects) await subject.renew();
+  if (disturbed) for (const subject of openSubjects) if (!subject.isSpent) await subject.renew();
   return printed.join('\n');
 }
 
@@ -79,10 +85,16 @@ export class LiveSubject implements Subject {
   }
 
   static async open(module: string, options: Options): Promise<LiveSubject> {
+    Allowance.of(module).check();
     const subject = new LiveSubject(module, options, await start(module, options));
     openSubjects.add(subject);
     await options.prepare?.(subject);
     return subject;
+  }
+
+  /** Its module has had all the time it gets. */
+  get isSpent(): boolean {
+    return Allowance.of(this.#module).isSpent;
   }
 
   /** Another sandbox, and the module loaded anew in it. */
@@ -96,16 +108,19 @@ export class LiveSubject implements Subject {
   async call(name: string, ...args: unknown[]): Promise<unknown> {
     const known = broken.get(this.#module);
     if (known !== undefined) throw known;
+    const allowance = Allowance.of(this.#module);
+    allowance.check();
     if (this.#run.channel.closed) await this.renew();
     const { channel } = this.#run;
     const late = lateness(this.#module);
     const before = late.get(name) ?? 0;
     if (before >= MOST_TIMEOUTS || sumOf(late) >= MOST_TIMEOUTS_OF_A_MODULE)
       throw new SubjectTimeout(`${name}() was not tried: too many calls of this module did not return before.`);
+    const over = allowance.use();
     try {
-      await channel.within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
-      await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
-      return await channel.call(name, args, this.#options.patience);
+      await within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
+      await within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
+      return await channel.call(name, args, Math.min(this.#options.patience, allowance.left));
     } catch (error) {
       if (error instanceof SubjectBroken) broken.set(this.#module, error);
       if (error instanceof SubjectTimeout) {
@@ -113,6 +128,8 @@ export class LiveSubject implements Subject {
         channel.close(error);
       }
       throw error;
+    } finally {
+      over();
     }
   }
 
@@ -163,29 +180,42 @@ export class LiveSubject implements Subject {
 
 async function start(module: string, options: Options): Promise<Run> {
   try {
-    return await startRun(module, options);
+    // What is in the way may have gone by the second time.
+    return await startRun(module, options).catch((error: Error) =>
+      error.name.startsWith('Harness') || error instanceof ShimGone ? Promise.reject(error) : startRun(module, options),
+    );
   } catch (error) {
-    if ((error as Error).name.startsWith('Harness')) throw error;
-    // Nothing of the learner's has run yet.
-    return infrastructure(`The sandbox did not start: ${(error as Error).message}`);
+    const { name, message } = error as Error;
+    if (name.startsWith('Harness')) throw error;
+    if (begun.has(module) && !(error instanceof ShimGone))
+      throw new SubjectDied(
+        `After your module had run, no fresh sandbox could be started: ${message}. What did it leave behind, or use up?`,
+      );
+    return infrastructure(`The sandbox did not start: ${message}`);
   }
 }
 
 async function startRun(module: string, options: Options): Promise<Run> {
   const sandbox = await place(options);
+  inUse.add(sandbox.pid);
   try {
-    for (const name of MODULE_FILES)
-      fs.copyFileSync(path.join(module, `${name}.cjs`), path.join(sandbox.outside, `${name}.cjs`));
+    for (const name of MODULE_FILES) {
+      const file = path.join(sandbox.outside, `${name}.cjs`);
+      fs.copyFileSync(path.join(module, `${name}.cjs`), file);
+      fs.chmodSync(file, 0o644);
+    }
     const channel = await Channel.listen(path.join(sandbox.outside, 'channel'));
     void sandbox.ended.then((ending) => channel.close(new SubjectDied(obituary(sandbox, ending))));
-    await channel.within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
-    await channel.within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {
+    await within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
+    if (channel.connected) begun.add(module);
+    await within(channel.ready, PATIENCE_TO_LOAD, neverLoaded).catch((error: unknown) => {
       if (!channel.connected) throw error;
       if (error instanceof SubjectTimeout) channel.close(new SubjectBroken(error.message));
       broken.set(module, new SubjectBroken((error as Error).message));
     });
     return { sandbox, channel };
   } catch (error) {
+    inUse.delete(sandbox.pid);
     await sandbox.destroy();
     throw error;
   }
@@ -214,6 +244,7 @@ function obituary(sandbox: SubjectPlace, ending: Ending): string {
 
 async function end({ sandbox, channel }: Run): Promise<void> {
   channel.close(new SubjectDied('The subject was closed by the suite.'));
+  inUse.delete(sandbox.pid);
   await sandbox.destroy();
 }
 

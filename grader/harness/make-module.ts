@@ -5,7 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import type { LabFolder } from '../lab.ts';
 import { bundleModule, bundleOwn, type ModuleFiles } from './bundle.ts';
-import { SESSION_PREFIX, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { SESSION_PREFIX } from './session-paths.ts';
 
 /** A learner's text, or the path of a module of this clone's own. */
 export type ModuleSource = { text: string } | { own: string };

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { builtFile, home } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
 import type { Ending, SubjectPlace } from './sandbox.ts';
-import { SESSION_PREFIX } from './session.ts';
+import { SESSION_PREFIX } from './session-paths.ts';
 
 const MOST_OUTPUT_KEPT = 64 << 10;
 

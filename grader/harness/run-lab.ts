@@ -1,10 +1,12 @@
 /** From a learner's file to a verdict. The report is written here, from what lab.json expects, not from what ran. */
 
 import { createHash, randomInt } from 'node:crypto';
+import fs from 'node:fs';
 import path from 'node:path';
 import { type LabFolder, learnerFile, maxPoints, suiteOf, titlesOf } from '../lab.ts';
-import { type LabReport, plain, type TaskReport, worst } from '../report.ts';
+import { type LabReport, type Outcome, plain, type TaskReport, worst } from '../report.ts';
 import { readLearnerFile } from './bundle.ts';
+import { home } from './home.ts';
 import type { JudgeAnswer, JudgeRequest } from './judge.ts';
 import { Judge } from './judge-client.ts';
 import { Refused } from './refused.ts';
@@ -35,7 +37,7 @@ export interface LabRun {
 
 let kept: Judge | undefined;
 
-/** Judge one lab. A fault of the harness is tried once more, and then reported as `error`. */
+/** Judge one lab. A fault of the harness is tried once more, and then reported as `error`: see `controlled`. */
 export async function runLab(run: LabRun): Promise<LabReport> {
   const { lab, warm = false, judge: given } = run;
   const start = performance.now();
@@ -89,12 +91,55 @@ async function judgeFile(
   const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
   const module = { folder: lab.folder, source: own ? { own: file } : { text: source } };
   const request = { ...suite, ...module, patience, leakProof, plain: withoutSandbox };
-  const attempt = () => judgeModule(lab, request, (asked) => judge.run(asked, onTest));
-  const first = await attempt();
-  if (!hasError(first)) return { digest, tasks: first };
-  // With everything anew: a shim that has ended, say, would not come back by being asked again.
-  await judge[Symbol.asyncDispose]();
-  return { digest, tasks: await attempt() };
+  const attempt = () =>
+    judgeModule(lab, request, async (asked) => {
+      const answer = await judge.run(asked, onTest);
+      // The next lab is judged in a session in which nothing has been left.
+      if (answer.leaks !== undefined && answer.leaks.length > 0) await judge[Symbol.asyncDispose]();
+      return answer;
+    });
+  let tasks = await attempt();
+  if (has(tasks, 'error')) {
+    // With everything anew: a shim that has ended, say, would not come back by being asked again.
+    await judge[Symbol.asyncDispose]();
+    tasks = await attempt();
+  }
+  if (own || !leakProof || !(has(tasks, 'error') || has(tasks, 'unsupported'))) return { digest, tasks };
+  if (has(tasks, 'error')) await judge[Symbol.asyncDispose]();
+  return { digest, tasks: controlled(tasks, await control(lab, seed, judge)) };
+}
+
+/** What the solution gets on this machine, title by title, for each lab. */
+const controls = new Map<string, Map<string, Outcome>>();
+
+/**
+ * Judge the solution in the place of a submission. What it meets as well is the machine's fault or the harness's; what
+ * only the submission meets is the submission's, by whatever words it came out of the sandbox.
+ */
+async function control(lab: LabFolder, seed: number, judge: Judge): Promise<Map<string, Outcome>> {
+  const known = controls.get(lab.id);
+  if (known !== undefined) return known;
+  const own = path.join(home, 'solutions', path.basename(lab.folder), `${lab.module}.ts`);
+  if (!fs.existsSync(own)) return new Map();
+  const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
+  const request = { ...suite, folder: lab.folder, source: { own }, leakProof: true, plain: false };
+  const tasks = await judgeModule(lab, request, (asked) => judge.run(asked));
+  const outcomes = new Map(tasks.flatMap(({ tests }) => tests.map(({ title, outcome }) => [title, outcome] as const)));
+  // A fault of the harness may be gone by the next time; what the machine lacks is not.
+  if (!has(tasks, 'error')) controls.set(lab.id, outcomes);
+  return outcomes;
+}
+
+function controlled(tasks: TaskReport[], solution: Map<string, Outcome>): TaskReport[] {
+  return tasks.map((task) => {
+    const tests = task.tests.map((test) => {
+      const excused = test.outcome === 'error' || test.outcome === 'unsupported';
+      if (!excused || solution.get(test.title) !== 'passed') return test;
+      const message = plain(`${test.message}\nOnly with this module: the solution passes the same test here.`);
+      return { ...test, outcome: 'failed' as const, message };
+    });
+    return { ...task, tests, outcome: worst(tests.map(({ outcome }) => outcome)) };
+  });
 }
 
 type Asked = Omit<JudgeRequest, 'id'>;
@@ -116,14 +161,14 @@ async function judgeModule(
     return taskReports(lab, () => ({ outcome: 'failed', message, durationMs: 0 }));
   }
   if (answer.leaks !== undefined && answer.leaks.length > 0) {
-    const message = plain(`Something was left on this machine: ${answer.leaks.join('; ')}.`);
-    return taskReports(lab, () => ({ outcome: 'error', message, durationMs: 0 }));
+    const message = plain(`The module left on this machine what could not be removed: ${answer.leaks.join('; ')}.`);
+    return taskReports(lab, () => ({ outcome: 'failed', message, durationMs: 0 }));
   }
   return taskReports(lab, (title) => verdict(answer, title));
 }
 
-function hasError(tasks: TaskReport[]): boolean {
-  return tasks.some((task) => task.tests.some(({ outcome }) => outcome === 'error'));
+function has(tasks: TaskReport[], wanted: Outcome): boolean {
+  return tasks.some((task) => task.tests.some(({ outcome }) => outcome === wanted));
 }
 
 function sum<T>(items: T[], value: (item: T) => number): number {

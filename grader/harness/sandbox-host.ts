@@ -7,6 +7,7 @@
  */
 
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { PR_SET_PDEATHSIG, prctl } from '../../engine/kernel/credentials.ts';
 import { close, O_PATH, open, setCloseOnExec } from '../../engine/kernel/descriptors.ts';
@@ -16,7 +17,7 @@ import { CLONE_NEWNS, unshare } from '../../engine/kernel/namespaces.ts';
 import { esbuildBinary } from './compile.ts';
 import { builtFile, home } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
-import { SLOTS, sessionPaths } from './session-paths.ts';
+import { SESSION_PREFIX, SLOTS, sessionPaths } from './session-paths.ts';
 
 const SIGKILL = 9;
 /** What a submission may fill, in memory and in numbers of files. */
@@ -26,6 +27,7 @@ const SYSTEM_FOLDERS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 export async function sandboxHost(): Promise<void> {
   const session = process.argv[3];
   if (session === undefined) throw new Error('usage: sandbox-host SESSION');
+  process.umask(0o022);
   const paths = sessionPaths(session);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   unshare(CLONE_NEWNS);
@@ -60,16 +62,17 @@ function layOutRoot(root: string): void {
   fs.writeFileSync(below('etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n');
   if (fs.existsSync('/etc/ld.so.cache')) fs.copyFileSync('/etc/ld.so.cache', below('etc/ld.so.cache'));
   fs.copyFileSync(builtFile('subject'), below('skiff/subject.cjs'));
+  fs.chmodSync(below('skiff/subject.cjs'), 0o644);
   fs.writeFileSync(below('skiff/node'), '');
   bindReadOnly(process.execPath, below('skiff/node'));
   for (const name of ['koffi', '@koromix']) {
     const source = path.join(home, 'node_modules', name);
     if (!fs.existsSync(source)) continue;
     fs.mkdirSync(below('node_modules', name));
-    bindReadOnly(source, below('node_modules', name));
+    showReadOnly(source, below('node_modules', name));
   }
   fs.mkdirSync(below('skiff/rootfs'));
-  bindReadOnly(rootfsTemplate(), below('skiff/rootfs'));
+  showReadOnly(rootfsTemplate(), below('skiff/rootfs'));
   kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
 }
 
@@ -79,7 +82,7 @@ function layOutCompiler(root: string): void {
   kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: 'mode=0755,size=64k' });
   for (const folder of ['dev', 'course', 'course/labs']) fs.mkdirSync(below(folder));
   fs.writeFileSync(below('esbuild'), '');
-  bindReadOnly(esbuildBinary(), below('esbuild'));
+  showReadOnly(esbuildBinary(), below('esbuild'));
   kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
 }
 
@@ -88,6 +91,40 @@ function hideTheClone(root: string): void {
   const place = path.join(root, home);
   if (fs.existsSync(place))
     kernel.mount({ source: 'tmpfs', target: place, type: 'tmpfs', flags: kernel.MS_RDONLY, data: 'size=4k,mode=0555' });
+}
+
+const LARGEST_COPY = 'mode=0755,size=256m';
+
+/** Show what belongs to the clone. One that was made under a strict umask is its owner's alone to read, so it is copied. */
+function showReadOnly(source: string, target: string): void {
+  if (isForAll(source)) {
+    bindReadOnly(source, target);
+    return;
+  }
+  const copies = fs.mkdtempSync(path.join(os.tmpdir(), `${SESSION_PREFIX}${process.ppid}-copy-`));
+  kernel.mount({ source: 'tmpfs', target: copies, type: 'tmpfs', data: LARGEST_COPY });
+  const copy = path.join(copies, path.basename(source));
+  fs.cpSync(source, copy, { recursive: true, verbatimSymlinks: true });
+  openToAll(copy);
+  bindReadOnly(copy, target);
+  kernel.umount(copies, kernel.MNT_DETACH);
+  fs.rmdirSync(copies);
+}
+
+/** Whether others may read the whole of it. Links are followed by whoever reads them. */
+function isForAll(file: string): boolean {
+  const stat = fs.lstatSync(file);
+  if (stat.isSymbolicLink()) return true;
+  if (!stat.isDirectory()) return (stat.mode & 0o004) !== 0 && ((stat.mode & 0o100) === 0 || (stat.mode & 0o001) !== 0);
+  if ((stat.mode & 0o005) !== 0o005) return false;
+  return fs.readdirSync(file).every((name) => isForAll(path.join(file, name)));
+}
+
+function openToAll(file: string): void {
+  const stat = fs.lstatSync(file);
+  if (stat.isSymbolicLink()) return;
+  fs.chmodSync(file, stat.mode & 0o100 ? 0o755 : 0o644);
+  if (stat.isDirectory()) for (const name of fs.readdirSync(file)) openToAll(path.join(file, name));
 }
 
 function bindReadOnly(source: string, target: string): void {

@@ -44,7 +44,10 @@ function takeSlot(session: Session, user: SubjectUser): number {
     const slot = Number(name);
     const view = session.within(paths.view(slot));
     const owner = sandboxIds(session.address.shimPid, slot).first + (user === 'root' ? 0 : NOBODY);
-    for (const folder of ['rootfs', 'scratch', 'work']) fs.mkdirSync(path.join(view, folder));
+    for (const folder of ['rootfs', 'scratch', 'work'].map((name) => path.join(view, name))) {
+      fs.mkdirSync(folder);
+      fs.chmodSync(folder, 0o755);
+    }
     for (const folder of ['rootfs', 'scratch'].map((name) => path.join(view, name))) fs.chownSync(folder, owner, owner);
     return slot;
   }

@@ -1,5 +1,8 @@
 import path from 'node:path';
 
+/** Directories of processes that have ended are swept by their names: the prefix, a pid, and something random. */
+export const SESSION_PREFIX = 'skiff-grade-';
+
 /** How many sandboxes a session can have at a time: the one at work, the spare ones, and some that are being cleaned. */
 export const SLOTS = 12;
 

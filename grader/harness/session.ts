@@ -13,7 +13,7 @@ import { cgroupRoots, endGroupsNow } from './end-groups.ts';
 import { builtFile } from './home.ts';
 import { removeTree } from './remove-tree.ts';
 import { rootfsTemplate } from './rootfs.ts';
-import { SLOTS, sessionPaths } from './session-paths.ts';
+import { SESSION_PREFIX, SLOTS, sessionPaths } from './session-paths.ts';
 import { ShimClient } from './shim-client.ts';
 import { canMakeCgroups } from './user-ids.ts';
 
@@ -51,6 +51,9 @@ export class Session {
       fs.mkdirSync(paths.view(slot), { recursive: true });
       fs.writeFileSync(path.join(paths.free, String(slot)), '');
     }
+    // Sandboxes mount what lies in these as somebody else, whatever the umask.
+    const open = [paths.root, paths.compilerRoot, path.dirname(paths.slot(0)), path.dirname(paths.view(0))];
+    for (const folder of open) fs.chmodSync(folder, 0o755);
     const shimPid = await startShim(directory);
     endWithThisProcess({ directory, shimPid });
     return await Session.join({ directory, shimPid });
@@ -68,9 +71,6 @@ export class Session {
     return `/proc/${this.address.shimPid}/root${file}`;
   }
 }
-
-/** Directories of processes that have ended are swept by their names: the prefix, a pid, and something random. */
-export const SESSION_PREFIX = 'skiff-grade-';
 
 /** The address of a unix socket has at most 107 bytes. */
 function temporaryFolder(): string {

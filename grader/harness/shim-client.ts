@@ -112,6 +112,11 @@ export class ShimClient {
   }
 }
 
+/** A process of the harness has ended, which submitted code has no way to reach. */
+export class ShimGone extends Error {
+  override readonly name = 'ShimGone';
+}
+
 function gone(): Error {
-  return new Error('The shim of the grading session has ended.');
+  return new ShimGone('The shim of the grading session has ended.');
 }

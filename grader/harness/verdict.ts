@@ -19,10 +19,11 @@ export function taskReports(lab: LabFolder, judged: (title: string) => Verdict):
   });
 }
 
-export function verdict({ tests, errors }: JudgeAnswer, title: string): Verdict {
+export function verdict({ tests, errors, spent }: JudgeAnswer, title: string): Verdict {
   const all = tests.filter((test) => test.title === title);
   const [test] = all;
   const around = plain(errors.map(({ message }) => message).join('\n'));
+  if (test === undefined && spent !== undefined) return { outcome: 'failed', message: plain(spent), durationMs: 0 };
   // Suites are ours: that one does not run at all is never the learner's doing.
   if (tests.length === 0)
     return { outcome: 'error', message: plain(`The suite does not run: ${around}`), durationMs: 0 };
