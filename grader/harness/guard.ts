@@ -40,6 +40,9 @@ export function makeBuiltinsFast(): Map<string, unknown> {
       setForGood(key, value);
     }
   }
+  // A method that is inherited is replaced by one of the same name in between.
+  const { Socket } = builtins.get('net') as typeof import('node:net');
+  Object.preventExtensions(Socket.prototype);
   // Every options object inherits from it.
   Object.preventExtensions(Object.prototype);
   return builtins;
