@@ -60,7 +60,7 @@ const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boole
   ['sparse-blob', 'store', /has 2147483648 bytes/],
   ['sleeps', 'layer', /not tried/],
   ['does-nothing', 'rootfs', /\S/],
-  ['fails-the-driver', 'what-is-a-container', /EPERM/],
+  ['fails-the-driver', 'what-is-a-container', /EPERM|cannot be replaced/],
   ['hides-its-children', 'namespaces', /\S/],
 ];
 
