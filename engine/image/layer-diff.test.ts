@@ -5,6 +5,7 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -144,8 +145,9 @@ function apply(root: string, { pick, kind }: { pick: number; kind: string }): vo
   else if (kind === 'rename') {
     // A directory of a lower layer cannot be renamed without redirect_dir: programs copy it then.
     if (!isDirectory) renameSync(path, join(root, 'renamed'));
+    // A name that is free: cpSync follows a dangling link of the same name.
     else
-      cpSync(path, join(root, 'copied'), {
+      cpSync(path, join(root, `copied-${readdirSync(root).length}`), {
         recursive: true,
         verbatimSymlinks: true,
         filter: (each) => describeKind(each) !== 'other',

@@ -130,26 +130,34 @@ export function ignoreFilter(rules: string): (path: string) => boolean {
   return newIgnoreFilter(rules);
 }
 
-/** Two links to `.` in one directory are 2^n names for `n` stars. */
 const MATCHES_MAX = 100_000;
+/** Two links to `.` in one directory are 2^n names for `n` stars, and each is followed from the root. */
+const LINKS_FOLLOWED_MAX = 5_000;
 
 export function findSources(tree: Tree, pattern: string): { name: string; path: string }[] {
   let found = [{ name: '', path: '' }];
+  let followed = 0;
+  const tooMany = (most: number, what: string) =>
+    new Error(`"${pattern.slice(0, 100)}" names more than ${most} ${what}; name their directory instead`);
   for (const part of posix.resolve('/', pattern).split('/').filter(Boolean)) {
     const glob = /[*?[]/.test(part) ? newGlob(part) : undefined;
     const matches: typeof found = [];
     for (const { name, path } of found) {
       if (tree.entry(path)?.type !== 'directory') continue;
       for (const each of glob ? tree.names(path).filter((one) => glob.matches(one)) : [unescaped(part)]) {
-        // From the root again: links count on the whole way to a match.
         const matched = join(name, each);
+        const child = join(path, each);
+        const type = each === '..' || each === '.' ? undefined : tree.entry(child)?.type;
+        if (type !== undefined && type !== 'symlink') {
+          matches.push({ name: matched, path: child });
+          continue;
+        }
+        if (++followed > LINKS_FOLLOWED_MAX) throw tooMany(LINKS_FOLLOWED_MAX, 'links');
+        // From the root again: links count on the whole way to a match.
         const resolved = resolvePath(tree, matched, { missing: 'give-up' });
         if (resolved !== undefined) matches.push({ name: matched, path: resolved });
       }
-      if (matches.length > MATCHES_MAX)
-        throw new Error(
-          `"${pattern.slice(0, 100)}" names more than ${MATCHES_MAX} files; name their directory instead`,
-        );
+      if (matches.length > MATCHES_MAX) throw tooMany(MATCHES_MAX, 'files');
     }
     found = matches;
   }
