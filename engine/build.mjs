@@ -4,7 +4,7 @@
  * Without conditions everything goes to `.build/default/`. With conditions the planks they name are swapped in
  * (package.json, "imports") and the engine alone goes to `.build/lab-process+lab-rootfs/`.
  *
- * Does nothing when no source is newer than the last build. Each bundle appears by rename, so whoever starts one gets
+ * Does nothing when no source is newer than the last build. Each bundle appears by rename, so a process that starts one gets
  * a whole one. Exit 1, and one message that names file and line, when a source does not compile; with
  * `--need skiff|runtime|workshop|grade` only when that command needs it.
  */

@@ -60,7 +60,7 @@ export async function checkSubmission({
 }
 
 /**
- * The directory as it was typed: an argument that is no UTF-8 reaches a program of Node in pieces, and only the kernel has
+ * The directory as it was typed: an argument that is not UTF-8 reaches a program of Node in pieces, and only the kernel has
  * it whole. proc_pid_cmdline(5).
  */
 export function typedPath(directory: string): Buffer {

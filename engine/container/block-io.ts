@@ -8,7 +8,7 @@ const MOST_WEIGHT = 1000;
 
 /**
  * What config-linux.md, "Block IO", says of what the user asked; undefined for nothing.
- * @throws ContainerError `invalid` in Docker's words for a weight out of range or a path that is no block device
+ * @throws ContainerError `invalid` in Docker's words for a weight out of range or a path that is not a block device
  */
 export function blockIo(host: HostConfig): BlockIo | undefined {
   if (host.BlkioWeight !== 0) checkWeight(host.BlkioWeight, 'blkio weight');

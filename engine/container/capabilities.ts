@@ -13,7 +13,7 @@ export function hostCapabilities(): string[] {
 /**
  * The capabilities of a container: Docker's default set, what is added, less what is dropped. Names may lack `CAP_` and
  * be in any case; `ALL` is every one this host lets the engine have. Defaults the host lacks are left out.
- * @throws ContainerError `invalid` for a name that is none, or an added one that the host does not have.
+ * @throws ContainerError `invalid` for a malformed name, or an added one that the host does not have.
  */
 export function containerCapabilities(
   { add, drop, privileged }: { add: string[]; drop: string[]; privileged: boolean },

@@ -13,7 +13,7 @@ test.each(['a1', '/web', 'A_b.c-d', '0x'])('%s is a name', (name) => {
   expect(parseName(name)).toBe(name.replace('/', ''));
 });
 
-test.each(['', 'a', '-a', 'a b', 'ä1', '../x', 'a/b', '//a'])('%j is no name', (name) => {
+test.each(['', 'a', '-a', 'a b', 'ä1', '../x', 'a/b', '//a'])('%j is not a name', (name) => {
   expect(() => parseName(name)).toThrow(/Invalid container name/);
 });
 

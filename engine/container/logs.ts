@@ -85,7 +85,7 @@ function watchLog(log: string, notify: () => void): fs.FSWatcher | null {
     const watcher = fs.watch(path.dirname(log), (_event, name) => {
       if (name === null || name.startsWith(path.basename(log))) notify();
     });
-    // A watch that ends, as with its directory, is no reason to end: the exit is still to come.
+    // A watch that ends, as with its directory, is not a reason to end: the exit is still to come.
     return watcher.on('error', () => {});
   } catch {
     return null;

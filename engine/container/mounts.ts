@@ -220,7 +220,7 @@ export function rootPropagation(mounts: ContainerMount[]): 'shared' | 'slave' | 
 
 /**
  * Make the directories on the host that are to be made when they are missing.
- * @param owner of what is not the engine's own; whoever makes it if undefined.
+ * @param owner of what is not the engine's own; the caller if undefined.
  * @throws ContainerError `invalid` for the others
  */
 export function makeSources(mounts: ContainerMount[], owner?: { uid: number; gid: number }): void {

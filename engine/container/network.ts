@@ -19,7 +19,7 @@ import type { StateRoot } from './root.ts';
 /**
  * There is no bridge yet: a container that asks for no network in particular gets none. One of an ordinary user, who could
  * not make a bridge, gets what the user's programs can reach.
- * @throws ContainerError for a network that there is not.
+ * @throws ContainerError for an unknown network.
  */
 export function networkMode(asked: string): string {
   if (asked === '' || asked === 'default') return (inUserNamespace() ? findUserMode() : null) ?? 'none';

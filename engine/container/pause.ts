@@ -42,7 +42,7 @@ export async function unpauseContainer(engine: Engine, container: Container): Pr
 }
 
 /**
- * Stop every process of a running container where it stands, for whoever holds its lock. Nothing joins it before the
+ * Stop every process of a running container where it stands, for the holder of its lock. Nothing joins it before the
  * returned function has been called.
  * @returns null when it has ended instead, which has been told then.
  * @throws ContainerError `conflict` when its processes do not stop
@@ -71,7 +71,7 @@ export async function standStill(engine: Engine, container: Container): Promise<
   }
 }
 
-/** Let a paused container go on: for whoever holds its lock, or is about to see it end. */
+/** Let a paused container go on. The caller holds its lock, or is about to see it end. */
 export async function unpauseLocked(engine: Engine, container: Container): Promise<void> {
   goOn(engine, container);
   if (!container.paused) return;

@@ -6,7 +6,7 @@ const LONG = 3500;
 
 /**
  * Remove a directory and all below it, whatever a container made of it: symbolic links are removed, never followed;
- * names may be no UTF-8; paths may be longer than PATH_MAX; directories may forbid to be read, as overlayfs's `work` does.
+ * names may not be UTF-8; paths may be longer than PATH_MAX; directories may forbid to be read, as overlayfs's `work` does.
  * Nothing there is fine. Nobody else may be changing the tree.
  * @throws the file system's error for what could not be removed.
  */

@@ -35,7 +35,7 @@ function refuseRunning({ running, paused, record: { name } }: Container): void {
   );
 }
 
-/** Remove a container that does not run, for whoever holds its lock: all of it at once, wherever it is interrupted. */
+/** Remove a container that does not run, for the holder of its lock: all of it at once, wherever it is interrupted. */
 export async function removeContainer(engine: Engine, container: Container, { volumes }: RemoveOptions): Promise<void> {
   const { record, paths } = container;
   container.apply('remove');

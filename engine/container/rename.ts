@@ -3,7 +3,7 @@ import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { parseName } from './identity.ts';
 
-/** @throws ContainerError `invalid` for what is no name, `conflict` when it is in use */
+/** @throws ContainerError `invalid` for what is not a name, `conflict` when it is in use */
 export async function renameContainer(engine: Engine, container: Container, newName: string): Promise<void> {
   const name = parseName(newName);
   const old = container.record.name;

@@ -11,7 +11,7 @@ const TRUE_HERE = ['apparmor=unconfined', 'label=disable', 'label:disable'];
 
 /**
  * Docker's `--security-opt`. A seccomp profile comes as its text, which the client has read from the file.
- * @throws ContainerError `invalid` for a profile that is none, `unsupported` for an option there is not.
+ * @throws ContainerError `invalid` for a malformed profile, `unsupported` for unknown options.
  */
 export function securityOptions(options: string[]): SecurityOptions {
   const result: SecurityOptions = { noNewPrivileges: false, seccomp: 'default' };

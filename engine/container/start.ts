@@ -23,7 +23,7 @@ export async function startContainer(engine: Engine, container: Container): Prom
   await container.lock.run(() => startLocked(engine, container));
 }
 
-/** As `startContainer`, for whoever holds the lock. */
+/** As `startContainer`, for the holder of the lock. */
 export async function startLocked(engine: Engine, container: Container): Promise<void> {
   const { record } = container;
   if (container.paused) throw new ContainerError('conflict', 'cannot start a paused container, try unpause instead');

@@ -26,7 +26,7 @@ export async function stopContainer(engine: Engine, container: Container, option
   });
 }
 
-/** Signal, wait, and kill: for whoever holds the lock of a running container. */
+/** Signal, wait, and kill: for the holder of the lock of a running container. */
 export async function stopLocked(engine: Engine, container: Container, options: StopOptions): Promise<void> {
   const { config } = container.record;
   const signal = options.signal ?? (config.StopSignal === '' ? SIGTERM : parseSignal(config.StopSignal));

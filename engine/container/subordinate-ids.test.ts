@@ -11,7 +11,7 @@ test('the ranges of a user stand under the name or the number, in the order of t
   ]);
 });
 
-test('lines that are none are passed over, and so are ranges beyond the last id', () => {
+test('malformed lines are passed over, and so are ranges beyond the last id', () => {
   const text = '# ann:1:1\nann:x:1\nann:1\nann:5:0\nann:4294967295:1\nann:4294967000:1000\nann:-1:5\n\n';
   expect(parseSubordinateIds(text, user)).toEqual([]);
 });

@@ -8,7 +8,7 @@ const MOST_RANGES = 340;
 const LARGEST_ID = 4_294_967_294;
 
 /**
- * The ranges of one user, in the file's order. Lines that are none are passed over, as newuidmap(1) does.
+ * The ranges of one user, in the file's order. Malformed lines are passed over, as newuidmap(1) does.
  * @param text of /etc/subuid or /etc/subgid.
  * @param name empty for a user without one.
  */

@@ -17,7 +17,7 @@ test('a timestamp may be seconds with decimals', () => {
   expect(parseTimestamp('1700000000.000000001')).toBe(1_700_000_000_000_000_001n);
 });
 
-test.each(['', 'yesterday', '1e9', '-5', '2023-13-01T00:00:00Z', '1.2.3'])('%j is no timestamp', (text) => {
+test.each(['', 'yesterday', '1e9', '-5', '2023-13-01T00:00:00Z', '1.2.3'])('%j is not a timestamp', (text) => {
   expect(parseTimestamp(text)).toBeNull();
 });
 

@@ -21,7 +21,7 @@ export function now(): string {
 
 const RFC3339 = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
 
-/** An RFC 3339 time as nanoseconds since 1970; null if it is none. */
+/** An RFC 3339 time as nanoseconds since 1970; null for any other text. */
 export function parseTime(text: string): bigint | null {
   const match = RFC3339.exec(text);
   if (!match) return null;

@@ -80,7 +80,7 @@ function conflictWith(before: HostConfig, asked: UpdateRequest): string | null {
     return `Conflicting options: CPU Period cannot be updated as NanoCPUs ${set}`;
   if (asked.CpuQuota > 0 && before.NanoCpus > 0)
     return `Conflicting options: CPU Quota cannot be updated as NanoCPUs ${set}`;
-  // −1 is no limit, which every limit is below.
+  // −1 is not a limit, which every limit is below.
   if (asked.MemorySwap === 0 && before.MemorySwap >= 0 && asked.Memory > before.MemorySwap)
     return 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
   return null;

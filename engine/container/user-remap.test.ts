@@ -21,7 +21,7 @@ test('several ranges follow one another, and a group may have other ones', () =>
   expect(rootOf(remap)).toEqual({ uid: 7000, gid: 8000 });
 });
 
-test('whoever has no ids, or is nobody, is refused', () => {
+test('a user without subordinate ids, and an unknown one, is rejected', () => {
   expect(() => userRemap('staff', rangesOf)).toThrow(/\/etc\/subuid has no ids for staff/);
   expect(() => userRemap('other', rangesOf)).toThrow(/\/etc\/subgid has no ids for other/);
   for (const wrong of ['', ':', 'a:', ':b', 'a:b:c']) expect(() => userRemap(wrong, rangesOf)).toThrow(/takes default/);

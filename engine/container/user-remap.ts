@@ -60,7 +60,7 @@ export function checkRemap({ dir }: StateRoot): void {
   }
 }
 
-/** A container's own, which is none with `--userns host`. @throws ContainerError in Docker's words for what cannot go with it */
+/** A container's own; undefined with `--userns host`. @throws ContainerError in Docker's words for what cannot go with it */
 export function remapOf(
   remap: UserRemap | undefined,
   {

@@ -52,7 +52,7 @@ describe.skipIf(missing)(`images made here${missing ? ` (skipped: ${missing})` :
     await docker('rmi', 'mine:v1');
   });
 
-  test('what is mounted in a container is no part of its image', async () => {
+  test('what is mounted in a container is not part of its image', async () => {
     const id = await start('echo secret > /vol/inside; echo ready; sleep 1000', '-v', '/vol');
     await untilReady(id);
     await docker('commit', id, 'without');
@@ -153,7 +153,7 @@ describe.skipIf(missing)(`images made here${missing ? ` (skipped: ${missing})` :
     await docker('rmi', 'flat:1', 'flat:2');
   });
 
-  test('what is no archive, or a hostile one, is not imported and leaves nothing', async () => {
+  test('what is not an archive, or a hostile one, is not imported and leaves nothing', async () => {
     const blobs = () => fs.readdirSync(path.join(daemon.root, 'images/oci/blobs/sha256')).sort();
     const before = blobs();
     const bad = path.join(directory, 'bad.tar');

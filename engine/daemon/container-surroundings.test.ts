@@ -134,7 +134,7 @@ describe.skipIf(missing)('a container', () => {
     expect(ran.stderr).toContain(reason);
   });
 
-  test('is not sent a signal by a name that there is not', async () => {
+  test('is not sent a signal by an unknown name', async () => {
     const id = (await daemon.docker('run', '-d', '--network', 'none', 'hostbox', 'sleep', '1000')).stdout.trim();
     for (const signal of ['SIG42', 'SIGnosuch', '-3'])
       expect((await daemon.docker('kill', '--signal', signal, id)).stderr).toContain('invalid signal');

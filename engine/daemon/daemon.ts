@@ -69,7 +69,7 @@ async function serve({ root, socket, idleExit, remap }: Options, { entered, refu
     idle = resolve;
   });
   const warn = (message: string) => process.stderr.write(`skiff daemon: ${message}\n`);
-  // Whoever started the daemon may read its first line and go.
+  // The one who started the daemon may read its first line and go.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 

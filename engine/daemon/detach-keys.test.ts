@@ -24,14 +24,14 @@ test('keys are characters and control characters', () => {
   expect([...parseDetachKeys('a,ctrl-a,ctrl-@,ctrl-[,ctrl-_,ctrl-^')]).toEqual([97, 1, 0, 27, 31, 30]);
 });
 
-test.each(['ctrl-', 'ctrl-A', 'ab', 'a,,b', 'ctrl-1', 'ä'])('%j is no key sequence', (keys) => {
+test.each(['ctrl-', 'ctrl-A', 'ab', 'a,,b', 'ctrl-1', 'ä'])('%j is not a key sequence', (keys) => {
   expect(() => parseDetachKeys(keys)).toThrow(/invalid detach keys/);
 });
 
 test('the sequence is found wherever it is torn, and what was typed before it arrives', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom(65, 66, 67)), fc.array(fc.nat({ max: 10 })), async (before, cuts) => {
-      // C is no part of the sequence, so it is the end of any beginning of one that came before.
+      // C is not part of the sequence, so it is the end of any beginning of one that came before.
       const typed = Buffer.from([...before.filter((byte) => byte !== 65), 67, 65, 66, 68, 68]);
       const chunks: Buffer[] = [];
       let at = 0;

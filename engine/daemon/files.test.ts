@@ -1,4 +1,4 @@
-/** `docker cp`, `diff` and `export`, by the stock command, on containers that run and on such that do not. */
+/** `docker cp`, `diff` and `export`, by the stock command, on running and stopped containers. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -57,7 +57,7 @@ test('a socket that a daemon left behind is replaced, one that is listened on is
   await stop();
 });
 
-test('what is no socket is not touched', async () => {
+test('what is not a socket is not touched', async () => {
   const file = path.join(base, 'file');
   fs.writeFileSync(file, 'precious');
   await expect(listenOn(server, file)).rejects.toThrow(/is no socket/);

@@ -23,7 +23,7 @@ async function listen(): Promise<{ actions: string[]; stop(): void }> {
   return { actions, stop: () => request.destroy() };
 }
 
-test('each kill for want of memory is told when it happens, whoever was killed, and the container goes on', async () => {
+test('each kill for want of memory is told when it happens, whichever process was killed, and the container goes on', async () => {
   const events = await listen();
   const eat = 'tail /dev/zero; echo killed $?; read next';
   const { json } = await daemon.post('/containers/create', {

@@ -15,7 +15,7 @@ const PATIENCE = process.env.SKIFF_WALK === 'all' ? 3_600_000 : 120_000;
 const WHO = ['daemon', 'shim', 'both'] as const;
 const isRoot = process.getuid?.() === 0;
 
-describe.skipIf(!isRoot)('whoever is killed, at any step', () => {
+describe.skipIf(!isRoot)('a daemon or shim that is killed at any step', () => {
   const steps = new Steps();
   let daemon: TestDaemon;
   let key: string;
@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('whoever is killed, at any step', () => {
       process.kill(shim, 'SIGKILL');
       expect(await untilGone(shim)).toBe(true);
     }
-    // Whoever waited and lives goes on.
+    // The one who waited and lives goes on.
     steps.release();
     if (who !== 'shim') await daemon.launch();
   }

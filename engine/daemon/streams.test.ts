@@ -175,7 +175,7 @@ test('a client that does not read holds up its container, not the daemon, and no
   await remove(id);
 });
 
-test('what is no HTTP, too long or never finished is answered and ends', async () => {
+test('what is not HTTP, too long or never finished is answered and ends', async () => {
   const nonsense = await open('nonsense\r\n\r\n');
   await nonsense.ended;
   expect(nonsense.received()).toMatch(/^HTTP\/1\.1 400 .*"message"/s);
@@ -228,7 +228,7 @@ test.each([false, true])('logs are the bytes that were written, with a terminal 
   await remove(id);
 });
 
-test('the body of a request to attach is no input', async () => {
+test('the body of a request to attach is not input', async () => {
   const body = '{"stream":true,"stdin":true}';
   for (const upgrade of [UPGRADE, '']) {
     const id = await create(CAT);

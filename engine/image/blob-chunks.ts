@@ -9,7 +9,7 @@ import type { Store } from './store.ts';
 
 /** In one buffer that is used again and again: it stays in the processor's cache. */
 const CHUNK_SIZE = 256 * 1024;
-/** After so many chunks whoever else waits for this thread has a turn. */
+/** After so many chunks any other program that waits for this thread has a turn. */
 const CHUNKS_AT_ONCE = 8;
 
 /**

@@ -22,7 +22,7 @@ test.each([
   [`${EMPTY}\n`, 'a line end'],
   [EMPTY.replace('sha256', 'sha512'), 'another algorithm'],
   ['sha256:../../../../etc/passwd', 'a path'],
-])('%j is no digest: %s', (text) => {
+])('%j is not a digest: %s', (text) => {
   expect(() => parseDigest(text)).toThrow(InvalidDigest);
 });
 

@@ -53,7 +53,7 @@ export class Garbage {
     };
   }
 
-  /** Those may be nobody's any more. */
+  /** Those that no image may have any more. */
   discard({ blobs = [], diffIds = [] }: Leftovers): void {
     for (const blob of blobs) this.#blobs.add(blob);
     for (const diffId of diffIds) this.#diffIds.add(diffId);

@@ -163,7 +163,7 @@ test('a process killed while naming loses nothing that it had finished, and the 
   }
 });
 
-test('whoever asks for hostbox while it is being built gets it, and nobody waits for ever', async () => {
+test('a request for hostbox while it is being built is answered, and none waits for ever', async () => {
   const images = await Images.open(scratchDirectory());
   const other = await addImage(images, 'a', 'app');
   const building = images.ensureHostbox();

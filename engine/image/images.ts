@@ -182,7 +182,7 @@ export class Images {
 
   /**
    * Keep everything that is stored now or later, whether an image has it yet or not, until the function that is returned
-   * is called (twice is once). Whoever stores the parts of an image one after the other holds from before the first
+   * is called (twice is once). The one who stores the parts of an image one after the other holds from before the first
    * until after `add`; what is removed meanwhile gives its space back at the end of the last hold.
    */
   hold(): () => void {
@@ -344,7 +344,7 @@ export class Images {
     await this.#sweep();
   }
 
-  /** For whoever may change what is there. */
+  /** For the one who may change what is there. */
   async #sweep(): Promise<void> {
     if (this.#garbage.isHeld) return;
     await this.#garbage.sweep(await this.#listNow());
@@ -355,7 +355,7 @@ export class Images {
     try {
       parsed = withDefaultTag(parseReference(reference));
     } catch (error) {
-      // An id is no name, but is no mistake either.
+      // An id is not a name, but it is not a mistake either.
       if (error instanceof InvalidReference && ID_PREFIX.test(reference)) return undefined;
       throw error;
     }

@@ -13,7 +13,7 @@ const EPOCH = new Date(0);
 
 /**
  * What the upperdir of an overlay changes: its files and directories, `.wh.NAME` for each whiteout in it, and
- * `.wh..wh..opq` in each opaque directory. The root itself is no entry of it. The same tree gives the same bytes; times
+ * `.wh..wh..opq` in each opaque directory. The root itself is not an entry of it. The same tree gives the same bytes; times
  * are whole seconds, as in the layers that Docker makes.
  * @returns the tar, in chunks of about 1 MiB.
  * @throws Error when a directory or file of it is not complete without its lower layers (redirect_dir, metacopy).

@@ -206,7 +206,7 @@ describe('a hostile archive is refused, and nothing outside is touched', () => {
     expect(statSync(outside).mtimeMs).toBe(before.mtimeMs);
   });
 
-  test('a truncated archive and what is no archive are errors', async () => {
+  test('a truncated archive and what is not an archive are errors', async () => {
     const { directory } = target();
     const tar = rawTar({ name: 'a', content: 'x'.repeat(5000) });
     await expect(apply(tar.subarray(0, 2000), directory)).rejects.toThrow();

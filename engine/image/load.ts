@@ -210,7 +210,7 @@ function blobPath(digest: Digest): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
-/** The specification's annotation may hold a tag alone, which is no name by itself. */
+/** The specification's annotation may hold a tag alone, which is not a name by itself. */
 function nameIn(annotations: Record<string, string>): string | undefined {
   const name = annotations[CONTAINERD_NAME] ?? annotations[REF_NAME];
   return name !== undefined && /[/:]/.test(name) ? completeName(name) : undefined;

@@ -12,7 +12,7 @@ export interface ParsedPax {
   sparse: number[];
 }
 
-/** @throws HostileArchive that quotes the record that is none. */
+/** @throws HostileArchive that quotes the malformed record. */
 export function parsePax(content: Buffer): ParsedPax {
   const records: PaxRecords = new Map();
   const sparse: number[] = [];

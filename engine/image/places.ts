@@ -6,7 +6,7 @@ const PLACES = { directories: ['proc', 'sys', 'dev', 'etc'], files: ['etc/hosts'
 
 /**
  * Make a layer of the places for those mounts. At the bottom of a stack it is seen only where the image has nothing, and
- * what is in it is no part of what a container has changed.
+ * what is in it is not part of what a container has changed.
  */
 export function makePlaces(directory: string): void {
   for (const name of PLACES.directories) mkdirSync(join(directory, name), { recursive: true, mode: 0o755 });

@@ -119,7 +119,7 @@ export function completeName(reference: string): string {
   return formatReference(withDefaultTag(parseReference(reference)));
 }
 
-/** As `repoTags` has it; what is no name (an id) stays as it is. */
+/** As `repoTags` has it; what is not a name (an id) stays as it is. */
 export function displayName(reference: string): string {
   try {
     return familiarReference(withDefaultTag(parseReference(reference)));

@@ -2,7 +2,7 @@
 
 export const BLOCK_SIZE = 512;
 
-/** An archive that tries to reach out of the directory it is unpacked in, or is no sensible archive at all. */
+/** An archive that tries to reach out of the directory it is unpacked in, or is not a sensible archive at all. */
 export class HostileArchive extends Error {
   readonly code = 'ARCHIVE_REFUSED';
   override readonly name = 'HostileArchive';

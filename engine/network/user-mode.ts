@@ -88,7 +88,7 @@ export function disconnectUserMode(directory: string): void {
   fs.rmSync(directory, { recursive: true, force: true });
 }
 
-/** It stays, as a child of this process's or, when that has ended, of nobody's. */
+/** It stays, as a child of this process's or, when that has ended, of no process of ours. */
 async function startSlirp(namespace: string, pidFile: string): Promise<void> {
   const options = ['--configure', '--mtu=65520', '--disable-host-loopback', '--enable-sandbox', '--enable-seccomp'];
   const child = spawn(

@@ -259,7 +259,7 @@ export function initProgram(architecture: string = process.arch): Buffer {
   return Buffer.concat([header, segment(1, 5, ADDRESS, size), segment(0x6474e551, 6, 0n, 0n), code]);
 }
 
-/** @param type PT_LOAD, or PT_GNU_STACK, which says that the stack is no code. @param flags 4 read, 2 write, 1 execute. */
+/** @param type PT_LOAD, or PT_GNU_STACK, which says that the stack is not code. @param flags 4 read, 2 write, 1 execute. */
 function segment(type: number, flags: number, address: bigint, size: bigint): Buffer {
   const bytes = Buffer.alloc(SEGMENT);
   bytes.writeUInt32LE(type, 0);

@@ -188,7 +188,7 @@ describe.skipIf(!isRoot)('what a specification asks for', () => {
     expect(stdout.trim()).toBe(ids);
   });
 
-  test('groups are added by name and number, and one that there is not is an error', async () => {
+  test('groups are added by name and number, and an unknown one is an error', async () => {
     const script = ['sh', '-c', 'echo $(id -u) $(id -G)'];
     const groups = (groupSpecs: string[]) =>
       shim.run(specFor(shim, script, { process: { userSpec: '7:8', groupSpecs } })).then(({ stdout }) => stdout.trim());

@@ -5,7 +5,7 @@ import type { Layer, LayerEntry } from '#contract/overlay';
 import { deviceNumbers } from '#kernel/nodes';
 import { getXattr, listXattrs } from '#kernel/xattr';
 
-/** What a path names, links lead out of or dots climb is not there: whoever made the layer, nothing outside of it is looked at. */
+/** What a path names, links lead out of or dots climb is not there: the one who made the layer, nothing outside of it is looked at. */
 export function layerIn(directory: string): Layer {
   const directories = new Map<string, boolean>([['', true]]);
   const isDirectory = (path: string): boolean => {

@@ -72,7 +72,7 @@ const bindAttributes: [flag: number, attribute: bigint][] = [
 
 type Change = [set: bigint, clear: bigint];
 
-/** What a bind takes in a call of its own and is no flag of lab `rootfs`. */
+/** What a bind takes in a call of its own and is not a flag of lab `rootfs`. */
 const ofBinds: Record<string, Change> = {
   relatime: [0n, kernel.MOUNT_ATTR__ATIME],
   noatime: [kernel.MOUNT_ATTR_NOATIME, kernel.MOUNT_ATTR__ATIME],

@@ -62,7 +62,7 @@ describe.skipIf(process.getuid?.() !== 0)('the seccomp filter of a container', (
     },
   );
 
-  test('whoever joins is under it too, even with all capabilities', async () => {
+  test('a process that joins is under it too, even with all capabilities', async () => {
     const { key } = await start('default');
     const all = [...capabilityNames];
     const joined = await shim.exec(key.container, {

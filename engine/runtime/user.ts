@@ -115,7 +115,7 @@ function splitOnce(text: string, separator: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** @returns nothing at all for a file that is missing or is no regular file. */
+/** @returns nothing at all for a file that is missing or is not a regular file. */
 function readAccounts(path: string): string {
   // Asked first, since most tools' images have none, and an exception costs a fresh process a millisecond.
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return '';

@@ -67,7 +67,7 @@ export class Channel {
     });
   }
 
-  /** Nothing is heard or said any more; whoever waits gets `reason`. */
+  /** Nothing is heard or said any more; the one who waits gets `reason`. */
   close(reason: Error): void {
     if (this.#end !== null) return;
     this.#end = reason;

@@ -50,7 +50,7 @@ type Name = string | Buffer;
 
 /**
  * The content of a regular file.
- * @throws TooMuch when it is no regular file or holds more than `MOST_BYTES`; Error as of open(2).
+ * @throws TooMuch when it is not a regular file or holds more than `MOST_BYTES`; Error as of open(2).
  */
 export function readFileSync(file: Name): Buffer;
 export function readFileSync(file: Name, encoding: BufferEncoding): string;

@@ -4,7 +4,7 @@
  * the judge. Only functions that are there cannot be replaced; classes that extend them override what they like, and new
  * names may be added (`BigInt.prototype.toJSON`), which `node --frozen-intrinsics` would refuse to ordinary code.
  *
- * This keeps accidents and simple tricks apart. It is no boundary: with native calls and node's inspector a module can
+ * This keeps accidents and simple tricks apart. It is not a boundary: with native calls and node's inspector a module can
  * reach everything in its own process. The verdict rests on what the judge sees from outside.
  */
 

@@ -165,7 +165,7 @@ describe('a hostile submission earns nothing', () => {
     }
   });
 
-  test('a module that is no file, or far too long', async () => {
+  test('a module that is not a file, or far too long', async () => {
     const submission = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-odd-'));
     const file = path.join(submission, 'membership.ts');
     try {

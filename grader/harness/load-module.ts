@@ -36,7 +36,7 @@ export function loadModule(directory: string, builtins: Map<string, unknown>): {
   return { plank, driver };
 }
 
-/** A module that is in nobody's cache and has no parent. Node's own loader compiles it, so that source maps apply. */
+/** A module that is in no cache and has no parent. Node's own loader compiles it, so that source maps apply. */
 function load(file: string, require: (id: string) => unknown): Exports {
   const module = new Module(file) as unknown as CommonJs;
   module.filename = file;

@@ -39,7 +39,7 @@ export function emptyDirectory(directory: string | Buffer): void {
 
 /** What is done with each thing on the way up. Paths lead through a descriptor and are good for this moment only. */
 export interface Visit {
-  /** Anything that is no directory; left alone if absent. */
+  /** Anything that is not a directory; left alone if absent. */
   file?(at: Buffer): void;
   /** A directory below the first one, after everything in it. */
   directory(at: Buffer): void;

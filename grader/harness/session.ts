@@ -145,7 +145,7 @@ export function removeStaleSessions(): void {
     try {
       sweep(path.join(temporaryFolder(), name));
     } catch {
-      // Another user's, say. What cannot be removed is in nobody's way.
+      // Another user's, say. What cannot be removed is not in the way.
     }
   }
 }

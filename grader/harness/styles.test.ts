@@ -1,4 +1,4 @@
-/** A correct module gets full marks in whatever style it is written: guard.ts and the compiler are in nobody's way. */
+/** A correct module gets full marks in whatever style it is written: guard.ts and the compiler are not in the way. */
 
 import fs from 'node:fs';
 import os from 'node:os';

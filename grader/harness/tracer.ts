@@ -179,7 +179,7 @@ function textAt(tid: number, address: bigint): string {
       at += BigInt(count);
     }
   } catch {
-    // An address that is none: the kernel answers EFAULT, too.
+    // An invalid address: the kernel answers EFAULT, too.
   } finally {
     if (memory !== undefined) fs.closeSync(memory);
   }

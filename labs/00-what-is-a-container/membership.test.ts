@@ -232,7 +232,7 @@ describe('the cgroup file', () => {
     expect(await call('parseCgroupFile', textOf(lines))).toEqual(lines);
   });
 
-  test('task 2: the lines stay in the order of the file, and no text is no cgroup', async () => {
+  test('task 2: the lines stay in the order of the file, and an empty text has no cgroups', async () => {
     const [a, b, c, d] = [draw.int(1, 3), draw.int(4, 6), draw.int(7, 9), draw.int(10, 12)];
     // Neither rising nor falling, since the middle one is the first.
     const lines = [b, ...draw.some([0, a, c, d])].map((number) => someLine(number, number === 0 ? [] : undefined));

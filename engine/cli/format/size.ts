@@ -23,7 +23,7 @@ function scaled(bytes: number, base: number, units: string[], digits: number): s
 
 const POWERS: Record<string, number> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 };
 
-/** Bytes of `512`, `64k`, `1.5g`, `32MiB`: powers of 1024, as docker's `--memory` has it; undefined when it is no size. */
+/** Bytes of `512`, `64k`, `1.5g`, `32MiB`: powers of 1024, as docker's `--memory` has it; undefined when it is not a size. */
 export function parseBytes(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])?(?:i?b)?)$/i.exec(text);
   if (match === null) return undefined;

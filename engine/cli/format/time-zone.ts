@@ -21,7 +21,7 @@ export function zoneAt(seconds: number): Zone {
   return { offset, name: abbreviation(cached, seconds) ?? (offset === 0 ? 'UTC' : signed(offset)) };
 }
 
-/** What the file says at `seconds`; undefined if it is no time zone file or says nothing about that time. */
+/** What the file says at `seconds`; undefined if it is not a time zone file or says nothing about that time. */
 export function abbreviation(file: Buffer, seconds: number): string | undefined {
   if (file.toString('latin1', 0, 4) !== 'TZif') return undefined;
   const first = header(file, 0);

@@ -15,7 +15,7 @@ import { has } from './tools.ts';
 const clone = path.resolve(import.meta.dirname, '../../..');
 
 export const UID = 4242;
-/** For documentation, so nobody's. RFC 5737. */
+/** For documentation, so no host has it. RFC 5737. */
 export const OUTSIDE = '198.51.100.1';
 export const FIRST_SUBORDINATE = 500_000;
 const NAME = 'skiff-test-user';

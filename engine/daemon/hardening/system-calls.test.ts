@@ -105,7 +105,7 @@ describe.skipIf(missing)(`system calls${missing ? ` (skipped: ${missing})` : ''}
     expect(answers.after).toBe(answers.before);
   });
 
-  test('a plain chroot, which is no guard, is left by the same steps', () => {
+  test('a plain chroot, which is not a guard, is left by the same steps', () => {
     const jail = mkdtempSync(join(tmpdir(), 'skiff-jail-'));
     try {
       mkdirSync(join(jail, 'jail'));

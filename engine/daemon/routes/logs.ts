@@ -20,7 +20,7 @@ export async function logs(call: Call): Promise<void> {
       stderr,
       since: query.time('since'),
       until: query.time('until'),
-      // As with Docker, whatever is no number is all of it.
+      // As with Docker, whatever is not a number is all of it.
       tail: /^\d{1,9}$/.test(tail) ? Number(tail) : undefined,
       timestamps: query.flag('timestamps'),
       follow: query.flag('follow'),

@@ -106,7 +106,7 @@ class Build {
     for (const index of parts.order) this.stage(index).catch(() => {});
   }
 
-  /** Runs once, whoever asks for it. */
+  /** Runs once, no matter who asks for it. */
   stage(index: number): Promise<State> {
     let running = this.#running.get(index);
     if (!running) {

@@ -83,7 +83,7 @@ class Lines {
 
   constructor(text: string, name: string) {
     this.#lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
-    // What follows the last line end is no line.
+    // What follows the last line end is not a line.
     if (this.#lines.at(-1) === '') this.#lines.pop();
     this.name = name;
   }

@@ -102,7 +102,7 @@ export async function download(
   return { tree: new StackTree([directory]), path: file, name };
 }
 
-/** @throws InvalidBuild for a checksum that is none */
+/** @throws InvalidBuild for a malformed checksum */
 export function checksumOf(text: string): Digest {
   if (!isDigest(text)) throw new InvalidBuild(`ADD --checksum=${text.slice(0, 80)} is no digest: write sha256:HEX`);
   return text;

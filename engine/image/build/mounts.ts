@@ -39,7 +39,7 @@ export async function prepareMount(
   }
 }
 
-/** Named by a digest: an id may be any text. It is there as a whole or not at all, whoever else makes it meanwhile. */
+/** Named by a digest: an id may be any text. It is there as a whole or not at all, no matter who else makes it meanwhile. */
 async function cacheDirectory(
   { id, source, target, mode, uid, gid }: Mount,
   tree: StackTree | undefined,

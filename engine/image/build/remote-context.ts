@@ -28,7 +28,7 @@ export async function remoteContext(url: string, signal: AbortSignal): Promise<R
   return { dockerfile };
 }
 
-/** @returns undefined when it is no text, or more than a Dockerfile is. */
+/** @returns undefined when it is not a text, or more than a Dockerfile is. */
 async function textOf(source: AsyncIterable<Uint8Array>): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;

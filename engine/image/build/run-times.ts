@@ -1,5 +1,5 @@
 /**
- * What the files are dated that a command has written. When it ran is no part of what it did, so that what it wrote is of
+ * What the files are dated that a command has written. When it ran is not part of what it did, so that what it wrote is of
  * the step's own time; a time that it set is:
  *
  * - one from before the command began or after it ended, as touch, tar, cp -p and package managers set them;

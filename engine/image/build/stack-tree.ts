@@ -31,7 +31,7 @@ export interface StackEntry {
 
 /**
  * No other process may be writing to the layers. Paths are relative and without `.` and `..`; a link on the way to the last part is never followed:
- * nothing is there then. So a path leads nowhere else, whoever made it up.
+ * nothing is there then. So a path leads nowhere else, no matter who made it up.
  */
 export class StackTree implements Tree {
   readonly #layers: string[];

@@ -129,7 +129,7 @@ describe.skipIf(version === null)(`limits by control groups v${version}`, () => 
       expect(() => sweepCgroups(path)).toThrow(/cgroup/);
   });
 
-  test('a sweep ends and removes what is there, whoever started it, and what is not there is swept already', async () => {
+  test('a sweep ends and removes what is there, no matter who started it, and what is not there is swept already', async () => {
     const { key } = await shim.start(specFor(shim, ['sh', '-c', 'sleep 1000 & sleep 1000 & wait']));
     expect(directoriesOf(`${shim.cgroups}/${key.container}`)).not.toEqual([]);
     expect(sweepCgroups(`${shim.cgroups}/${key.container}`)).toBe(true);

@@ -51,7 +51,7 @@ export interface ExecPlank {
    * @param devpts a descriptor of the directory it is mounted on; it stays open. The multiplexer is `ptmx` in it. If that
    *   name is a symbolic link, wherever it leads, nothing is opened.
    * @param size if absent, the size is left as it is.
-   * @throws Error if `ptmx` is missing or a symbolic link, or is no multiplexer.
+   * @throws Error if `ptmx` is missing or a symbolic link, or is not a multiplexer.
    */
   openTerminal(devpts: number, size?: ConsoleSize): Terminal;
 

@@ -39,7 +39,7 @@ export interface LayerEntry {
 
 /** One layer by itself, as it lies on the disk. Paths are relative, without a leading `/`; '' is its root. */
 export interface Layer {
-  /** What is at `path`; undefined when nothing is, or when what is above it is no directory. Links are not followed. */
+  /** What is at `path`; undefined when nothing is, or when what is above it is not a directory. Links are not followed. */
   entry(path: string): LayerEntry | undefined;
   /** The names in the directory `path`, in no particular order; none when there is no directory. */
   names(path: string): string[];
@@ -83,12 +83,12 @@ export interface OverlayPlank {
    *
    * - Something is *added* where nothing was seen, *deleted* where nothing is seen any more, and *changed* when type, mode,
    *   owner, device, capability or, of anything but a directory, size or modification time differ. That it
-   *   is in `upper` is no change yet: opening a file for writing copies it.
+   *   is in `upper` is not a change yet: opening a file for writing copies it.
    * - A directory with a change anywhere below it has changed too. The root is never listed.
-   * - Of a deleted directory nothing below is listed, and neither when something that is no directory has taken its place.
+   * - Of a deleted directory nothing below is listed, and neither when something that is not a directory has taken its place.
    *   Where a directory is made anew, the names that were in it and are not any more are deleted.
    * - What is seen of `lowers` is what overlayfs shows: a whiteout, the character device 0:0, hides a name; a directory
-   *   whose attribute `opaque` is `y` hides what all layers below it have in it; what is no directory hides all of it.
+   *   whose attribute `opaque` is `y` hides what all layers below it have in it; what is not a directory hides all of it.
    * @param lowers topmost first.
    * @returns sorted by the bytes of the path.
    * @throws Error that names a directory of `upper` with the attribute `redirect`: its content is under another name.

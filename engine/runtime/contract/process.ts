@@ -29,7 +29,7 @@ export interface Child {
   pid: number;
   /**
    * Read end of a pipe (close-on-exec; the caller closes it). It is at end-of-file as soon as the program runs; if there
-   * is no program, it holds one StepFailure as JSON before its end-of-file.
+   * is not a program, it holds one StepFailure as JSON before its end-of-file.
    */
   report: number;
 }
@@ -91,7 +91,7 @@ export interface ProcessPlank {
 
   /**
    * Wait until child `pid` has ended, and reap it; other children are left alone. Restarts on EINTR.
-   * @throws KernelError ECHILD if it is no child of ours, or has been waited for already.
+   * @throws KernelError ECHILD if it is not a child of ours, or has been waited for already.
    */
   wait(pid: number): ExitStatus;
 }

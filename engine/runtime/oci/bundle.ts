@@ -25,7 +25,7 @@ export function readBundle(directory: string): Bundle {
 
 /**
  * A bundle comes from somebody else, who is not to choose a directory of the host by a symbolic link in it. Only what
- * leads to an absolute path may be links: that was written by whoever wrote the document.
+ * leads to an absolute path may be links: that was written by the one who wrote the document.
  */
 function findRootfs(bundle: string, path: string): string {
   const wanted = isAbsolute(path) ? join(resolved(dirname(path), 'root.path'), basename(path)) : join(bundle, path);

@@ -36,7 +36,7 @@ function enterDirectory(path: string): void {
   }
 }
 
-/** From now on the end of the process that made this one is no end for it. prctl(2). */
+/** From now on the end of the process that made this one is not an end for it. prctl(2). */
 export function outliveParent(): void {
   prctl(PR_SET_PDEATHSIG, 0);
 }

@@ -12,7 +12,7 @@ export interface ParsedLine {
   rest: string[];
 }
 
-/** @throws RuntimeError that names an option there is not. */
+/** @throws RuntimeError that names unknown options. */
 export function parseLine(table: OptionTable, line: string[]): ParsedLine {
   const parsed: ParsedLine = { flags: new Set(), values: new Map(), rest: [] };
   for (let at = 0; at < line.length; at++) {

@@ -2,7 +2,7 @@ import { close } from '#kernel/descriptors';
 import { connectUnix, sendDescriptor } from '#kernel/sockets';
 import { RuntimeError } from './error.ts';
 
-/** Give a terminal's master to whoever listens at `path`, who will show it to somebody. Closes `master`. */
+/** Give a terminal's master to the one who listens at `path`, who will show it to somebody. Closes `master`. */
 export function sendConsole(path: string, master: number): void {
   try {
     const socket = connectUnix(path);

@@ -47,7 +47,7 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
     });
   });
 
-  test('an id that leads elsewhere is no id', () => {
+  test('an id that leads elsewhere is not an id', () => {
     const bundle = bench.bundle();
     for (const id of ['..', 'a/b', '../../etc', '', 'a\nb', 'x'.repeat(300)])
       for (const command of ['create', 'delete'])

@@ -9,7 +9,7 @@ const LARGEST_DOCUMENT = 16 << 20;
 /**
  * Read a JSON document from a file. Numbers beyond 2⁵³, which would lose digits, come as strings of digits; null is as
  * absent, as Go's encoders mean it.
- * @throws RuntimeError for what is no regular file, larger than 16 MiB, or no JSON.
+ * @throws RuntimeError for what is not a regular file, larger than 16 MiB, or no JSON.
  */
 export function readDocument(path: string): unknown {
   return parseDocument(readBounded(path), path);
@@ -66,7 +66,7 @@ export function parseDocument(text: string, name: string): unknown {
 function readBounded(path: string): string {
   let fd: number;
   try {
-    // Not to wait for whoever might write to a FIFO of that name.
+    // Not to wait for the one who might write to a FIFO of that name.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw new RuntimeError(`${path} cannot be read: ${(error as Error).message}`);

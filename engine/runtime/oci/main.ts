@@ -1,5 +1,5 @@
 /**
- * An OCI runtime: `skiff-runtime [OPTIONS] COMMAND [ARGUMENTS]`, for Podman, Buildah and whoever else drives runc or crun.
+ * An OCI runtime: `skiff-runtime [OPTIONS] COMMAND [ARGUMENTS]`, for Podman, Buildah and any other program that drives runc or crun.
  * Each command is a process of its own, so each loads what it needs and no more.
  */
 

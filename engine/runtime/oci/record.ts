@@ -51,7 +51,7 @@ export function claimId(root: string, id: string): string {
   return directory;
 }
 
-/** Whoever reads meanwhile reads the old or the new one. */
+/** The one who reads meanwhile reads the old or the new one. */
 export function writeRecord(root: string, record: ContainerRecord): void {
   const path = join(directoryOf(root, record.id), DOCUMENT);
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });

@@ -20,7 +20,7 @@ export function signalInit(root: string, record: ContainerRecord, signal: number
   if (signal === SIGKILL && status === 'paused') setFrozen(record.cgroupsPath, false);
 }
 
-/** To every process in the container's cgroup. That there is none is no failure. */
+/** To every process in the container's cgroup. That there are none is not a failure. */
 export function signalAll({ cgroupsPath }: ContainerRecord, signal: number): void {
   const cgroup = hostCgroups().find(cgroupsPath);
   if (cgroup === null) return;
@@ -37,7 +37,7 @@ export function signalAll({ cgroupsPath }: ContainerRecord, signal: number): voi
   }
 }
 
-/** @returns false when that process has ended: not whoever else has its pid now. */
+/** @returns false when that process has ended: the process that has its pid now does not count. */
 function sendSignal(init: ProcessName, signal: number): boolean {
   try {
     const pidfd = pidfdOpen(init.pid);

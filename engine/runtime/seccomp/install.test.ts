@@ -255,7 +255,7 @@ describe('who may set a filter', () => {
     expect(under('default', { dropCapabilities: true }).status.Seccomp).toBe('2');
   });
 
-  test('unconfined is no filter at all', () => {
+  test('unconfined is not a filter at all', () => {
     expect(under('unconfined', {}).status.Seccomp).toBe('0');
   });
 });

@@ -83,7 +83,7 @@ describe('several rules for one call', () => {
     expect(lseek(byDefault, rules, 9, 9)).toBe(ALLOW);
   });
 
-  test('a mask without a bit is no condition', () => {
+  test('a mask without a bit is not a condition', () => {
     expect(lseek(byDefault, [deny(10, [0, 'MASKED_EQ', 0, 5]), deny(11, [0, 'EQ', 1])], 1)).toBe(errno(10));
   });
 });
@@ -121,7 +121,7 @@ describe('the 32-bit relatives of x86-64', () => {
   const all = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'];
   const X32 = 0x40000000;
 
-  test('are killed when the profile does not list them, but for −1, which is no call', () => {
+  test('are killed when the profile does not list them, but for −1, which is not a call', () => {
     expect(decide('SCMP_ACT_ALLOW', denySocket, { nr: 1, arch: x86.audit })).toBe(SECCOMP_RET_KILL_THREAD);
     expect(decide('SCMP_ACT_ALLOW', denySocket, { nr: X32 + 41 })).toBe(SECCOMP_RET_KILL_THREAD);
     expect(decide('SCMP_ACT_ALLOW', denySocket, { nr: X32 })).toBe(SECCOMP_RET_KILL_THREAD);

@@ -242,7 +242,7 @@ function sendSignal(pid: number, signal: number): void {
   try {
     kill(pid, signal);
   } catch (error) {
-    // It has ended by itself, which is no failure of the signal's.
+    // It has ended by itself, which is not a failure of the signal's.
     if ((error as { code?: string }).code !== 'ESRCH') throw error;
   }
 }

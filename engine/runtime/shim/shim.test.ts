@@ -12,7 +12,7 @@ import { startShim, type TestShim } from '../testing/shim.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-/** Resolves when a process that is no child of ours has ended. */
+/** Resolves when a process that is not a child of ours has ended. */
 async function ended(pid: number): Promise<void> {
   while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -1,4 +1,4 @@
-/** Docker's own daemon: one for this run alone, whatever else runs on the host, so that nobody's images or containers are touched. */
+/** Docker's own daemon: one for this run alone, whatever else runs on the host, so that no images or containers of others are touched. */
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -62,7 +62,7 @@ export async function startServer(
   const silent = AbortSignal.timeout(30_000);
   const listens = async (): Promise<void> => {
     while (!existsSync(socket)) await once(watcher, 'change', { signal: silent });
-    // Its file is there from bind(2) on; that a process listens on it is no event.
+    // Its file is there from bind(2) on; that a process listens on it is not an event.
     while (!(await accepts(socket))) await setTimeout(10, undefined, { signal: silent });
   };
   try {

@@ -40,7 +40,7 @@ function context(nonce: string): Buffer {
   ]);
 }
 
-/** The classic builder's call. Network none: nobody's bridge is part of it. */
+/** The classic builder's call. Network none: no bridge is part of it. */
 async function build(api: EngineApi, tar: Buffer, options: string): Promise<string> {
   const told = await api.call('POST', `/build?t=${NAME}:latest&networkmode=none&rm=1&forcerm=1&${options}`, tar);
   if (/"error"/.test(told)) throw new Error(`POST /build: ${told.trim().slice(-500)}`);

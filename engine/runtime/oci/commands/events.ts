@@ -51,7 +51,7 @@ function milliseconds(text: string): number {
   return total;
 }
 
-/** In the form that callers of runc know. Nanoseconds, bytes, processes; a limit that is none is left out. */
+/** In the form that callers of runc know. Nanoseconds, bytes, processes; a limit that is not set is left out. */
 function statsOf(cgroup: Cgroup): object {
   const { cpu, memory, processes, io } = cgroup.usage();
   const limit = (value: number) => (Number.isFinite(value) ? { limit: value } : {});
