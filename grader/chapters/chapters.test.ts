@@ -47,11 +47,12 @@ describe.each(labs)('the chapter of $id', ({ folder, file }) => {
     expect(script.trimEnd().split('\n').length).toBeLessThanOrEqual(40);
   });
 
-  test('has a worked solution with notes and at least six seeded wrong answers', () => {
+  test('has a worked solution with notes and at least twenty wrong answers and six correct variants', () => {
     const solution = join(home, 'solutions', folder.slice(folder.lastIndexOf('/') + 1));
     expect(existsSync(join(solution, 'NOTES.md'))).toBe(true);
     const wrong = readdirSync(join(solution, 'wrong'));
-    expect(wrong.length).toBeGreaterThanOrEqual(6);
+    expect(wrong.length).toBeGreaterThanOrEqual(20);
+    expect(readdirSync(join(solution, 'correct')).length).toBeGreaterThanOrEqual(6);
   });
 });
 
