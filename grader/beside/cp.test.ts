@@ -220,15 +220,15 @@ describe('an archive that a container has made up', () => {
     [
       'goes through a link of its own',
       [link('a', '..'), { ...file, path: 'a/secret' }],
-      /is no directory, and is not followed/,
+      /is not a directory, and is not followed/,
     ],
     [
       'goes through an absolute one',
       [link('a', '/tmp'), { ...file, path: 'a/secret' }],
-      /is no directory, and is not followed/,
+      /is not a directory, and is not followed/,
     ],
     ['links to what is outside', [hard('a', '../secret'), { ...file, path: 'a' }], /invalid name/],
-    ['links through a link', [link('a', '..'), hard('b', 'a/secret')], /is no directory, and is not followed/],
+    ['links through a link', [link('a', '..'), hard('b', 'a/secret')], /is not a directory, and is not followed/],
     ['makes a file of a directory', [{ ...file, path: 'there' }], /cannot overwrite directory/],
   ])('%s', async (_, entries, message) => {
     fs.mkdirSync(path.join(directory, 'out/there'));
