@@ -83,7 +83,7 @@ function openSubmission(directory: string): string {
     throw new BadInput(`${directory} cannot be read: ${message}`);
   }
   if (!stat.isDirectory()) throw new BadInput(`${directory} is not a directory. Give the directory of a submission.`);
-  const place = fs.realpathSync(typed, { encoding: 'buffer' });
+  const place = fs.realpathSync.native(typed, { encoding: 'buffer' });
   if (place.equals(Buffer.from(place.toString()))) return place.toString();
   // From here on paths are text, so one that is not leads through a descriptor, which stays open until the end.
   return `/proc/self/fd/${fs.openSync(place, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)}`;

@@ -84,7 +84,7 @@ const LONGEST_NAME = 200;
 
 /** What reports are kept as: the submission's name, told apart from others of that name by where they are. */
 export function reportName(directory: string): string {
-  const place = fs.realpathSync(typedPath(directory), { encoding: 'buffer' });
+  const place = fs.realpathSync.native(typedPath(directory), { encoding: 'buffer' });
   const [base = ''] = place.toString().split('/').slice(-1);
   let name = '';
   for (const letter of base.replace(/[\p{C}\ufffd]/gu, '_') || 'root')

@@ -6,6 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import type net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import * as files from './files.ts';
@@ -79,19 +80,23 @@ function fill(labs: string, file: string, source: string): void {
 }
 
 async function compileInSandbox(source: string, file: string, session: Session): Promise<Made> {
+  let output: net.Socket | undefined;
   const record = await startContainer(session, 'root', {
     compiler: commandLine('/esbuild', file),
     fill: (view) => fill(view, file, source),
+    onOutput: (socket) => {
+      output = socket;
+    },
   });
-  const sandbox = new Sandbox(session, record);
+  const sandbox = new Sandbox(session, record, output);
   try {
     const { ending, late } = await endOf(sandbox.ended, () => sandbox.kill());
-    const output = path.join(sandbox.outside, OUTPUT);
+    const made = path.join(sandbox.outside, OUTPUT);
     return {
       ending,
       late,
       complaint: await sandbox.finalWords(),
-      output: ending.exitCode === 0 ? readOutput(output, file) : '',
+      output: ending.exitCode === 0 ? readOutput(made, file) : '',
     };
   } finally {
     await sandbox.destroy();

@@ -1,7 +1,9 @@
 /** A sandbox: one container of our own engine, user-namespaced, for one subject. */
 
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import type net from 'node:net';
 import path from 'node:path';
 import { endGroups, killGroups } from './end-groups.ts';
 import { unsupported } from './outcome-errors.ts';
@@ -65,6 +67,7 @@ export async function startContainer(
     cgroups = false,
     compiler,
     fill,
+    onOutput,
   }: {
     noNewPrivileges?: boolean;
     cgroups?: boolean;
@@ -72,6 +75,8 @@ export async function startContainer(
     compiler?: string[];
     /** Put files into the slot before anything runs. @param view the slot as the judge sees it. */
     fill?: (view: string) => void;
+    /** Takes the output from its first byte: what ends at once has printed before one could ask for it later. */
+    onOutput?: (socket: net.Socket) => void;
   } = {},
 ): Promise<SandboxRecord> {
   if (cgroups && !canMakeCgroups())
@@ -87,6 +92,12 @@ export async function startContainer(
       key: { container },
       stdio: { terminal: false, stdin: false, stdinOnce: false },
     });
+    if (onOutput !== undefined) {
+      const socket = await session.shim.output(container);
+      // The first line says that one is attached.
+      await once(socket, 'readable');
+      onOutput(socket);
+    }
     const { pid } = await session.shim.request('start', {
       container,
       spec: sandboxSpec({
@@ -161,7 +172,8 @@ export class Sandbox implements SubjectPlace {
   #printedBytes = 0;
   readonly #heard: Promise<void>;
 
-  constructor(session: Session, record: SandboxRecord) {
+  /** @param output from `onOutput`; asked for now if absent. */
+  constructor(session: Session, record: SandboxRecord, output?: net.Socket) {
     this.#session = session;
     this.#record = record;
     this.ended = new Promise((resolve) => {
@@ -173,7 +185,7 @@ export class Sandbox implements SubjectPlace {
         ),
       );
     });
-    this.#heard = this.#listen();
+    this.#heard = this.#listen(output);
   }
 
   get pid(): number {
@@ -219,8 +231,8 @@ export class Sandbox implements SubjectPlace {
     );
   }
 
-  async #listen(): Promise<void> {
-    const socket = await this.#session.shim.output(this.#record.container).catch(() => null);
+  async #listen(output?: net.Socket): Promise<void> {
+    const socket = output ?? (await this.#session.shim.output(this.#record.container).catch(() => null));
     if (socket === null) return;
     socket.unref();
     let header = true;

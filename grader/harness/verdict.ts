@@ -44,6 +44,7 @@ export function verdict({ tests, errors, spent }: JudgeAnswer, title: string): V
 }
 
 const MOST_PRINTED_LINES = 10;
+const LONGEST_LINE = 200;
 
 /** What differs, then where in the learner's file, then what the module printed. */
 function messageOf({ errors, printed = '' }: JudgedTest): string {
@@ -51,7 +52,10 @@ function messageOf({ errors, printed = '' }: JudgedTest): string {
   if (first === undefined) return 'The test failed and did not say why.';
   const name = /^(Error|AssertionError|Subject\w+|Harness\w+)$/.test(first.name) ? '' : `${first.name}: `;
   const lines = printed === '' ? [] : printed.split('\n').slice(-MOST_PRINTED_LINES);
-  const said = lines.length === 0 ? '' : `\nThe module printed:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const said =
+    lines.length === 0
+      ? ''
+      : `\nThe module printed:\n${lines.map((line) => `  ${line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)} …` : line}`).join('\n')}`;
   return plain(`${name}${inPlainWords(first.message)}${first.frames ?? ''}${said}`);
 }
 
