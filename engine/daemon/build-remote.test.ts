@@ -170,7 +170,7 @@ describe.skipIf(missing)(`what a build fetches${missing ? ` (skipped: ${missing}
     expect((await from('/Dockerfile')).text).toContain('Successfully built');
     expect(await run('cat', '/f')).toBe('alone\n');
     serve('/noise', Buffer.from([0, 1, 2, 255]));
-    expect((await from('/noise')).text).toContain('is neither a tar, gzip or zstd or none, nor a Dockerfile');
+    expect((await from('/noise')).text).toContain('is neither a tar, compressed or not, nor a Dockerfile');
     expect((await from('/nowhere')).text).toContain('the server answers 404');
     expect((await from('/x.git')).text).toContain('clone a repository');
     // The stock command fetches it itself, and sends what it has got.
