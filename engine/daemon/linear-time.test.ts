@@ -85,8 +85,13 @@ describe('texts from outside are read in linear time', () => {
           expect(long).toBeDefined();
           if (long! < NOISE) return;
           // A second time, for the compiler has been at work in the first.
-          const [quarter, whole] = [await cost(name, of(15_000)), await cost(name, of(60_000))];
-          expect(whole! / Math.max(quarter!, NOISE / GROWTH_MAX), `growth with ${of(40)}`).toBeLessThan(GROWTH_MAX);
+          // The least of five: a collection of garbage may fall into any of them.
+          let growth = Number.POSITIVE_INFINITY;
+          for (let round = 0; round < 5 && growth >= GROWTH_MAX; round++) {
+            const [quarter, whole] = [await cost(name, of(15_000)), await cost(name, of(60_000))];
+            growth = Math.min(growth, whole! / Math.max(quarter!, NOISE / GROWTH_MAX));
+          }
+          expect(growth, `growth with ${of(40)}`).toBeLessThan(GROWTH_MAX);
         }),
         { numRuns: 60, endOnFailure: true },
       );

@@ -50,7 +50,7 @@ function remains(judges: number[]): string[] {
 }
 
 /** Points that what an attack does right beside it may have: `blobPath`, say. */
-const HONEST: Record<string, number> = { 'fifo-blob': 10, 'sparse-blob': 10 };
+const HONEST: Record<string, number> = { 'fifo-blob': 10, 'sparse-blob': 20 };
 
 const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boolean][] = [
   ['freezes-odd-names', 'cgroups', /frozen/, true],
@@ -75,7 +75,8 @@ describe('earns nothing, in time, and leaves nothing', { timeout: 900_000 }, () 
     let report: LabReport;
     try {
       report = await runLab({ lab: lab(labId), file, submission, judge });
-      expect(elapsed(), messages(report)).toBeLessThan(60_000 * slowness());
+      // A minute on a quiet machine; five say that it comes to an end.
+      expect(elapsed(), messages(report)).toBeLessThan(300_000 * slowness());
       await judge[Symbol.asyncDispose]();
     } finally {
       clearInterval(noting);
