@@ -36,7 +36,7 @@ export function openTerminal(
     press: (...keys) => tmux('send-keys', '-t', 't', ...keys),
     resize: (x, y) => tmux('resize-window', '-t', 't', '-x', String(x), '-y', String(y)),
     screen,
-    until: async (pattern, milliseconds = 20_000) => {
+    until: async (pattern, milliseconds = 180_000) => {
       const end = Date.now() + milliseconds;
       for (;;) {
         const seen = screen();
