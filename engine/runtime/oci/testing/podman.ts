@@ -6,7 +6,17 @@
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeRootfs } from '../../testing/rootfs.ts';
@@ -90,7 +100,12 @@ export async function openPodmanRoom(): Promise<PodmanRoom> {
     holder.stdin!.end();
     await ended;
     rmSync(directory, { recursive: true, force: true });
-    for (const hierarchy of ['', ...readdirSync(CGROUPS)]) removeCgroups(join(CGROUPS, hierarchy, cgroupParent));
+    for (const hierarchy of ['', ...readdirSync(CGROUPS)]) {
+      const group = join(CGROUPS, hierarchy, cgroupParent);
+      removeCgroups(group);
+      // Where no hierarchy is mounted podman makes plain directories and files; the files of a real one cannot be removed.
+      if (!isMounted(hierarchy)) rmSync(group, { recursive: true, force: true });
+    }
   };
   // One after the other: two that both find no locks in /dev/shm yet get in each other's way making them.
   for (const podman of [ours, theirs]) {
@@ -168,4 +183,11 @@ function removeCgroups(directory: string): void {
   } catch {
     // No such cgroup in this hierarchy, or no hierarchy.
   }
+}
+
+/** Whether the kernel shows control groups there. proc_pid_mountinfo(5). */
+function isMounted(hierarchy: string): boolean {
+  const place = realpathSync(join(CGROUPS, hierarchy));
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.some((line) => line.split(' ')[4] === place && / - cgroup2? /.test(line));
 }
