@@ -3,6 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { makeRootDirectories } from '#overlay';
+import { resolveInTree } from '../image/build/build.ts';
+import { StackTree } from '../image/build/stack-tree.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { checkCgroupParent } from './cgroup.ts';
 import { commandLine, mergeImageConfig } from './command.ts';
@@ -11,6 +13,7 @@ import { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
+import { makeInContainer } from './files/files.ts';
 import { findImage } from './find-image.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { inheritedMounts } from './inherited-mounts.ts';
@@ -113,6 +116,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
     await fillVolumes(engine.root, record.mounts, lower);
     for (const { type, name, anonymous } of record.mounts)
       if (type === 'volume') createVolume(engine, { name, labels: {}, anonymous });
+    if (isMissing(lower, config.WorkingDir)) await makeInContainer(engine, container, config.WorkingDir);
     await container.save();
   } catch (error) {
     engine.containers.release(record.name);
@@ -125,6 +129,11 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   engine.containers.add(container);
   emitContainerEvent(engine, container, 'create');
   return container;
+}
+
+/** Whether the image has nothing at a working directory: then it is made at once, so that `cp` finds it too. */
+function isMissing(lower: string[], directory: string): boolean {
+  return directory !== '' && resolveInTree(new StackTree(lower), directory) === undefined;
 }
 
 function checkPlatform(

@@ -5,6 +5,7 @@ import { finishExec } from './exec.ts';
 import { disconnectNetwork } from './network.ts';
 import { removeContainer } from './remove.ts';
 import { isShimFailure } from './shim-client.ts';
+import { emitVolumeEvents } from './volumes.ts';
 
 /** Deal with the end of a process that the shim tells of. Told twice, it counts once. */
 export function handleExit(engine: Engine, exited: Exited): void {
@@ -59,6 +60,7 @@ export function finishExit(
     exitCode: String(status.exitCode),
     execDuration: String(Math.max(0, Math.round((Date.parse(finishedAt) - Date.parse(record.startedAt)) / 1000))),
   });
+  emitVolumeEvents(engine, container, 'unmount');
   container.changes.emit('exit');
   void afterExit(engine, container).catch((error: Error) =>
     engine.warn(`${record.name}: after its end: ${error.message}`),

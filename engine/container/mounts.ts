@@ -1,33 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import * as z from 'zod';
 import type { Mount } from '../runtime/spec.ts';
 import type { MountRequest } from './config.ts';
 import { ContainerError } from './errors.ts';
 
 /** A mount that the user or the image asked for, as the record keeps it. */
-export interface ContainerMount {
-  type: 'bind' | 'volume' | 'tmpfs';
+export const ContainerMount = z.object({
+  type: z.enum(['bind', 'volume', 'tmpfs']),
   /** Of a volume. */
-  name: string;
+  name: z.string(),
   /** An absolute path on the host; empty for tmpfs. */
-  source: string;
-  destination: string;
-  readonly: boolean;
-  recursive: boolean;
+  source: z.string(),
+  destination: z.string(),
+  readonly: z.boolean(),
+  recursive: z.boolean(),
   /** The options in the user's words. */
-  mode: string;
+  mode: z.string(),
   /** A volume nobody gave a name to, which goes when its container goes with `-v` or `--rm`. */
-  anonymous: boolean;
+  anonymous: z.boolean(),
   /** Whether a new volume begins with what the image has there. */
-  copy: boolean;
+  copy: z.boolean().default(false),
   /** Whether a missing source is made, a directory, as Docker does for `-v` but not for `--mount`. */
-  makeSource: boolean;
+  makeSource: z.boolean(),
   /** For tmpfs: its mount options. */
-  options: string[];
+  options: z.array(z.string()),
   /** Of a bind: `shared`, `slave` and their recursive forms; private if absent. mount_namespaces(7). */
-  propagation?: string;
-}
+  propagation: z.string().optional(),
+});
+export type ContainerMount = z.infer<typeof ContainerMount>;
 
 export interface MountRequests {
   binds: string[];

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
+import { userNames } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup.ts';
 import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
@@ -27,11 +28,18 @@ export async function listProcesses(engine: Engine, container: Container, option
   const pids = hostCgroups().find(cgroupOf(engine.root, container.record))?.processes() ?? [container.record.pid];
   if (options !== '' && options !== '-ef') return await askPs(options, pids);
   const bootTime = Number(/^btime (\d+)/m.exec(fs.readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);
-  return { titles: TITLES, processes: pids.sort((a, b) => a - b).flatMap((pid) => readProcess(pid, bootTime)) };
+  const host: Host = { bootTime, users: userNames() };
+  return { titles: TITLES, processes: pids.sort((a, b) => a - b).flatMap((pid) => readProcess(pid, host)) };
+}
+
+interface Host {
+  /** Seconds since 1970. */
+  bootTime: number;
+  users: Map<number, string>;
 }
 
 /** One row; none for a process that ended meanwhile. */
-function readProcess(pid: number, bootTime: number): string[][] {
+function readProcess(pid: number, { bootTime, users }: Host): string[][] {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name stands in parentheses and may have any byte in it.
@@ -44,7 +52,7 @@ function readProcess(pid: number, bootTime: number): string[][] {
     const age = Math.max(1, Date.now() / 1000 - started.getTime() / 1000);
     return [
       [
-        String(fs.statSync(`/proc/${pid}`).uid),
+        userName(fs.statSync(`/proc/${pid}`).uid, users),
         String(pid),
         fields[1] ?? '0',
         String(Math.min(99, Math.floor((cpu * 100) / age))),
@@ -58,6 +66,14 @@ function readProcess(pid: number, bootTime: number): string[][] {
     return [];
   }
 }
+
+/** As ps(1) prints it: a name that is wider than its column is cut, and a plus says so. */
+function userName(uid: number, users: Map<number, string>): string {
+  const name = users.get(uid) ?? String(uid);
+  return name.length > USER_WIDTH ? `${name.slice(0, USER_WIDTH - 1)}+` : name;
+}
+
+const USER_WIDTH = 8;
 
 /** proc_pid_stat(5), tty_nr: minor in bits 31…20 and 7…0, major in 15…8. Pseudo-terminals are majors 136…143. */
 function terminalName(number: number): string {

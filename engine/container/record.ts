@@ -1,20 +1,7 @@
 import * as z from 'zod';
 import { ContainerConfig, HostConfig } from './config.ts';
+import { ContainerMount } from './mounts.ts';
 import type { Status } from './state.ts';
-
-const Mount = z.object({
-  type: z.enum(['bind', 'volume', 'tmpfs']),
-  name: z.string(),
-  source: z.string(),
-  destination: z.string(),
-  readonly: z.boolean(),
-  recursive: z.boolean(),
-  mode: z.string(),
-  anonymous: z.boolean(),
-  copy: z.boolean().default(false),
-  makeSource: z.boolean(),
-  options: z.array(z.string()),
-});
 
 /** What is kept of a container on the disk: all one needs to start it again, and what became of it. */
 export const ContainerRecord = z.object({
@@ -30,7 +17,7 @@ export const ContainerRecord = z.object({
   hostConfig: HostConfig,
   /** Entrypoint and command as one list. */
   args: z.array(z.string()).min(1),
-  mounts: z.array(Mount),
+  mounts: z.array(ContainerMount),
   status: z.enum(['created', 'running', 'paused', 'exited', 'dead', 'removing'] satisfies Status[]),
   /** While it runs: the process, by number and start time together. 0 and empty else. */
   pid: z.int(),

@@ -13,6 +13,7 @@ import { buildSpec } from './spec.ts';
 import { startFailure } from './start-failure.ts';
 import { now } from './time.ts';
 import { remapOf, rootOf } from './user-remap.ts';
+import { emitVolumeEvents } from './volumes.ts';
 
 /**
  * Start a container that is not running. One that cannot be started stays as it was, with the reason in its record; if
@@ -36,6 +37,7 @@ export async function startLocked(engine: Engine, container: Container): Promise
     const started = await runInShim(engine, container);
     container.apply('start');
     Object.assign(record, { ...started, exitCode: 0, error: '' });
+    emitVolumeEvents(engine, container, 'mount');
     emitContainerEvent(engine, container, 'start');
   } catch (error) {
     const failure = startFailure(error, record.args[0] ?? '');

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
+import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { newId } from './identity.ts';
@@ -99,6 +100,22 @@ export function usersOfVolume(engine: Engine, name: string): string[] {
     .all()
     .filter(({ record }) => record.mounts.some((mount) => mount.type === 'volume' && mount.name === name))
     .map(({ id }) => id);
+}
+
+/** Tell that the volumes of a container are mounted, or no longer are. Docker's documentation, "docker system events". */
+export function emitVolumeEvents(engine: Engine, { record }: Container, action: 'mount' | 'unmount'): void {
+  for (const { type, name, destination, readonly, propagation } of record.mounts) {
+    if (type !== 'volume') continue;
+    engine.events.emit('volume', action, name, {
+      container: record.id,
+      driver: 'local',
+      ...(action === 'mount' && {
+        destination,
+        'read/write': String(!readonly),
+        propagation: propagation ?? '',
+      }),
+    });
+  }
 }
 
 function readVolume(engine: Engine, name: string): Volume | undefined {

@@ -73,7 +73,9 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
       return ({ record }) => values.includes(record.hostConfig.NetworkMode);
     case 'volume':
       return ({ record }) =>
-        record.mounts.some((mount) => values.includes(mount.name) || values.includes(mount.destination));
+        record.mounts.some(({ name: volume, source, destination }) =>
+          [volume || source, destination].some((text) => values.includes(text)),
+        );
     case 'before':
     case 'since': {
       const { created } = engine.containers.find(values[0] ?? '').record;

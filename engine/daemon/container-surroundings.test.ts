@@ -103,6 +103,34 @@ describe.skipIf(missing)('a container', () => {
     await daemon.docker('volume', 'rm', 'etc-volume');
   });
 
+  test('whose working directory is missing has it made when it is created', async () => {
+    const make = (...args: string[]) => daemon.docker('create', '--network', 'none', ...args);
+    const { stdout, stderr, code } = await make('-w', '/home/new/directory', 'hostbox', 'true');
+    expect(code, stderr).toBe(0);
+    const id = stdout.trim();
+    expect((await daemon.docker('diff', id)).stdout.trim().split('\n').sort()).toEqual([
+      'A /home/new',
+      'A /home/new/directory',
+      'C /home',
+    ]);
+    expect((await daemon.docker('cp', `${id}:/home/new/directory`, '-')).code).toBe(0);
+    await daemon.docker('rm', id);
+    const there = (await make('-w', '/tmp', 'hostbox', 'true')).stdout.trim();
+    expect((await daemon.docker('diff', there)).stdout).toBe('');
+    await daemon.docker('rm', there);
+  });
+
+  test('shows its users in `docker top` by the names that the host has for them', async () => {
+    const { stdout } = await daemon.docker('run', '-d', '--network', 'none', 'hostbox', 'sleep', '1000');
+    await daemon.docker('exec', '-d', '-u', '54321', stdout.trim(), 'sleep', '2000');
+    const rows = (await daemon.docker('top', stdout.trim())).stdout.trim().split('\n').slice(1);
+    expect(rows.map((row) => `${row.split(/\s+/)[0]} ${row.split(/\s+/).at(-1)}`).sort()).toEqual([
+      '54321 2000',
+      'root 1000',
+    ]);
+    await daemon.docker('rm', '-f', stdout.trim());
+  });
+
   test('with --tmpfs finds the mode that is documented, 1777, whatever the image has there', async () => {
     fs.writeFileSync(path.join(directory, 'Dockerfile'), 'FROM hostbox\nRUN mkdir /narrow && chmod 751 /narrow\n');
     await daemon.docker('build', '-q', '-t', 'narrow', directory);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { TestDaemon, untilGone } from './testing/test-daemon.ts';
@@ -20,6 +21,26 @@ test('an idle daemon ends, takes its shim along, and leaves no socket; one with 
   expect(fs.readdirSync(path.join(daemon.root, 'run')).filter((name) => name.endsWith('.sock'))).toEqual([]);
   await daemon.launch();
   expect((await daemon.get(`/containers/${json.Id}/json`)).json.State.Status).toBe('exited');
+  expect(await daemon.destroy()).toEqual([]);
+});
+
+test('to ask whether a daemon listens does not keep it from ending when it is idle', async () => {
+  const daemon = await TestDaemon.start();
+  daemon.process!.kill('SIGTERM');
+  await once(daemon.process!, 'exit');
+  await daemon.launch('--idle-exit', '2');
+  const ended = once(daemon.process!, 'exit');
+  let knocks = 0;
+  const knocking = setInterval(() => {
+    const connection = net.connect(daemon.socket, () => connection.destroy());
+    connection.on('connect', () => knocks++).on('error', () => {});
+  }, 100);
+  try {
+    expect(await ended).toEqual([0, null]);
+  } finally {
+    clearInterval(knocking);
+  }
+  expect(knocks).toBeGreaterThan(0);
   expect(await daemon.destroy()).toEqual([]);
 });
 

@@ -1,24 +1,30 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Engine } from '../container/engine.ts';
 
-/** Call `end` once nobody has been connected and nothing has run for so many seconds. */
+/**
+ * Call `end` after so many seconds in which no client was connected and no container ran. A connection counts from its
+ * first request on: to connect is how others find out whether a daemon listens, and must not keep it alive.
+ */
 export function watchIdleness(server: Server, engine: Engine, seconds: number, end: () => void): void {
-  let connections = 0;
+  const clients = new Set<IncomingMessage['socket']>();
   let timer: NodeJS.Timeout | undefined;
   const look = () => {
     clearTimeout(timer);
     const busy =
-      connections > 0 || engine.containers.all().some((container) => container.running || container.starting);
+      clients.size > 0 || engine.containers.all().some((container) => container.running || container.starting);
     if (!busy) timer = setTimeout(end, seconds * 1000);
   };
-  server.on('connection', (socket) => {
-    connections++;
+  const count = ({ socket }: IncomingMessage) => {
+    if (clients.has(socket) || socket.destroyed) return;
+    clients.add(socket);
     look();
     socket.once('close', () => {
-      connections--;
+      clients.delete(socket);
       look();
     });
-  });
+  };
+  server.on('request', count);
+  server.on('upgrade', count);
   engine.events.listen(look);
   look();
 }

@@ -37,10 +37,68 @@ describe('a volume', () => {
     expect((await daemon.request('DELETE', `/volumes/${mount.Name}`)).status).toBe(204);
   });
 
+  test('and where it comes from are what `ps --filter volume` finds a container by', async () => {
+    const directory = os.tmpdir();
+    const { Id } = await create({ Binds: ['data:/data', `${directory}:/bound`] });
+    const found = async (volume: string) => {
+      const filters = encodeURIComponent(JSON.stringify({ volume: [volume] }));
+      return (await daemon.get(`/containers/json?all=1&filters=${filters}`)).json.map((one: { Id: string }) => one.Id);
+    };
+    for (const known of ['data', '/data', directory, '/bound']) expect(await found(known), known).toEqual([Id]);
+    expect(await found('/elsewhere')).toEqual([]);
+    await remove(Id);
+  });
+
+  test('that is made, mounted, unmounted and removed says so in this order', async () => {
+    const since = Math.floor(Date.now() / 1000);
+    const { Id } = await create({ Binds: ['told:/data:ro'] });
+    await daemon.post(`/containers/${Id}/start`);
+    await daemon.post(`/containers/${Id}/wait`);
+    await remove(Id);
+    await daemon.request('DELETE', '/volumes/told');
+    const filters = encodeURIComponent(JSON.stringify({ volume: ['told'] }));
+    const { text } = await daemon.exchange(
+      'GET',
+      `/events?since=${since}&until=${Date.now() / 1000 + 0.2}&filters=${filters}`,
+    );
+    const events = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.map(({ Action, Actor }) => [Action, Actor.Attributes])).toEqual([
+      ['create', { driver: 'local' }],
+      ['mount', { container: Id, driver: 'local', destination: '/data', 'read/write': 'false', propagation: '' }],
+      ['unmount', { container: Id, driver: 'local' }],
+      ['destroy', { driver: 'local' }],
+    ]);
+  });
+
   test('with a name longer than a file can have is refused with 400', async () => {
     const { status, json } = await daemon.post('/volumes/create', { Name: 'v'.repeat(300) });
     expect([status, json.message]).toEqual([400, expect.stringContaining('at most 255 characters')]);
   });
+});
+
+test('how a bind propagates is told, and outlives the daemon', async () => {
+  const own = await TestDaemon.start();
+  try {
+    const { json } = await own.post('/containers/create', {
+      Image: 'hostbox',
+      Cmd: ['true'],
+      HostConfig: { Binds: ['/tmp:/slave:rslave', '/tmp:/private'] },
+    });
+    const told = async () =>
+      (await own.get(`/containers/${json.Id}/json`)).json.Mounts.map(
+        (mount: { Propagation: string }) => mount.Propagation,
+      );
+    const before = await told();
+    expect(before.sort()).toEqual(['rprivate', 'rslave']);
+    await own.crash();
+    await own.launch();
+    expect((await told()).sort()).toEqual(before);
+  } finally {
+    expect(await own.destroy()).toEqual([]);
+  }
 });
 
 describe.skipIf(dockerIsMissing())('--volumes-from', () => {

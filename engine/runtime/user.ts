@@ -59,6 +59,15 @@ export function lookUpIdentity({
   return { uid: entry.uid, gid, groups: [...new Set([gid, ...memberships, ...additional])], home: entry.home || '/' };
 }
 
+/** The names of users by their numbers, as this process's /etc/passwd has them; the first name of a number counts. */
+export function userNames(): Map<number, string> {
+  return new Map(
+    parsePasswd(readAccounts('/etc/passwd'))
+      .reverse()
+      .map(({ uid, name }) => [uid, name]),
+  );
+}
+
 function additionalGroups(user: Process['user'], specs: string[], known?: GroupEntry[]): number[] {
   if (specs.length === 0) return user.additionalGids ?? [];
   const groups = known ?? parseGroup(readAccounts('/etc/group'));

@@ -51,6 +51,13 @@ export async function writeIntoContainer(
   });
 }
 
+/** Make a directory in the container's root, and what is missing on the way to it, whatever is mounted there. @throws ContainerError */
+export async function makeInContainer(engine: Engine, container: Container, path: string): Promise<void> {
+  await inContainerTree(engine, container, 'bare', (place) =>
+    doWork({ ...place, request: { operation: 'make', path } }),
+  );
+}
+
 /** All of the container's root, less what is mounted in it, as a tar. @throws ContainerError, or what `use` throws */
 export async function exportContainer(
   engine: Engine,

@@ -6,6 +6,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { diffLayer } from '../../image/layer-diff.ts';
 import { HostileArchive } from '../../image/tar-header.ts';
+import { makePathInRoot } from '../../runtime/path-in-root.ts';
 import { enterTree } from './enter-tree.ts';
 import { listUpper } from './list-upper.ts';
 import { readAll, readPath } from './read-tree.ts';
@@ -31,6 +32,8 @@ async function main(text: string): Promise<void> {
     }
     case 'write':
       return await writePath(request, input(), ids);
+    case 'make':
+      return makePathInRoot('/', request.path, 'directory');
     case 'export':
       line({});
       return writeAll(readAll(ids));

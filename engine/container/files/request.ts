@@ -24,6 +24,8 @@ export type FileRequest =
   | { operation: 'read'; path: string; container: string }
   /** An archive from standard input, into a directory. */
   | { operation: 'write'; path: string; container: string; options: WriteOptions }
+  /** Makes a directory, and what is missing on the way to it. */
+  | { operation: 'make'; path: string }
   /** An empty object on one line, and after it an archive of everything. */
   | { operation: 'export' }
   /** The same of an upperdir, as a layer. */

@@ -1,7 +1,7 @@
 import type { ContainerMount } from '../../container/mounts.ts';
 
 /** Docker's MountPoint. */
-export function mountPoint({ type, name, source, destination, mode, readonly }: ContainerMount) {
+export function mountPoint({ type, name, source, destination, mode, readonly, propagation }: ContainerMount) {
   return {
     Type: type,
     ...(type === 'volume' && { Name: name, Driver: 'local' }),
@@ -9,6 +9,6 @@ export function mountPoint({ type, name, source, destination, mode, readonly }: 
     Destination: destination,
     Mode: mode,
     RW: !readonly,
-    Propagation: type === 'bind' ? 'rprivate' : '',
+    Propagation: type === 'bind' ? (propagation ?? 'rprivate') : '',
   };
 }
