@@ -4,9 +4,11 @@ import { expect } from 'vitest';
 import { slowness, stopwatch } from './own-time.ts';
 import { SubjectTimeout } from './subject-error.ts';
 
-/** Milliseconds of counted time. Honest work takes a tenth of either. */
+/** Milliseconds of counted time. Honest work takes a tenth of them, and some think for a second between two steps. */
 const OF_A_TEST = 30_000;
-const OF_A_LAB = 40_000;
+const OF_A_LAB = 150_000;
+/** Of a lab, for calls that did not return in time: who waits for what never comes does so in every test. */
+const IN_VAIN = 40_000;
 
 const allowances = new Map<string, Allowance>();
 
@@ -14,6 +16,7 @@ export class Allowance {
   #test: string | undefined;
   #usedByTest = 0;
   #used = 0;
+  #usedInVain = 0;
 
   static of(module: string): Allowance {
     const allowance = allowances.get(module) ?? new Allowance();
@@ -28,27 +31,33 @@ export class Allowance {
   }
 
   get isSpent(): boolean {
-    return this.#used >= OF_A_LAB * slowness();
+    return this.#used >= OF_A_LAB * slowness() || this.#usedInVain >= IN_VAIN * slowness();
   }
 
   /** @throws SubjectTimeout when there is nothing left. */
   check(): void {
-    if (this.left > 0) return;
-    const [seconds, what] = this.isSpent ? [OF_A_LAB, 'a lab'] : [OF_A_TEST, 'a test'];
+    if (this.left > 0 && !this.isSpent) return;
+    const seconds = (limit: number) => Math.round((limit * slowness()) / 1000);
     throw new SubjectTimeout(
-      `This was not tried: all calls of ${what} together may take ${Math.round((seconds * slowness()) / 1000)} seconds, ` +
-        'and those before took that long. Where does your module wait?',
+      `This was not tried: ${
+        this.#usedInVain >= IN_VAIN * slowness()
+          ? `calls that did not return took ${seconds(IN_VAIN)} seconds before`
+          : this.isSpent
+            ? `all calls of a lab together may take ${seconds(OF_A_LAB)} seconds, and those before took that long`
+            : `all calls of a test together may take ${seconds(OF_A_TEST)} seconds, and those before took that long`
+      }. Where does your module wait?`,
     );
   }
 
-  /** A call begins. @returns to be called at its end. */
-  use(): () => void {
+  /** A call begins. @returns to be called at its end, with whether it did not return in time. */
+  use(): (timedOut: boolean) => void {
     this.#testUsed();
     const elapsed = stopwatch();
-    return () => {
+    return (timedOut) => {
       const took = elapsed();
       this.#used += took;
       this.#usedByTest += took;
+      if (timedOut) this.#usedInVain += took;
     };
   }
 

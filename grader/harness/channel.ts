@@ -62,7 +62,7 @@ export class Channel {
     return within(answer, patience, () => {
       this.#questions.delete(id);
       return new SubjectTimeout(
-        `${call}() did not return within ${patience / 1000} seconds. Does it wait for something that never comes?`,
+        `${call}() did not return within ${Math.round(patience / 100) / 10} seconds. Does it wait for something that never comes?`,
       );
     });
   }
@@ -86,6 +86,11 @@ export class Channel {
 
   get closed(): boolean {
     return this.#end !== null;
+  }
+
+  /** Why nothing is heard any more; null while something may be. */
+  get reason(): Error | null {
+    return this.#end;
   }
 
   #accept(socket: net.Socket): void {

@@ -40,7 +40,7 @@ export async function processWithNonce(
       );
     if (elapsed() > patience) break;
     // There is no event for an exec in someone else's process tree.
-    await sleep(3);
+    await sleep(pause(elapsed()));
   }
   const other = found.map((pid) => `process ${pid} has it but runs ${linkOf(`/proc/${pid}/exe`)}`);
   throw new Error(
@@ -75,17 +75,29 @@ function hasNonce(pid: number, nonce: string): boolean {
 function runs(pid: number, program: string): boolean {
   try {
     const exe = `/proc/${pid}/exe`;
-    const stat = fs.statSync(exe);
+    const stat = fs.statSync(exe, { bigint: true });
     const originals = [path.join(rootfsTemplate(), 'bin', program), `/bin/${program}`, `/usr/bin/${program}`];
     return originals.some((original) => {
-      const other = fs.statSync(original, { throwIfNoEntry: false });
+      const other = fs.statSync(original, { bigint: true, throwIfNoEntry: false });
       if (other === undefined) return false;
       if (other.dev === stat.dev && other.ino === stat.ino) return true;
-      return other.size === stat.size && fs.readFileSync(original).equals(fs.readFileSync(exe));
+      return other.size === stat.size && isCopy(original, exe, stat);
     });
   } catch {
     return false;
   }
+}
+
+/** A program is megabytes long, and is looked at many times. What has been compared cannot change and keep its ctime. */
+const compared = new Map<string, boolean>();
+
+function isCopy(original: string, exe: string, { dev, ino, size, ctimeNs }: fs.BigIntStats): boolean {
+  const key = [original, dev, ino, size, ctimeNs].join(' ');
+  const known = compared.get(key);
+  if (known !== undefined) return known;
+  const same = fs.readFileSync(original).equals(fs.readFileSync(exe));
+  compared.set(key, same);
+  return same;
 }
 
 /** The inode number that names a namespace. @param type a name of /proc/PID/ns, e.g. `mnt`. @throws Error when there is no such process. namespaces(7). */
@@ -178,14 +190,33 @@ export function idMap(pid: number, kind: 'uid' | 'gid'): IdMapLine[] {
   });
 }
 
-/** Wait until `look` answers something other than null. @throws Error with `late` when it did not in time. */
-export async function eventually<T>(look: () => T | null, late: string, patience = 3_000): Promise<T> {
+/**
+ * Wait until `look` answers something other than null.
+ * @param during a call of the module, which is over too soon when it fails before.
+ * @throws Error with `late` when it did not in time; what `during` throws.
+ */
+export async function eventually<T>(
+  look: () => T | null,
+  late: string,
+  patience = 3_000,
+  during?: Promise<unknown>,
+): Promise<T> {
+  let failed: { error: unknown } | undefined;
+  during?.catch((error: unknown) => {
+    failed = { error };
+  });
   for (const elapsed = stopwatch(); ; ) {
     const seen = look();
     if (seen !== null) return seen;
+    if (failed !== undefined) throw failed.error;
     if (elapsed() > patience) throw new Error(late);
-    await sleep(3);
+    await sleep(pause(elapsed()));
   }
+}
+
+/** Milliseconds until the next look: the longer something takes, the less does it matter. */
+export function pause(waited: number): number {
+  return Math.min(50, 3 + waited / 10);
 }
 
 /** Whether there is a process `pid` that has not ended; a zombie has. */

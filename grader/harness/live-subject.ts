@@ -117,6 +117,7 @@ export class LiveSubject implements Subject {
     if (before >= MOST_TIMEOUTS || sumOf(late) >= MOST_TIMEOUTS_OF_A_MODULE)
       throw new SubjectTimeout(`${name}() was not tried: too many calls of this module did not return before.`);
     const over = allowance.use();
+    let timedOut = false;
     try {
       await within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
       await within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
@@ -124,12 +125,13 @@ export class LiveSubject implements Subject {
     } catch (error) {
       if (error instanceof SubjectBroken) broken.set(this.#module, error);
       if (error instanceof SubjectTimeout) {
+        timedOut = true;
         late.set(name, before + 1);
         channel.close(error);
       }
       throw error;
     } finally {
-      over();
+      over(timedOut);
     }
   }
 
@@ -149,7 +151,11 @@ export class LiveSubject implements Subject {
   }
 
   get pid(): number {
-    return this.#run.sandbox.pid;
+    const { pid } = this.#run.sandbox;
+    const { reason } = this.#run.channel;
+    // Who looks for what has ended finds nothing, or another; the reader wants to know how it came to its end.
+    if (reason !== null && !fs.existsSync(`/proc/${pid}`)) throw reason;
+    return pid;
   }
 
   outsidePath(inside: string): string {

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 
 /** A look costs some milliseconds, so no two are closer than this. */
-const BETWEEN_LOOKS = 50;
+const BETWEEN_LOOKS = 100;
 /** However busy the machine is, time passes at this rate: grading has to come to an end. */
 const SLOWEST = 0.1;
 

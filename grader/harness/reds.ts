@@ -71,7 +71,12 @@ expect.extend({
 afterEach(async ({ task }) => {
   if (task.result?.state !== 'fail') return;
   // What has not been written has not disturbed anything.
-  const disturbed = !task.result.errors?.every(({ name }) => name === 'NotImplemented');
+  const disturbed = !task.result.errors?.every(isUnwritten);
   const printed = await renewSubjects(disturbed);
   if (printed !== '') task.meta.printed = printed;
 });
+
+/** By its message too: the suites hand on what a child said, and a matcher what it got instead. */
+function isUnwritten({ name, message = '' }: { name?: string; message?: string }): boolean {
+  return name === 'NotImplemented' || message.includes('is not written yet');
+}

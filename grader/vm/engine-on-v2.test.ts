@@ -73,7 +73,7 @@ describe.skipIf(unavailable !== null)(
         const lines = said.get(`size limit on ${kind}`);
         context.skip(lines?.[0] === 'no mkfs.xfs', 'there is no mkfs.xfs here');
         expect(lines, result.output).toEqual([
-          '[[Supports size limits true]]',
+          '[[Supports size limits true] [Default log options max-size=20m, max-file=5]]',
           'map[size:8m]',
           'limits: 8192',
           ...[refusal, 'free'],

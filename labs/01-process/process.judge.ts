@@ -3,7 +3,15 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { cmdline, eventually, isRunning, nonce, processWithNonce, status } from '../../grader/harness/evidence.ts';
+import {
+  cmdline,
+  eventually,
+  isRunning,
+  nonce,
+  pause,
+  processWithNonce,
+  status,
+} from '../../grader/harness/evidence.ts';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from '../../grader/harness/files.ts';
 import { makeFifo, openSubject, type Subject, tell, unsupported } from '../../grader/harness/suite.ts';
 import type { StartRequest } from './process.driver.ts';
@@ -59,7 +67,7 @@ async function find(
   { inner, report }: Omit<Started, 'pid'>,
   request: Partial<StartRequest>,
 ): Promise<number> {
-  for (const deadline = Date.now() + PATIENCE; ; ) {
+  for (const began = Date.now(), deadline = began + PATIENCE; ; ) {
     const late = Date.now() > deadline;
     try {
       return await processWithNonce(subject(), mark, { program, patience: 0 });
@@ -73,7 +81,7 @@ async function find(
         `The program should run: ${what}. The child ended instead; its report says ${said === '' ? 'nothing' : said}.`,
       );
     }
-    await sleep(3);
+    await sleep(pause(Date.now() - began));
   }
 }
 

@@ -417,7 +417,7 @@ describe('the end', () => {
     const { inner, tell } = await obedient(exits);
     const { answer } = await waitFor(inner);
     for (let round = 0; round < 2; round++) {
-      await eventually(() => isWaiting() || null, 'A wait should go on after a signal has come.', 10_000);
+      await eventually(() => isWaiting() || null, 'A wait should go on after a signal has come.', 10_000, answer);
       process.kill(subject().pid, 'SIGUSR2');
       await eventually(nothingPending, 'The signal should be delivered.', 10_000);
     }

@@ -41,6 +41,12 @@ describe('workshop test', () => {
     expect(run.stdout).toContain(`at ${SAMPLE}:3:`);
   });
 
+  test('ends with the slowest files, and with the titles of all that failed', () => {
+    const lines = run.stdout.trimEnd().split('\n');
+    expect(lines.some((line) => line.includes(' s ') && line.endsWith(SAMPLE))).toBe(true);
+    expect(lines.slice(-4, -2).join('\n')).toMatch(/✘ .*(two and two are five|broken)/);
+  });
+
   test('says why each skipped test was skipped', () => {
     expect(run.stdout).toContain(`– ${SAMPLE} > the moon is new\n      the moon is full\n`);
     expect(run.stdout).toContain(`– ${SAMPLE} > no reason is said\n      no reason is given\n`);

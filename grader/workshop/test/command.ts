@@ -11,6 +11,9 @@ import { emptyTally, type Tally, tallyLine } from './tally.ts';
 
 /** Of what a tool complains about; the rest is one run of that tool away. */
 const DETAIL_LINES = 80;
+/** Of what is said about one failed test. */
+const FAILURE_LINES = 40;
+const SLOWEST = 10;
 
 /** @param filters only test files whose path has one of these in it; lint and types are checked all the same. */
 export async function runEveryCheck(filters: string[], { install }: { install: boolean }): Promise<void> {
@@ -38,17 +41,15 @@ function checkWith(tally: Tally, title: string, script: string, args: string[]):
   else
     tally.failures.push({
       title,
-      detail: firstLines(`${child.stdout}${child.stderr}`.trim()) || String(child.error ?? child.signal),
+      detail: firstLines(`${child.stdout}${child.stderr}`.trim(), DETAIL_LINES) || String(child.error ?? child.signal),
     });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   say(`  ${good ? paint.green('✔') : paint.red('✘')} ${title} ${paint.dim(`(${seconds} s)`)}`);
 }
 
-function firstLines(text: string): string {
+function firstLines(text: string, most: number): string {
   const lines = text.split('\n');
-  return lines.length <= DETAIL_LINES
-    ? text
-    : [...lines.slice(0, DETAIL_LINES), `… ${lines.length - DETAIL_LINES} more lines`].join('\n');
+  return lines.length <= most ? text : [...lines.slice(0, most), `… ${lines.length - most} more lines`].join('\n');
 }
 
 async function runVitest(tally: Tally, filters: string[]): Promise<void> {
@@ -74,7 +75,12 @@ async function runVitest(tally: Tally, filters: string[]): Promise<void> {
   process.exitCode = 0;
 }
 
-function sayTally({ failures, skipped }: Tally): void {
+function sayTally({ failures, skipped, files }: Tally): void {
+  const slowest = [...files].sort((one, other) => other.seconds - one.seconds).slice(0, SLOWEST);
+  if (slowest.length > 1) {
+    say(`\n${paint.bold('The slowest files')}`);
+    for (const { name, seconds } of slowest) say(`  ${seconds.toFixed(1).padStart(7)} s ${name}`);
+  }
   if (skipped.length > 0) {
     say(`\n${paint.bold('Skipped')}`);
     for (const { title, reason } of skipped) say(`  ${paint.yellow('–')} ${title}\n      ${reason}`);
@@ -82,8 +88,10 @@ function sayTally({ failures, skipped }: Tally): void {
   if (failures.length > 0) {
     say(`\n${paint.bold('Failed')}`);
     for (const { title, detail } of failures) {
-      say(`  ${paint.red('✘')} ${title}\n${detail.replace(/^/gm, '      ')}\n`);
+      say(`  ${paint.red('✘')} ${title}\n${firstLines(detail, FAILURE_LINES).replace(/^/gm, '      ')}\n`);
     }
+    // Once more together: what is above may be cut where it is read.
+    if (failures.length > 1) for (const { title } of failures) say(`  ${paint.red('✘')} ${title}`);
   }
   say();
 }

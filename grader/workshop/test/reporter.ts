@@ -18,6 +18,7 @@ export function tallyReporter(tally: Tally): Reporter {
       const errors = testModule.errors();
       if (errors.length > 0)
         tally.failures.push({ title: nameOf(testModule), detail: errors.map(describe).join('\n\n') });
+      tally.files.push({ name: nameOf(testModule), seconds: testModule.diagnostic().duration / 1000 });
       sayModule(testModule, tests, errors.length > 0);
     },
     onTestRunEnd(_modules, unhandledErrors) {

@@ -10,10 +10,12 @@ export interface Tally {
   passed: number;
   failures: Failure[];
   skipped: { title: string; reason: string }[];
+  /** How long each file of tests took, in seconds. */
+  files: { name: string; seconds: number }[];
 }
 
 export function emptyTally(): Tally {
-  return { passed: 0, failures: [], skipped: [] };
+  return { passed: 0, failures: [], skipped: [], files: [] };
 }
 
 /** The last line of `./workshop test`. */
