@@ -17,7 +17,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
 import { getXattr, listXattrs, setXattr } from '#kernel/xattr';
 import { describeTree } from '../image/test-support.ts';
+import { openBench } from '../runtime/oci/testing/bench.ts';
 import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
+
+/** From linux/magic.h. */
+const TMPFS_MAGIC = 0x01021994;
 
 const missing = process.getuid?.() !== 0 ? 'only root makes devices' : dockerIsMissing();
 
@@ -159,6 +163,22 @@ describe.skipIf(missing)(`trees${missing ? ` (skipped: ${missing})` : ''}`, () =
     execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-xpf', tar, '-C', out]);
     expect(described(path.join(out, 'tree'))).toEqual(expected);
     await daemon.docker('rm', container);
+  });
+
+  test('a tmpfs that begins with what it covers has all of it', () => {
+    const bench = openBench();
+    onTestFinished(() => bench.close());
+    execFileSync('cp', ['-a', tree, path.join(bench.directory, 'rootfs')]);
+    const id = bench.newId();
+    const bundle = bench.bundle((config) => {
+      config.process.args = ['sleep', '1000'];
+      config.mounts!.push({ destination: '/tree', type: 'tmpfs', source: 'tmpfs', options: ['tmpcopyup'] });
+    });
+    expect(bench.run('create', '--bundle', bundle, id)).toMatchObject({ code: 0, stderr: '' });
+    const inside = `/proc/${bench.stateOf(id).pid}/root/tree`;
+    expect(fs.statfsSync(inside).type).toBe(TMPFS_MAGIC);
+    expect(described(inside)).toEqual(expected);
+    expect(fs.statSync(path.join(inside, 'sparse')).blocks * 512).toBeLessThan(1024 * 1024);
   });
 
   async function send(url: string, file: string): Promise<void> {

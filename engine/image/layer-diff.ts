@@ -2,8 +2,9 @@
 
 import { type BigIntStats, readlinkSync } from 'node:fs';
 import type { DiffOptions } from '#contract/layer';
+import { overlayMarks, xattrsOf } from '../runtime/attributes.ts';
 import { type ArchiveEntry, packEntries } from './archive.ts';
-import { childrenOf, Entries, nodeAt, overlayMarks, type TreeNode, xattrsOf } from './tree-entries.ts';
+import { childrenOf, Entries, nodeAt, type TreeNode } from './tree-entries.ts';
 
 export type { DiffOptions };
 

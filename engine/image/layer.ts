@@ -20,6 +20,7 @@ import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO } from '#kernel/nodes';
 import { setTimes, setTimesOf } from '#kernel/times';
 import { inUserNamespace } from '#kernel/user-namespace';
 import { setXattr } from '#kernel/xattr';
+import { isOfUser } from '../runtime/attributes.ts';
 import { Confinement, HostileArchive, splitName } from './confine.ts';
 import { writeEntry } from './holes.ts';
 import { diffLayer } from './layer-diff.ts';
@@ -27,7 +28,6 @@ import { ownerHere } from './owner.ts';
 import type { EntryHeader } from './tar-entry.ts';
 import { parseHeader as parseBlock } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
-import { isOfUser } from './tree-entries.ts';
 
 export type { Applied, ApplyOptions };
 export { diffLayer };

@@ -23,7 +23,7 @@ import { writeEntry } from '../../image/holes.ts';
 import { ownerHere } from '../../image/owner.ts';
 import type { EntryHeader } from '../../image/tar-entry.ts';
 import { TarReader } from '../../image/tar-reader.ts';
-import { isOfUser } from '../../image/tree-entries.ts';
+import { isOfUser } from '../../runtime/attributes.ts';
 import { makePathInRoot } from '../../runtime/path-in-root.ts';
 import { lookUpIdentity } from '../../runtime/user.ts';
 import { capabilityOutside, type IdMaps, idOutside } from './id-maps.ts';

@@ -1,8 +1,8 @@
 /** Where copied files go: the entries of the layer that COPY and ADD make. Dockerfile reference, "COPY". */
 
 import { deviceNumbers } from '#kernel/nodes';
+import { xattrsOf } from '../../runtime/attributes.ts';
 import type { ArchiveEntry } from '../archive.ts';
-import { xattrsOf } from '../tree-entries.ts';
 import { InvalidBuild } from './build-error.ts';
 import { resolvePath } from './resolve.ts';
 import { type Source, walk } from './sources.ts';

@@ -6,7 +6,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Tree } from '#contract/build';
-import { overlayMarks } from '../tree-entries.ts';
+import { overlayMarks } from '../../runtime/attributes.ts';
 
 export interface StackEntry {
   type: 'file' | 'directory' | 'symlink' | 'other';
