@@ -1,5 +1,5 @@
-import { capabilityNames } from '../../engine/kernel/capability-names.ts';
 import type { Mount, Spec } from '../../engine/runtime/spec.ts';
+import { SANDBOX_CAPABILITIES, sandboxFilter } from './sandbox-limits.ts';
 import type { SessionPaths } from './session-paths.ts';
 
 const MEMORY = 512 << 20;
@@ -38,13 +38,13 @@ export interface SandboxRequest {
 
 /**
  * What a submission runs in. It may do as it likes with namespaces and mounts of its own, so /proc and /sys are not
- * masked and root keeps its capabilities: all of them are those of a user namespace that owns nothing of this machine.
+ * masked and root has the capabilities for it: those of a user namespace that owns nothing of this machine.
  */
 export function sandboxSpec(request: SandboxRequest): Spec {
   const { paths, slot, ids, user, noNewPrivileges, showCgroups, cgroupsPath } = request;
   const mapping = [{ containerID: 0, hostID: ids.first, size: ids.size }];
   const id = user === 'root' ? 0 : NOBODY;
-  const capabilities = user === 'root' && request.compiler === undefined ? [...capabilityNames] : [];
+  const capabilities = user === 'root' && request.compiler === undefined ? [...SANDBOX_CAPABILITIES] : [];
   return {
     ociVersion: '1.2.0',
     hostname: 'sandbox',
@@ -88,6 +88,8 @@ export function sandboxSpec(request: SandboxRequest): Spec {
       uidMappings: mapping,
       gidMappings: mapping,
       cgroupsPath,
+      // A user without capabilities may still make a user namespace, and in it needs the same calls.
+      seccomp: sandboxFilter(request.compiler === undefined ? SANDBOX_CAPABILITIES : []),
       resources: { memory: { limit: MEMORY }, pids: { limit: PROCESSES }, cpu: CPU },
     },
   };

@@ -10,7 +10,6 @@ import * as filters from './filters.judge.ts';
 import { ALLOW, always, equal, errno, expectAnswer, KILL, NATIVE, native, X32 } from './filters.judge.ts';
 import type { Step } from './privileges.driver.ts';
 import * as judge from './privileges.judge.ts';
-import { expectStatus } from './privileges.judge.ts';
 
 /** @param opened answers the subject of the suite, once it is open. */
 export function filterTests(opened: () => Subject): void {
@@ -96,7 +95,7 @@ export function filterTests(opened: () => Subject): void {
       const script = `mkdir ${place} 2>${place}.said`;
       const step: Step = { do: 'filter', entries: [native(calls)], foreign: 0 };
       const pid = await judge.running(opened(), { script }, step);
-      expectStatus(pid, { Seccomp: '2' }, 'after its exec');
+      judge.expectFilters(opened(), pid, 1, 'after its exec');
       expect(existsSync(opened().outsidePath(place)), 'whether mkdir made the directory').toBe(false);
       expect(readFileSync(opened().outsidePath(`${place}.said`), 'utf8'), `what mkdir says of errno ${number}`).toMatch(
         words,

@@ -69,6 +69,19 @@ export function expectStatus(pid: number, wanted: Record<string, string>, when: 
     expect(fields[field]?.replace(/\s+/g, ' '), `${field} in /proc/${pid}/status of the child ${when}`).toBe(value);
 }
 
+/**
+ * Compare how many filters the child has beyond those of the sandbox itself, which every process in it is under. Where
+ * the sandbox has none of its own, the kernel may be too old to count them, and says only whether there are any.
+ */
+export function expectFilters(subject: Subject, pid: number, wanted: 0 | 1, when: string): void {
+  const [own, fields] = [status(subject.pid), status(pid)];
+  const count = fields.Seccomp_filters;
+  const is = count === undefined ? Number(fields.Seccomp === '2') : Number(count) - Number(own.Seccomp_filters);
+  const words =
+    count === undefined ? 'Seccomp' : `Seccomp_filters less ${own.Seccomp_filters}, which are the sandbox's,`;
+  expect(is, `the filters of the child ${when}: ${words} in /proc/${pid}/status`).toBe(wanted);
+}
+
 export type Wanted = Partial<Record<SetName, bigint>>;
 
 export interface Child {
