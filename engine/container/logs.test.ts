@@ -154,3 +154,24 @@ test('whatever bytes are written, in whatever pieces, come back as they were', a
     expect(Buffer.concat(pieces).equals(bytes), `in pieces of ${size}`).toBe(true);
   }
 });
+
+test('each line is an entry of its own, in the form of Docker’s driver, however short and many they are', () => {
+  const lines = ['y', '', '"quoted" \\', 'tab\tand \u0001\u001b\u007f', 'é🗝', 'x'.repeat(900), 'y', 'y'].map(
+    (line) => `${line}\n`,
+  );
+  const bytes = Buffer.from(lines.join('').repeat(300));
+  for (const size of [1, 2, 5, 1023, 1024, 1025, 4096, bytes.length]) {
+    fs.rmSync(container.paths.log, { force: true });
+    const log = openLog(container.paths.log);
+    for (let at = 0; at < bytes.length; at += size) log.write('stderr', bytes.subarray(at, at + size));
+    log.close();
+    const written = fs.readFileSync(container.paths.log, 'utf8').split('\n').slice(0, -1);
+    expect(written.length).toBe(lines.length * 300);
+    for (const [index, entry] of written.entries()) {
+      const { time } = JSON.parse(entry);
+      const log = lines[index % lines.length]!;
+      if (entry === JSON.stringify({ log, stream: 'stderr', time })) continue;
+      expect(entry, `line ${index} in pieces of ${size}`).toBe(JSON.stringify({ log, stream: 'stderr', time }));
+    }
+  }
+});

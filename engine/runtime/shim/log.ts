@@ -2,7 +2,17 @@
 
 import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { timestamp } from './clock.ts';
-import { entryEnd, entryRoom, LONGEST_PIECE, type OutputName, putEntry } from './log-entry.ts';
+import {
+  type EntryEnd,
+  entryEnd,
+  entryRoom,
+  LINES_MOST,
+  LINES_ROOM,
+  LONGEST_PIECE,
+  type OutputName,
+  putEntry,
+  putLines,
+} from './log-entry.ts';
 import { rotatedName } from './log-names.ts';
 import type { LogBound } from './protocol.ts';
 
@@ -46,6 +56,12 @@ export function openLog(path: string, bound: LogBound = { size: Number.POSITIVE_
         }
       }
       while (start < chunk.length) {
+        const lines = chunk.lastIndexOf(NEWLINE, Math.min(start + LINES_MOST, chunk.length) - 1) + 1;
+        if (lines > start) {
+          file.putLines(chunk, [start, lines], ending);
+          start = lines;
+          continue;
+        }
         const end = endOfPiece(chunk, start);
         if (chunk[end - 1] !== NEWLINE && end - start < LONGEST_PIECE) break;
         file.put(chunk, [start, end], ending);
@@ -64,13 +80,9 @@ export function openLog(path: string, bound: LogBound = { size: Number.POSITIVE_
   };
 }
 
-/** Short lines are the many, and for them a look at each byte is quicker than a call. */
 function endOfPiece(chunk: Buffer, start: number): number {
   const most = Math.min(chunk.length, start + LONGEST_PIECE);
-  const near = Math.min(most, start + 64);
-  for (let at = start; at < near; at++) if (chunk[at] === NEWLINE) return at + 1;
-  if (near === most) return most;
-  const newline = chunk.indexOf(NEWLINE, near);
+  const newline = chunk.indexOf(NEWLINE, start);
   return newline < 0 || newline >= most ? most : newline + 1;
 }
 
@@ -151,22 +163,35 @@ function rotatedFile(path: string, bound: LogBound) {
     }
   }
 
-  return {
-    flush,
-    close,
-    put(bytes: Buffer, piece: readonly [number, number], ending: Buffer): void {
-      if (used + entryRoom(piece[1] - piece[0]) > block.length) flush();
-      const begin = used;
-      used = putEntry(block, begin, bytes, piece, ending);
-      if (size + used <= bound.size || size + begin === 0) return;
-      const end = used;
-      used = begin;
-      flush();
-      rotate();
-      block.copyWithin(0, begin, end);
-      used = end - begin;
-    },
-  };
+  function put(bytes: Buffer, piece: readonly [number, number], ending: EntryEnd): void {
+    if (used + entryRoom(piece[1] - piece[0]) > block.length) flush();
+    const begin = used;
+    used = putEntry(block, begin, bytes, piece, ending);
+    if (size + used <= bound.size || size + begin === 0) return;
+    const end = used;
+    used = begin;
+    flush();
+    rotate();
+    block.copyWithin(0, begin, end);
+    used = end - begin;
+  }
+
+  /** Whole lines together, or each by itself where the file ends among them or they are not UTF-8. */
+  function putTogether(bytes: Buffer, [start, end]: readonly [number, number], ending: EntryEnd): void {
+    if (used + LINES_ROOM > block.length) flush();
+    const after = putLines(block, used, bytes, [start, end], ending);
+    if (after !== undefined && size + after <= bound.size) {
+      used = after;
+      return;
+    }
+    for (let from = start; from < end; ) {
+      const to = bytes.indexOf(NEWLINE, from) + 1;
+      put(bytes, [from, to], ending);
+      from = to;
+    }
+  }
+
+  return { flush, close, put, putLines: putTogether };
 }
 
 function moveIfThere(from: string, to: string): void {
