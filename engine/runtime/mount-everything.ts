@@ -1,10 +1,10 @@
 /** All mounts of a container in their order: what the plank of lab `rootfs` mounts, and what is beyond it. config.md, "Mounts". */
 
 import { normalize } from 'node:path/posix';
-import { MOUNT_ATTR_RDONLY, setMountAttributes } from '#kernel/mounts';
+import * as kernel from '#kernel/mounts';
 import { mountAll } from '#rootfs';
 import { mountCgroups } from './cgroup-mount.ts';
-import { changeOfBind, recursiveChange } from './mount-options.ts';
+import { changeOfBind, parseMountOptions, recursiveChange } from './mount-options.ts';
 import { withPathInRoot } from './path-in-root.ts';
 import type { Mount } from './spec.ts';
 import { step } from './step.ts';
@@ -23,7 +23,7 @@ export function mountEverything(rootfs: string, mounts: Mount[], cgroupsPath: st
   return () => {
     for (const destination of later)
       step(`read-only ${destination}`, () =>
-        withPathInRoot(rootfs, destination, (fd) => setMountAttributes(fd, MOUNT_ATTR_RDONLY)),
+        withPathInRoot(rootfs, destination, (fd) => kernel.setMountAttributes(fd, kernel.MOUNT_ATTR_RDONLY)),
       );
   };
 }
@@ -40,16 +40,28 @@ function isReadonly(options: string[]): boolean {
   return options.lastIndexOf('ro') > options.lastIndexOf('rw');
 }
 
-/** `ro` is about the one mount, `rro` about those below it as well; for these there is a call of its own. */
+/** What the plank sets for all mounts below an `rbind` as well. */
+const forAllBelow: [name: string, attribute: bigint][] = [
+  ['ro', kernel.MOUNT_ATTR_RDONLY],
+  ['nosuid', kernel.MOUNT_ATTR_NOSUID],
+  ['nodev', kernel.MOUNT_ATTR_NODEV],
+  ['noexec', kernel.MOUNT_ATTR_NOEXEC],
+];
+
+/** In config.json `ro` is about the one mount and `rro` about those below it too: the plank gets `ro` where both are meant. */
 function mountWithAllBelow(rootfs: string, mount: Mount): void {
-  const below = recursiveChange(mount.options);
-  const bound = isBind(mount) ? changeOfBind(mount.options) : { names: [], set: 0n, clear: 0n };
-  mountAll(rootfs, [{ ...mount, options: without(mount, below.names) }]);
-  if (below.names.length + bound.names.length === 0) return;
+  const { options = [] } = mount;
+  const below = recursiveChange(options);
+  const bound = isBind(mount) ? changeOfBind(options) : { names: [], set: 0n, clear: 0n };
+  const alone = options.includes('rbind') ? parseMountOptions(options).attributes & ~below.set : 0n;
+  const namesAlone = forAllBelow.flatMap(([name, attribute]) => ((alone & attribute) === 0n ? [] : [name]));
+  mountAll(rootfs, [{ ...mount, options: without(mount, [...below.names, ...namesAlone]) }]);
+  if (below.names.length + bound.names.length + namesAlone.length === 0) return;
   step(`mount ${mount.destination}`, () =>
     withPathInRoot(rootfs, mount.destination, (fd) => {
-      if (bound.names.length > 0) setMountAttributes(fd, bound.set, false, bound.clear);
-      if (below.names.length > 0) setMountAttributes(fd, below.set, true, below.clear);
+      if (bound.names.length + namesAlone.length > 0)
+        kernel.setMountAttributes(fd, bound.set | alone, false, bound.clear);
+      if (below.names.length > 0) kernel.setMountAttributes(fd, below.set, true, below.clear);
     }),
   );
 }

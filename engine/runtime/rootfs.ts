@@ -47,7 +47,7 @@ function mountOne(rootfs: string, { destination, type, source = 'none', options 
   });
   // Opened anew: the first descriptor is the place under the mount, this one is the mount.
   withPathInRoot(rootfs, destination, (fd) => {
-    if ((bind || copyUp) && attributes !== 0n) kernel.setMountAttributes(fd, attributes);
+    if ((bind || copyUp) && attributes !== 0n) kernel.setMountAttributes(fd, attributes, (flags & kernel.MS_REC) !== 0);
     for (const kind of propagation) kernel.mount({ target: descriptorPath(fd), flags: kind });
   });
 }

@@ -151,13 +151,17 @@ describe('mounts', () => {
   test('task 2: a bind has the flags asked for, and can be written if `ro` is not one', async () => {
     const flags = draw.some(['nosuid', 'nodev', 'noexec']);
     const work = judge.freshDirectory(subject);
-    const [strict, plain] = [place(), place()];
+    const [strict, plain, kept] = [place(), place(), place()];
     const mounts = [
       { destination: strict, source: work.inside, options: draw.some(['bind', ...flags]) },
       { destination: plain, source: work.inside, options: ['bind'] },
+      { destination: kept, source: work.inside, options: ['bind', 'ro'] },
     ];
     const { pid, tree } = await start(2, { mounts: [...usual, ...draw.some(mounts)] });
     for (const flag of flags) expect(mountAt(pid, strict).options, strict).toContain(flag);
+    const ofSource = flags.filter((flag) => mountAt(pid, plain).options.includes(flag));
+    const ofBind = flags.filter((flag) => mountAt(pid, kept).options.includes(flag));
+    expect(ofBind, `the flags of ${kept}, asked for with bind,ro: those of its source are kept`).toEqual(ofSource);
     const text = draw.word();
     tree.write(`${plain}/written`, text);
     expect(readFileSync(join(work.outside, 'written'), 'utf8')).toBe(text);
@@ -374,12 +378,20 @@ describe('the new root', () => {
   });
 
   test('task 4: the old root is not mounted any more', async () => {
-    const { pid } = await start(4);
+    const child = await judge.start(subject, 4);
+    const oldRoot = mountAt(child.pid, '/').id;
+    await subject.call('goOn');
+    await subject.call('finish');
+    const pid = judge.program(child);
     const expected = ['/', ...usual.map(({ destination }) => destination), ...judge.devices.map(({ path }) => path)];
     const more = mountPoints(pid).filter((mountPoint) => !expected.includes(mountPoint));
     expect(more, `what of the old world is still in /proc/${pid}/mountinfo`).toEqual([]);
     const roots = mountPoints(pid).filter((mountPoint) => mountPoint === '/');
     expect(roots, 'the mounts on /, of which only the new root is one').toHaveLength(1);
+    // A mount that was moved onto / hides the old root from mountinfo, and names it as its parent.
+    expect(mountAt(pid, '/').parent, `the mount below /, which in /proc/${pid}/mountinfo is the old root`).not.toBe(
+      oldRoot,
+    );
   });
 
   test('task 4: the chroot escape does not get out', async () => {

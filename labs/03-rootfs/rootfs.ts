@@ -25,9 +25,9 @@ export function isolateMounts(_rootfs: string): void {
  *
  * A missing mount point is made: a file for the bind of a file, else a directory. A symbolic link in a destination is
  * followed as if `rootfs` were `/`, so it never leads out: the image that brought the link is hostile. A read-only bind
- * takes a second call, because the first one ignores the flag; the same goes for `nosuid`, `nodev` and `noexec`. A
- * propagation (`rslave`) takes a call of its own. Options that are no flags (`size=64m`) are the file
- * system's own and go to it as data.
+ * takes a second call, because the first one ignores the flag; the same goes for `nosuid`, `nodev` and `noexec`. The flags of
+ * the source that no option names stay. A propagation (`rslave`) takes a call of its own. All other options (`size=64m`) are
+ * the file system's own and go to it as data.
  * @throws KernelError, also when a destination cannot be made. mount(2), openat2(2).
  */
 export function mountAll(_rootfs: string, _mounts: Mount[]): void {

@@ -21,9 +21,11 @@ export interface RootfsPlank {
    *
    * Options that are flags: `ro` `rw`, `nosuid` `suid`, `nodev` `dev`, `noexec` `exec`, `noatime`, `relatime`,
    * `strictatime`, `bind`, `rbind` (a bind with all mounts below `source`). Of two opposite ones the later counts. A bind
-   * takes `ro`, `nosuid`, `nodev` and `noexec` in a second call, and a `rbind` for all mounts below it too. Options that
-   * set the propagation, in a call of their own: `private`, `slave`, `shared`, and for the whole tree `rprivate`, `rslave`,
-   * `rshared`. All other options (`size=64m`) go to the file system as data, in their order. mount(2), mount(8).
+   * takes `ro`, `nosuid`, `nodev` and `noexec` in a second call, and a `rbind` for all mounts below it too. A bind keeps the
+   * flags of its source that no option names: MS_REMOUNT clears them, which the kernel refuses with EPERM in a user
+   * namespace, and mount_setattr(2) leaves them alone. Options that set the propagation, in a call of their own: `private`,
+   * `slave`, `shared`, and for the whole tree `rprivate`, `rslave`, `rshared`. All other options (`size=64m`) go to the
+   * file system as data, in their order. mount(2), mount(8).
    * @throws KernelError.
    */
   mountAll(rootfs: string, mounts: Mount[]): void;
