@@ -38,6 +38,8 @@ export interface JudgeRequest {
   plain?: boolean;
   /** Milliseconds a call may take; the suites' own choice if absent. */
   patience?: number;
+  /** Skip the tests that come after the first one that fails. */
+  untilRed?: boolean;
 }
 
 export interface JudgedTest {
@@ -218,12 +220,13 @@ async function withModule(
 
 /** @returns what went wrong outside of every module. */
 async function run(vitest: Vitest, request: JudgeRequest, module: string): Promise<Failure[]> {
-  const { suite, titles, seed, patience, plain } = request;
+  const { suite, titles, seed, patience, plain, untilRed = false } = request;
   const project = vitest.getRootProject();
   project.provide('skiffSeed', seed);
   project.provide('skiffModule', module);
   project.provide('skiffPatience', patience);
   project.provide('skiffPlain', plain);
+  project.config.bail = untilRed ? 1 : 0;
   // The suite may have been edited since the last run.
   vitest.invalidateFile(suite);
   vitest.setGlobalTestNamePattern(new RegExp(`(^| )(${titles.map(escaped).join('|')})$`));

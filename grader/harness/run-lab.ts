@@ -27,6 +27,8 @@ export interface LabRun {
   seed?: number;
   /** Milliseconds a call of the module may take, 5,000 if absent. */
   patience?: number;
+  /** Skip the tests that come after the first one that fails. */
+  untilRed?: boolean;
   /** Keep the judging process for the next run of this process. */
   warm?: boolean;
   /** Judge with this one, which the caller keeps. */
@@ -72,7 +74,7 @@ export async function runLab(run: LabRun): Promise<LabReport> {
 }
 
 async function judgeFile(
-  { lab, file, submission, own, patience, seed, onTest }: LabRun & { seed: number },
+  { lab, file, submission, own, patience, untilRed, seed, onTest }: LabRun & { seed: number },
   judge: Judge,
 ) {
   const [root, below] =
@@ -90,7 +92,7 @@ async function judgeFile(
   const withoutSandbox = lab.lane === 'pure' && submission === undefined;
   const suite = { suite: suiteOf(lab), titles: titlesOf(lab), seed };
   const module = { folder: lab.folder, source: own ? { own: file } : { text: source } };
-  const request = { ...suite, ...module, patience, leakProof, plain: withoutSandbox };
+  const request = { ...suite, ...module, patience, untilRed, leakProof, plain: withoutSandbox };
   const attempt = () =>
     judgeModule(lab, request, async (asked) => {
       const answer = await judge.run(asked, onTest);
