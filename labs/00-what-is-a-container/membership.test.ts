@@ -251,7 +251,7 @@ describe('a process', () => {
       expect((await call<Membership>('membershipOf', pid, proc)).namespaces).toEqual(namespaces);
   });
 
-  test('task 3: a link that speaks of future children does not count', async () => {
+  test('task 3: a link about future children does not count', async () => {
     const made = someProcess();
     const proc = await makeProc([made], () =>
       Object.fromEntries(forChildren.map((name) => [name, `${name.split('_')[0]}:[${someInode()}]`])),
@@ -272,7 +272,7 @@ describe('a process', () => {
       expect((await call<Membership>('membershipOf', pid, proc)).cgroups).toEqual(cgroups);
   });
 
-  test('task 3: a pid without a process is an error that names it', async () => {
+  test('task 3: a pid without a process is an error that names the pid', async () => {
     const made = someProcess();
     const proc = await makeProc([made]);
     expect((await call<Membership>('membershipOf', made.pid, proc)).namespaces).toEqual(made.namespaces);

@@ -212,7 +212,7 @@ describe('signals', () => {
 });
 
 describe('failures', () => {
-  test('task 5: the report is at its end while the program still runs', async () => {
+  test('task 5: the report is at end-of-file while the program still runs', async () => {
     const { pid, report } = await start({});
     const pipe = openDescriptors(subject().pid)[report];
     expect(pipe, `descriptor ${report} of the subject, which is to be the report`).toMatch(/^pipe:/);
@@ -222,7 +222,7 @@ describe('failures', () => {
     expect(ends.length, 'how many ends of the report pipe the parent still has open').toBe(1);
   });
 
-  test('task 5: no descriptor stays open when there can be no child', async () => {
+  test('task 5: a fork that fails leaves no descriptor open', async () => {
     await start({});
     const before = openDescriptors(subject().pid);
     for (let round = 0; round < 2; round++)
@@ -233,7 +233,7 @@ describe('failures', () => {
     expect(more, 'what the parent has more after a start: the report').toEqual([String(report)]);
   });
 
-  test('task 5: a program that is not there is 127', async () => {
+  test('task 5: a missing program is 127', async () => {
     const { inside: directory, outside } = await subject().workDir();
     const name = draw.word();
     const missing = `${directory}/${name}`;
@@ -343,7 +343,7 @@ describe('failures', () => {
     });
   });
 
-  test('task 5: a working directory that is not there is 125 and names chdir', async () => {
+  test('task 5: a missing working directory is 125 and names chdir', async () => {
     const cwd = `${(await subject().workDir()).inside}/missing`;
     const failure = await fail({ cwd });
     expect(failure).toMatchObject({ step: 'chdir', code: 'ENOENT', exitCode: 125 });

@@ -79,7 +79,7 @@ describe('mounts', () => {
     }
   });
 
-  test('task 2: of two opposite options the later counts', async () => {
+  test('task 2: the later of two opposite options counts', async () => {
     const pairs = [
       ['ro', 'rw'],
       ['nosuid', 'suid'],
@@ -100,7 +100,7 @@ describe('mounts', () => {
     for (const [no, yes] of set) expect(mountAt(pid, second).options, `${second} with ${yes},${no}`).toContain(no);
   });
 
-  test('task 2: options that are no flags reach the file system', async () => {
+  test('task 2: options that are not flags reach the file system', async () => {
     const size = 4 * draw.int(2, 200);
     const name = place();
     const options = ['noatime', `size=${size}k`, 'relatime', `mode=7${draw.int(0, 7)}1`];
@@ -148,7 +148,7 @@ describe('mounts', () => {
     expect(mountAt(pid, name).options, name).toEqual(expect.arrayContaining(['ro', 'nosuid']));
   });
 
-  test('task 2: a bind has the flags asked for, and can be written if `ro` is not one', async () => {
+  test('task 2: a bind has the flags asked for and those of its source, and without `ro` it is writable', async () => {
     const flags = draw.some(['nosuid', 'nodev', 'noexec']);
     const work = judge.freshDirectory(subject);
     const [strict, plain, kept] = [place(), place(), place()];
@@ -377,7 +377,7 @@ describe('the new root', () => {
     expect(mountinfo(child.pid)[0]?.mountPoint, 'the first mount the program sees').toBe('/');
   });
 
-  test('task 4: the old root is not mounted any more', async () => {
+  test('task 4: the old root is no longer mounted', async () => {
     const child = await judge.start(subject, 4);
     const oldRoot = mountAt(child.pid, '/').id;
     await subject.call('goOn');

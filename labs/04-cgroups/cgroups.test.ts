@@ -101,7 +101,7 @@ describe('the words of the limits', () => {
     return { memory, cpu: { ...cpu, cpus: drawnList(), mems: drawnList() }, pids: { limit: draw.int(1, 9999) } };
   }
 
-  test('task 1: in the files of version 1', async () => {
+  test('task 1: on version 1 each limit has its file and its value', async () => {
     const limits = drawnLimits();
     const { memory, cpu, pids } = limits;
     const said = await settings(1, limits);
@@ -123,7 +123,7 @@ describe('the words of the limits', () => {
     ).toBeLessThan(files.indexOf('memory.memsw.limit_in_bytes'));
   });
 
-  test('task 1: in the files of version 2', async () => {
+  test('task 1: on version 2 each limit has its file and its value', async () => {
     const limits = drawnLimits();
     const { memory, cpu, pids } = limits;
     const weightOf = (shares: number) => 1 + Math.floor(((shares - 2) * 9_999) / 262_142);
@@ -153,7 +153,7 @@ describe('the words of the limits', () => {
     expect(await swapFor({ limit, swap: limit }), 'as much as memory').toEqual(['memory: memory.swap.max 0']);
   });
 
-  test('task 1: what was not asked for is not written, and no limit has a word of its own', async () => {
+  test('task 1: an absent limit is not written, and each file has its own word for "unlimited"', async () => {
     const limit = draw.int(1, 999) * MEBIBYTE;
     for (const version of [1, 2] as const) {
       expect(await settings(version, {})).toEqual([]);
@@ -176,7 +176,7 @@ describe('the words of the limits', () => {
     ]);
   });
 
-  test('task 1: the kernel takes them', async () => {
+  test('task 1: the kernel accepts the limits', async () => {
     const group = await newGroup(['settingsFor']);
     const v1 = group.given.version === 1;
     const bytes = draw.int(16, 99) * MEBIBYTE;
@@ -201,7 +201,7 @@ describe('the words of the limits', () => {
 });
 
 describe('the group', () => {
-  test('task 2: it is there with its controllers, and what is there already is used', async () => {
+  test('task 2: the group has its controllers, and an existing directory is used', async () => {
     const name = `/${nonce()}/deep/${nonce()}`;
     const group = await newGroup(['makeGroup'], name);
     for (const [controller, file] of [
@@ -250,7 +250,7 @@ describe('the group', () => {
 
   const HANDS_DOWN = 'cgroup.subtree_control';
 
-  test('task 2: on version 2 every directory above hands down, from the top', async () => {
+  test('task 2: on version 2 every directory above hands its controllers down, from the top', async () => {
     const [first, second, third] = draw.some(['memory', 'pids', 'cpu', 'io', 'cpuset']) as [string, string, string];
     // One is missing in each, since a plain file keeps what was written last and not what adds up.
     const above = [[second], [second, third], [third, second]];
@@ -259,7 +259,7 @@ describe('the group', () => {
     expect(added, 'what was written, from the top').toEqual(above.map(() => [`+${first}`]));
   });
 
-  test('task 2: what is handed down already is not written again, and version 1 writes nothing', async () => {
+  test('task 2: a controller that is handed down already is not written again, and version 1 writes nothing', async () => {
     const [first, second, third] = draw.some(['memory', 'pids', 'cpu', 'io', 'cpuset']) as [string, string, string];
     const all = [first, second, third];
     const gap = draw.int(0, 2);
@@ -287,7 +287,7 @@ describe('the way in', () => {
     expect(open, 'doors that the program still has open').toEqual([]);
   });
 
-  test('task 3: through every door, and by the thread on version 1', async () => {
+  test('task 3: the child writes to every door, and on version 1 the door is `tasks`', async () => {
     const { inside, outside } = await subject.workDir();
     for (const tree of ['memory', 'pids', 'cpu']) {
       mkdirSync(join(outside, tree));
@@ -317,7 +317,7 @@ describe('the way in', () => {
     });
   });
 
-  test('task 3: of doors that do not all open none stays open', async () => {
+  test('task 3: if one door fails to open, all are closed', async () => {
     const group = await newGroup(['openDoors', 'enter']);
     const directories = [...new Set(Object.values(group.directories))];
     const before = Object.keys(openDescriptors(subject.pid)).length;
@@ -335,7 +335,7 @@ describe('the way in', () => {
     ).toBe(directories.length);
   });
 
-  test('task 3: a fork bomb ends at the limit', async () => {
+  test('task 3: a fork bomb stops at the limit of processes', async () => {
     const group = await newGroup(['openDoors', 'enter']);
     const most = draw.int(8, 16);
     await limit(group, { pids: { limit: most } });
@@ -347,7 +347,7 @@ describe('the way in', () => {
     end(group);
   });
 
-  test('task 3: what takes more memory than it may is ended by the kernel', async () => {
+  test('task 3: the kernel kills a program that exceeds its memory limit', async () => {
     const group = await newGroup(['openDoors', 'enter']);
     await limit(group, { memory: { limit: 24 * MEBIBYTE, swap: 24 * MEBIBYTE } });
     const pid = await startIn(group, 'head -c 200000000 /dev/zero | tail');
@@ -357,7 +357,7 @@ describe('the way in', () => {
     expect(kills, `oom_kill in ${events}`).toBeGreaterThan(0);
   });
 
-  test('task 3: what runs longer than it may has to wait', async () => {
+  test('task 3: the kernel throttles a program that exceeds its CPU quota', async () => {
     const group = await newGroup(['openDoors', 'enter']);
     await limit(group, { cpu: { quota: 5_000, period: 50_000 } });
     await startIn(group, 'while :; do :; done');
@@ -368,7 +368,7 @@ describe('the way in', () => {
 });
 
 describe('the count', () => {
-  test('task 4: what the kernel counts, between two looks of the judge', async () => {
+  test('task 4: the counters are those of the kernel at that moment', async () => {
     const group = await newGroup([]);
     const { given, directories } = group;
     const [bytes, processes] = [draw.int(16, 99) * MEBIBYTE, draw.int(5, 99)];
@@ -546,7 +546,7 @@ describe('standing still, and the end', () => {
         ? 'frozen'
         : 'running';
 
-  test('task 5: a frozen program stands still, and goes on', async () => {
+  test('task 5: a frozen program stops, and runs on when it is thawed', async () => {
     const group = await newGroup([]);
     const pid = await startIn(group, 'while :; do :; done');
     for (let isFrozen = false, looks = 0; !isFrozen; looks++) {
@@ -564,7 +564,7 @@ describe('standing still, and the end', () => {
     end(group);
   });
 
-  test('task 5: the answer is what the kernel says by now', async () => {
+  test('task 5: freeze returns whether the kernel has granted the request yet', async () => {
     for (const wanted of [true, false])
       for (const isSo of draw.some([true, false])) {
         const { inside, outside } = await subject.workDir();
@@ -604,7 +604,7 @@ describe('standing still, and the end', () => {
     );
   }
 
-  test('task 5: nothing escapes the kill by forking, and nothing stays frozen', async () => {
+  test('task 5: no process escapes the kill by forking, and no group stays frozen', async () => {
     for (let round = 0; round < 3; round++) {
       const group = await newGroup([]);
       const { version } = group.given;
@@ -625,7 +625,7 @@ describe('standing still, and the end', () => {
     }
   });
 
-  test('task 5: groups below are part of it', async () => {
+  test('task 5: processes in groups below are killed too', async () => {
     const name = `/${draw.word()}${nonce()}`;
     const group = await newGroup([], name);
     const below = await newGroup([], `${name}/${draw.word()}/${draw.word()}`);
@@ -635,7 +635,7 @@ describe('standing still, and the end', () => {
     await allEnd(group);
   });
 
-  test('task 5: what was frozen before ends too, and is not frozen afterwards', async () => {
+  test('task 5: processes in frozen groups are killed too, and no group is frozen afterwards', async () => {
     const name = `/${draw.word()}${nonce()}`;
     const group = await newGroup([], name);
     const below = await newGroup([], `${name}/${draw.word()}`);

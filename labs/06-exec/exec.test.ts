@@ -62,14 +62,14 @@ const sameNamespace = (pid: number, other: number, name: string, what: string) =
   );
 
 describe('what there is to join', () => {
-  test('task 1: what a container does not share is listed, each with its path', async () => {
+  test('task 1: each namespace that the container does not share is listed with its path', async () => {
     const { pid, inside } = await container();
     const answer = await namespacesOf(inside);
     expect(typesOf(answer)).toEqual(apart(pid));
     for (const { type, path } of answer) expect(path).toBe(`/proc/${inside}/ns/${judge.procNames[type]}`);
   });
 
-  test('task 1: what is shared is left out', async () => {
+  test('task 1: a shared namespace is left out', async () => {
     const types = draw.some(['uts', 'ipc', 'network', 'mount', 'cgroup'], draw.int(1, 3));
     const shares = await judge.container(subject, { namespaces: types.map((type) => ({ type })) });
     expect(typesOf(await namespacesOf(shares.inside))).toEqual([...types].sort());
@@ -84,7 +84,7 @@ describe('what there is to join', () => {
     expect(typesOf(await namespacesOf(found.inside))).toEqual(['uts']);
   });
 
-  test('task 1: a process that is not there is an error that names it', async () => {
+  test('task 1: a missing process is an error that names its pid', async () => {
     const { pid, inside } = await container();
     expect(typesOf(await namespacesOf(inside))).toEqual(apart(pid));
     const missing = draw.int(4_000_000, 4_194_300);
@@ -341,7 +341,7 @@ describe('a terminal', () => {
     });
   });
 
-  test('task 4: a link in the place of the multiplexer leads nowhere', async () => {
+  test('task 4: a symbolic link in the place of ptmx is not followed', async () => {
     expect(await subject.call('openTerminalHere')).toMatchObject({ master: expect.any(Number) });
     for (const target of draw.some(['/dev/pts/ptmx', 'real/ptmx'])) {
       const name = nonce();
@@ -433,7 +433,7 @@ describe('detach keys', () => {
     return pieces;
   }
 
-  test('task 6: what comes before the keys passes, the keys and what follows do not', async () => {
+  test('task 6: input before the keys is passed on, the keys and all input after them are not', async () => {
     for (const count of [1, 2, 3, 8]) {
       const keys = someKeys(count);
       const [before, after] = [textWithout(keys), textWithout(keys)];
@@ -442,14 +442,14 @@ describe('detach keys', () => {
     }
   });
 
-  test('task 6: the keys are found however they are torn', async () => {
+  test('task 6: the keys are found wherever the input is cut', async () => {
     const keys = someKeys(draw.int(2, 4));
     const typed = `${textWithout(keys)}${keys}${textWithout(keys)}`;
     const halves = Array.from(typed, (_, cut) => ({ keys, chunks: [typed.slice(0, cut), typed.slice(cut)] }));
     await check(...halves, { keys, chunks: [...typed] }, { keys, chunks: torn(typed) });
   });
 
-  test('task 6: what begins like the keys and is something else passes whole', async () => {
+  test('task 6: a false start of the keys is passed on whole', async () => {
     const keys = someKeys(3);
     const [first, second] = [keys[0]!, keys[1]!];
     const text = () => textWithout(keys);
@@ -459,7 +459,7 @@ describe('detach keys', () => {
     await check({ keys, chunks: draw.some(started).join('').split('').concat(text()) });
   });
 
-  test('task 6: nothing is held back longer than it may become the keys', async () => {
+  test('task 6: input is held back only while it may become the keys', async () => {
     const keys = someKeys(3);
     const [first, second] = [keys[0]!, keys[1]!];
     const [before, after] = [textWithout(keys), textWithout(keys)];

@@ -516,7 +516,7 @@ describe('unpacking', () => {
     await sameAsReference([Buffer.concat([first, global, last, END])], { as });
   });
 
-  test('task 2: of two entries with one name the later one is there', async () => {
+  test('task 2: the later of two entries with one name wins', async () => {
     const [a, b, c, d, e] = anyNames(5) as [string, string, string, string, string];
     await sameAsReference([
       tarOf(file(a, '1'), file(a, '2'), file(b, '1'), symlink(b, a), symlink(c, b), file(c, '2')),
@@ -746,7 +746,7 @@ describe('hostile archives', () => {
     });
   });
 
-  test('task 4: what is replaced is not followed afterwards', async () => {
+  test('task 4: a replaced directory or link is not followed afterwards', async () => {
     const [d, s] = anyNames(2) as [string, string];
     const out = '../layer-beside';
     // The directory gets its mode and time at the end; by then its name may be a link.
@@ -939,7 +939,7 @@ describe('packing', () => {
     expectSame(made);
   });
 
-  test('task 5: what does not fit in a header stands before it', async () => {
+  test('task 5: a value that does not fit in a header stands in a pax record before it', async () => {
     const made = await upperdir((root) => {
       const long = join(root, 'ö'.repeat(60));
       mkdirSync(long);
@@ -959,7 +959,7 @@ describe('packing', () => {
     expectSame(made);
   });
 
-  test('task 5: what `exclude` names is left out, with everything below it', async () => {
+  test('task 5: an excluded path is left out, with everything below it', async () => {
     const [d, e, f] = anyNames(3) as [string, string, string];
     const make = (root: string) => {
       mkdirSync(join(root, d, e), { recursive: true });

@@ -73,7 +73,7 @@ describe('the words for mount(2)', () => {
     return { lower: [top!, middle!, bottom!], upper: upper!, work: work! };
   };
 
-  test('task 1: the stack, and what it is mounted with', async () => {
+  test('task 1: the data names the stack and the options in a user namespace', async () => {
     const { lower, upper, work } = drawnPaths();
     const data = await subject.call('overlayData', { lower, upper, work }, true);
     const layers = `lowerdir=${lower.join(':')}`;
@@ -85,13 +85,13 @@ describe('the words for mount(2)', () => {
     );
   });
 
-  test('task 1: with privileges a layer holds whole files and whole directories', async () => {
+  test('task 1: with privileges redirect_dir, metacopy and index are off', async () => {
     const data = await subject.call('overlayData', drawnPaths(), false);
     expect(words(data)).toEqual(expect.arrayContaining(['index=off', 'redirect_dir=off', 'metacopy=off']));
     expect(words(data)).not.toContain('userxattr');
   });
 
-  test('task 1: of a name that many layers have the topmost is seen', async () => {
+  test('task 1: a file of the topmost layer hides those of the layers below', async () => {
     const at = await place({
       top: [write('both', 'top'), write('only-top')],
       bottom: [write('both', 'bottom'), write('only-bottom')],
@@ -124,7 +124,7 @@ describe('the words for mount(2)', () => {
 });
 
 describe('the mount', () => {
-  test('task 2: what is written goes to the upper, and the layer stays as it was', async () => {
+  test('task 2: writes go to the upper, and the layer does not change', async () => {
     const at = await place({ image: [write('kept', 'as the image has it'), write('doomed')], ...own });
     const before = statSync(at.outside('image/kept'), { bigint: true });
     const stack = { lower: [at.path('image')], upper: at.path('upper'), work: at.path('work') };
@@ -139,7 +139,7 @@ describe('the mount', () => {
     expect(existsSync(at.outside('image/doomed'))).toBe(true);
   });
 
-  test('task 2: one layer without an upper is seen, and read-only', async () => {
+  test('task 2: a single layer without an upper is mounted read-only', async () => {
     const at = await place({ image: [write('file', 'of the image')], root: [] });
     await mountStack('mountOverlay', at.path('root'), { lower: [at.path('image')] });
     const tree = inside(subject.pid);
@@ -156,7 +156,7 @@ describe('the mount', () => {
   const trees = (names: string[]) =>
     Object.fromEntries(names.map((name, index) => [name, [write(`of-${index}`), write('all', `${index}`)]]));
 
-  test('task 2: more layers than there is room for in a page', async () => {
+  test('task 2: five hundred layers are mounted, though their names do not fit in a page', async () => {
     const count = draw.int(480, 500);
     const layers = Array.from({ length: count }, (_, index) => `${index}-${draw.word(20)}`);
     const at = await place({ ...trees(layers), ...own });
@@ -192,7 +192,7 @@ describe('the mount', () => {
     }
   });
 
-  test('task 2: no descriptor stays open, also of a mount that failed', async () => {
+  test('task 2: no descriptor stays open, also after a mount that failed', async () => {
     const layers = Array.from({ length: 60 }, (_, index) => `${'a-layer-with-a-long-name-'.repeat(3)}${index}`);
     const at = await place({ ...Object.fromEntries(layers.map((name) => [name, [write(name)]])), ...own });
     const lower = layers.map(at.path);
@@ -230,13 +230,13 @@ describe('a container’s own directories', () => {
     expect(rights(open.outside('u'))).toBe('777');
   });
 
-  test('task 3: work is for the kernel alone', async () => {
+  test('task 3: the work directory has mode 700', async () => {
     const at = await place({ like: [] });
     await subject.call('makeWithUmask', 0, { upper: at.path('upper'), work: at.path('work') }, at.path('like'));
     expect(rights(at.outside('work'))).toBe('700');
   });
 
-  test('task 3: what is there from an earlier start stays as it is', async () => {
+  test('task 3: directories of an earlier start are left as they are', async () => {
     const at = await place({ like: [], upper: [write('kept'), { chmod: '', mode: 0o700 }], work: [] });
     await subject.call('makeWithUmask', 0, { upper: at.path('upper'), work: at.path('work') }, at.path('like'));
     expect(readFileSync(at.outside('upper/kept'), 'utf8')).toBe('kept');
@@ -279,7 +279,7 @@ describe('the changes', () => {
       )) as Change[]
     ).map(({ kind, path }) => `${kind} ${path}`);
 
-  test('task 4: what is new, what is other than it was, what is gone', async () => {
+  test('task 4: added, changed and deleted paths are reported', async () => {
     const image = {
       same: file(),
       bytes: file({ size: 3 }),
@@ -315,7 +315,7 @@ describe('the changes', () => {
     ]);
   });
 
-  test('task 4: numbers of a device and rights of a program count too', async () => {
+  test('task 4: a change of device numbers or of a file capability is reported', async () => {
     const capability = { 'security.capability': '\x01\0\0\x02' };
     const image = {
       node: device(1, 3),
@@ -346,7 +346,7 @@ describe('the changes', () => {
     ]);
   });
 
-  test('task 4: what was only copied up has not changed', async () => {
+  test('task 4: a file that was only copied up is not reported', async () => {
     const image = { etc: directory({ mtime: 1n, size: 40 }), 'etc/hosts': file() };
     expect(await changes({ etc: directory({ mtime: 2n, size: 60 }), 'etc/hosts': file() }, image)).toEqual([]);
     expect(await changes({ gone: whiteout() }, image), 'a whiteout of nothing').toEqual([]);
@@ -354,7 +354,7 @@ describe('the changes', () => {
     expect(await changes(written, image), 'with other content').toEqual(['changed /etc', 'changed /etc/hosts']);
   });
 
-  test('task 4: a directory has changed when something below it has; the root is not listed', async () => {
+  test('task 4: a directory is changed if something below it is, and the root is not listed', async () => {
     const image = { a: directory(), 'a/b': directory(), 'a/b/c': file(), d: directory() };
     const upper = {
       a: directory(),
@@ -366,7 +366,7 @@ describe('the changes', () => {
     expect(await changes(upper, image)).toEqual(['changed /a', 'changed /a/b', 'added /a/b/new', 'changed /d']);
   });
 
-  test('task 4: below what was deleted nothing is listed', async () => {
+  test('task 4: paths below a deleted directory are not listed', async () => {
     const image = { a: directory(), 'a/b': directory(), 'a/b/c': file(), e: directory(), 'e/f': file() };
     expect(await changes({ a: directory(), 'a/b': whiteout(), e: file() }, image)).toEqual([
       'changed /a',
@@ -375,7 +375,7 @@ describe('the changes', () => {
     ]);
   });
 
-  test('task 4: of a directory made anew the old names are deleted', async () => {
+  test('task 4: the old names of a recreated directory are deleted', async () => {
     const image = { a: directory(), 'a/kept': file(), 'a/gone': file(), 'a/b': directory(), 'a/b/c': file() };
     expect(await changes({ a: opaque(), 'a/kept': file(), 'a/b': directory() }, image)).toEqual([
       'changed /a',
@@ -387,7 +387,7 @@ describe('the changes', () => {
     expect(await changes({ a: trusted }, { a: directory(), 'a/x': file() })).toEqual(['changed /a', 'deleted /a/x']);
   });
 
-  test('task 4: what the layers hide from each other was not there before', async () => {
+  test('task 4: a path that one layer hides from another did not exist before', async () => {
     const bottom = { hidden: file(), a: directory(), 'a/old': file(), d: directory(), 'd/deep': file(), seen: file() };
     const top = { hidden: whiteout(), a: opaque(), d: file() };
     expect(await changes({ hidden: file(), a: directory(), 'a/old': file(), seen: whiteout() }, top, bottom)).toEqual([
@@ -400,14 +400,14 @@ describe('the changes', () => {
     expect(await changes(anew, top, bottom), 'd was a file, whatever is below it').toEqual(['changed /d']);
   });
 
-  test('task 4: the order is that of the bytes', async () => {
+  test('task 4: paths are sorted by their bytes', async () => {
     const names = ['Z', 'a', 'a.b', 'a-b', 'é', 'z', '\u{10000}', '\uffee'];
     const upper = { ...Object.fromEntries(names.map((name) => [name, file()])), a: directory(), 'a/x': file() };
     const sorted = [...names, 'a/x'].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
     expect(await changes(upper, {})).toEqual(sorted.map((name) => `added /${name}`));
   });
 
-  test('task 4: a directory whose content is elsewhere is refused by its name', async () => {
+  test('task 4: a directory with a redirect is refused by its name', async () => {
     const name = `${draw.word()} moved here`;
     const image = { old: directory(), 'old/file': file() };
     for (const prefix of ['user', 'trusted'] as const)
@@ -418,7 +418,7 @@ describe('the changes', () => {
     expect(await changes({ [name]: directory() }, image), 'without the attribute').toEqual([`added /${name}`]);
   });
 
-  test('task 4: layers thrown together at random', async () => {
+  test('task 4: the changes of random stacks are right', async () => {
     const stacks = Array.from({ length: 60 }, () => randomStack(3) as [Entries, ...Entries[]]);
     const said = (await subject.call('changesOfAll', stacks)) as Change[][];
     for (const [round, [upper, ...lowers]] of stacks.entries())
@@ -427,7 +427,7 @@ describe('the changes', () => {
       );
   });
 
-  test('task 4: what a program did, as the kernel has kept it', async () => {
+  test('task 4: the changes that a program made on a real overlay are reported', async () => {
     const at = await place({
       bottom: [
         write('old'),

@@ -117,7 +117,7 @@ describe('variables', () => {
     );
   });
 
-  test('task 1: quotes and escapes keep what they keep, and go', async () => {
+  test('task 1: quotes and escapes protect their contents, then are removed', async () => {
     const { known, unset } = drawnVariables();
     const [name, value] = Object.entries(known)[0]!;
     const kinds: Kind[] = [...plainKinds, 'choice', 'single', 'double', 'escape'];
@@ -167,7 +167,7 @@ describe('variables', () => {
     expect(await call('variables', scope), `ARG ${version}=${value}`).toEqual({ [version]: value, [own]: '' });
   });
 
-  test('task 1: of all that give a variable its value, the right one wins', async () => {
+  test('task 1: of several values for a variable the right one wins', async () => {
     for (let round = 0; round < 5; round++) {
       const all = [...names(9), draw.pick(['constructor', 'toString', 'valueOf'])];
       const [global, given, empty, none, kept, twice, environment, odd, path, ofObjects] = draw.some(all) as string[];
@@ -314,7 +314,7 @@ describe('the configuration', () => {
     expect(await configured([change], {}, true), 'without a command').toEqual({ Entrypoint: exec });
   });
 
-  test('task 2: a trigger is kept for the next build, after those before it', async () => {
+  test('task 2: an ONBUILD instruction is stored behind the earlier ones', async () => {
     const triggers = names(4).map((name) => `${draw.pick(['RUN', 'COPY', 'ENV'])} $${name}`);
     const after = await configured(
       triggers.slice(1).map((value) => ({ keyword: 'ONBUILD', value })),
@@ -323,7 +323,7 @@ describe('the configuration', () => {
     expect(after).toEqual({ OnBuild: triggers });
   });
 
-  test('task 2: what went in stays as it was', async () => {
+  test('task 2: configure does not change its arguments', async () => {
     const [a, b] = names(2) as [string, string];
     const settings: Settings = {
       Env: [`${a}=1`],
@@ -425,7 +425,7 @@ describe('stages', () => {
     expect(notRefused(questions, await call('orderAll', wrong)), 'targets that were not refused').toEqual({});
   });
 
-  test('task 3: names whatever their case, numbers only where they count, and never a later stage', async () => {
+  test('task 3: names ignore case, a number is used only if no name fits, and a later stage is never found', async () => {
     const [a, later, image] = names(3, 'abcdefgh') as [string, string, string];
     const upper = a.toUpperCase();
     await ordered([
@@ -508,7 +508,7 @@ describe('files', () => {
     });
   });
 
-  test('task 4: links are followed inside, and lead nowhere else', async () => {
+  test('task 4: links are followed inside the context and never lead out of it', async () => {
     const [real, other, file, x, up] = names(5, 'abcdefgh') as [string, string, string, string, string];
     const paths = {
       [`${real}/${file}`]: null,
@@ -546,7 +546,7 @@ describe('files', () => {
     await findsAsTheEngine(true);
   });
 
-  test('task 4: forty links lead somewhere, one more is a loop', async () => {
+  test('task 4: forty links are followed, and one more is an error', async () => {
     const [end, a, b, folder] = names(4, 'abcdefgh') as [string, string, string, string];
     /** `count` links, one after the other; the last one leads to `to`. */
     const chain = (where: string, name: string, count: number, to: string): reference.Paths =>
@@ -587,7 +587,7 @@ describe('files', () => {
     await ignores(paths, Object.fromEntries(texts.map((text, index) => [text, found[index]!])));
   }
 
-  test('task 4: of the rules of a .dockerignore the last one that fits counts', async () => {
+  test('task 4: the last rule of a .dockerignore that fits a path decides', async () => {
     const [readme, a, secret] = names(3, 'abcdefgh') as [string, string, string];
     const paths = [`${readme}.md`, `${a}.md`, `${secret}.md`, `src/${a}.md`, `${a}.c`];
     const md = paths.slice(0, 3);
@@ -698,7 +698,7 @@ describe('the cache', () => {
     );
   });
 
-  test('task 5: a time and the order of files are not content; mode, name and target are', async () => {
+  test('task 5: mode, name and link target change a key; times and the order of files do not', async () => {
     const parent = hash(nonce());
     const [a, b, c] = names(3, 'abcdefgh') as [string, string, string];
     const paths = draw.some([b, a, a.toUpperCase(), `ä${b}`, `${a}/x`, `${a}-b`]);
