@@ -52,7 +52,8 @@ const silent: unknown = Object.fromEntries(
 /**
  * All mutants of `solution` that TypeScript accepts, in an order drawn from `seed`: the first of them are a sample.
  *
- * Left out is the wording of errors, which no contract fixes: a text without a value in it, in a `throw new …(…)`.
+ * Left out is the wording of errors, which no contract fixes: in a `throw new …(…)`, a text without a value in it, and
+ * the cause.
  * @param starter the learner's file, whose comments say which task a function belongs to.
  */
 export async function mutantsOf(lab: LabFolder, solution: string, starter: string, seed: number): Promise<Mutant[]> {
@@ -114,8 +115,8 @@ function short(code: string): string {
 }
 
 function isWording({ node, parentPath }: NodePath): boolean {
-  const plain = node.type === 'StringLiteral' || (node.type === 'TemplateLiteral' && node.expressions?.length === 0);
-  if (!plain) return false;
+  const isText = node.type === 'StringLiteral' || (node.type === 'TemplateLiteral' && node.expressions?.length === 0);
+  if (!isText && node.type !== 'ObjectExpression') return false;
   let made = false;
   for (let at = parentPath; at !== null; at = at.parentPath) {
     if (at.node.type === 'NewExpression') made = true;

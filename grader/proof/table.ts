@@ -25,7 +25,7 @@ export function proofPage(all: Variants[], mutation: MutationResults): string {
     'ones every time; `SKIFF_PROOF=all npx vitest run grader/proof` proves all of them.',
     '',
     'Mutants are judged by hand, `npm run mutate -- LAB`, a sample of each lab. Those that TypeScript refuses are not',
-    'counted, nor is the wording of errors, which no contract fixes. The score is what was killed of the sample without',
+    'counted, nor are texts and causes of errors, which no contract fixes. The score is what was killed of the sample without',
     'its equivalent mutants, which no test can tell from the solution; `grader/proof/mutation.json` says why of each.',
     '',
     '| Lab | Tests | Starter | Solution | Engine | Swapped in | Wrong answers found out | Correct variants pass | Mutants killed |',
