@@ -10,21 +10,23 @@
 
 import { createRequire } from 'node:module';
 
+/** What node has loaded by itself, or loads in no time. The others take longer than all else that a subject does. */
 const MODULES = [
-  ...['assert', 'async_hooks', 'buffer', 'child_process', 'crypto', 'events', 'fs', 'fs/promises', 'module', 'net'],
-  ...['os', 'path', 'readline', 'stream', 'stream/promises', 'string_decoder', 'timers', 'timers/promises', 'url'],
-  ...['util', 'vm', 'zlib'],
+  ...['async_hooks', 'buffer', 'events', 'fs', 'module', 'net', 'os', 'path', 'stream', 'stream/promises'],
+  ...['string_decoder', 'timers', 'timers/promises', 'url', 'util'],
 ];
 const GLOBALS = ['Buffer', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'queueMicrotask'];
 const LANGUAGE_OBJECTS = ['Atomics', 'Intl', 'JSON', 'Math', 'Reflect'];
 
 const fast = new WeakSet<object>();
 
-/** @returns node's modules by their names without `node:`; those that are not among them are not made fast. */
-export function makeBuiltinsFast(): Map<string, unknown> {
-  const require = createRequire('/');
-  const builtins = new Map<string, unknown>(MODULES.map((name) => [name, require(name)]));
-  for (const builtin of builtins.values()) makeFastDeep(builtin);
+/** Node's modules by their names without `node:`, those that were made fast. */
+export type Builtins = Map<string, unknown>;
+
+/** The globals, and the modules that are always there. */
+export function makeBuiltinsFast(): Builtins {
+  const builtins: Builtins = new Map();
+  addBuiltins(builtins, MODULES);
   makeFast((builtins.get('module') as { _extensions: object })._extensions);
   // Inherited, and asked for by name whenever anything goes wrong.
   Object.defineProperty(process, 'emit', { value: process.emit, configurable: true, writable: true });
@@ -46,6 +48,17 @@ export function makeBuiltinsFast(): Map<string, unknown> {
   // Every options object inherits from it.
   Object.preventExtensions(Object.prototype);
   return builtins;
+}
+
+/** Make more of node's modules fast. @param names with `node:` or without. */
+export function addBuiltins(builtins: Builtins, names: string[]): void {
+  const require = createRequire('/');
+  for (const name of names.map((name) => name.replace(/^node:/, ''))) {
+    if (builtins.has(name)) continue;
+    const builtin: unknown = require(name);
+    builtins.set(name, builtin);
+    makeFastDeep(builtin);
+  }
 }
 
 /** Objects of the language that no global leads to: what iterators, generators and typed arrays inherit from. */

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { createRequire, isBuiltin, Module } from 'node:module';
 import path from 'node:path';
+import { addBuiltins, type Builtins } from './guard.ts';
 
 export type Exports = Record<string, unknown>;
 
@@ -16,10 +17,11 @@ interface CommonJs {
 
 /**
  * @param directory holds plank.cjs, driver.cjs and shared.cjs.
- * @param builtins node's modules as they were before the learner's module came.
+ * @param builtins node's modules as they were before the learner's module came; what ours need is added.
  * @throws what the learner's module throws.
  */
-export function loadModule(directory: string, builtins: Map<string, unknown>): { plank: Exports; driver: Exports } {
+export function loadModule(directory: string, builtins: Builtins): { plank: Exports; driver: Exports } {
+  for (const name of ['shared', 'driver']) addBuiltins(builtins, builtinsOf(path.join(directory, `${name}.cjs`)));
   const outside = createRequire(path.join(directory, 'module.cjs'));
   const ours = (id: string) => builtins.get(id.replace(/^node:/, '')) ?? outside(id);
   const shared = load(path.join(directory, 'shared.cjs'), ours);
@@ -34,6 +36,12 @@ export function loadModule(directory: string, builtins: Map<string, unknown>): {
   );
   const driver = load(path.join(directory, 'driver.cjs'), (id) => (id === 'skiff:plank' ? plank : sharedOr(id, ours)));
   return { plank, driver };
+}
+
+/** The modules of node that one of our own bundles asks for. */
+function builtinsOf(bundle: string): string[] {
+  const asked = fs.readFileSync(bundle, 'utf8').matchAll(/\brequire\("([\w:/]+)"\)/g);
+  return [...asked].map((match) => match[1]!).filter((id) => isBuiltin(id));
 }
 
 /** A module that is in no cache and has no parent. Node's own loader compiles it, so that source maps apply. */

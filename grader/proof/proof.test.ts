@@ -15,6 +15,7 @@ import { idleModules } from './idle-modules.ts';
 import { readMutation } from './mutation-results.ts';
 import { proofPage } from './table.ts';
 import { allVariants } from './variants.ts';
+import { writtenTo } from './written.ts';
 
 const run = promisify(execFile);
 
@@ -37,13 +38,10 @@ interface Judged {
 
 async function judged(lab: LabFolder, { file, source, own = false }: Judged): Promise<LabReport> {
   const judge = idle.pop() ?? (await new Promise<Judge>((resolve) => waiting.push(resolve)));
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-proof-'));
   try {
-    const written = path.join(folder, `${lab.module}.ts`);
-    if (source !== undefined) fs.writeFileSync(written, source);
-    return await runLab({ lab, file: file ?? written, own, judge });
+    if (source === undefined) return await runLab({ lab, file: file!, own, judge });
+    return await writtenTo(lab, source, (written) => runLab({ lab, file: written, own, judge }));
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
     const next = waiting.shift();
     if (next === undefined) idle.push(judge);
     else next(judge);

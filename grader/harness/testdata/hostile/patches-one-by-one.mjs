@@ -1,5 +1,4 @@
 // Replace, by assignment and by definition, what the driver and the conversation with the judge are made of.
-import childProcess from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -13,7 +12,7 @@ const victims = [
   ...[[Object.prototype, 'toString'], [Object.prototype, 'hasOwnProperty'], [Function.prototype, 'call'], [Function.prototype, 'apply']],
   ...[[Object.getPrototypeOf([].values()), 'next'], [Map.prototype, 'get'], [Set.prototype, 'has'], [RegExp.prototype, 'exec']],
   ...[[process, 'send'], [process, 'exit'], [process, 'kill'], [process, 'emit'], [net.Socket.prototype, 'write'], [EventEmitter.prototype, 'emit']],
-  ...[[fs, 'readFileSync'], [fs, 'readlinkSync'], [fs, 'writeSync'], [fs, 'openSync'], [childProcess, 'spawn'], [Buffer, 'from']],
+  ...[[fs, 'readFileSync'], [fs, 'readlinkSync'], [fs, 'writeSync'], [fs, 'openSync'], [net, 'connect'], [fs, 'watch'], [Buffer, 'from']],
 ];
 const replaced = [];
 for (const [object, key] of victims) {
