@@ -52,14 +52,14 @@ test('what is thrown away is gone from its place at once, and from the disk soon
   trash.discard(path.join(base, 'b'));
   trash.discard(path.join(base, 'nothing'));
   expect(fs.readdirSync(base)).toEqual(['trash']);
-  await trash.emptied();
+  await trash.emptied(60_000);
   expect(fs.readdirSync(path.join(base, 'trash'))).toEqual([]);
   expect(warnings).toEqual([]);
 });
 
 test('what an earlier daemon did not get to remove is removed by the next', async () => {
   fs.mkdirSync(path.join(base, 'trash', 'left', 'behind'), { recursive: true });
-  await new Trash(path.join(base, 'trash'), () => {}).emptied();
+  await new Trash(path.join(base, 'trash'), () => {}).emptied(60_000);
   expect(fs.readdirSync(path.join(base, 'trash'))).toEqual([]);
 });
 

@@ -26,6 +26,9 @@ export interface OpenEngine {
   close(): Promise<void>;
 }
 
+/** Milliseconds that a daemon that is told to stop goes on removing; the next one removes the rest. */
+const CLOSING_MOST = 5_000;
+
 /**
  * Take hold of a state root and of all that is in it.
  * @throws ContainerError `conflict` while another daemon has it
@@ -59,7 +62,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
       close: async () => {
         await client.shutdown();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
-        await engine.trash.emptied();
+        await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);
         lock.release();
       },

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { removeTree } from './remove-tree.ts';
 
 /** Directories that may wait to be removed. */
@@ -42,9 +43,12 @@ export class Trash {
     if (this.#waiting > MOST) await this.#emptying;
   }
 
-  /** Resolves when it is empty, but for what cannot be removed. */
-  async emptied(): Promise<void> {
-    await this.#emptying;
+  /** Resolves when it is empty, but for what cannot be removed, and at the latest after so many milliseconds. */
+  async emptied(most: number): Promise<void> {
+    const timer = new AbortController();
+    const late = setTimeout(most, undefined, { signal: timer.signal }).catch(() => {});
+    await Promise.race([this.#emptying, late]);
+    timer.abort();
   }
 
   #remove(directory: string): void {

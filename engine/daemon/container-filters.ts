@@ -3,7 +3,7 @@ import type { Engine } from '../container/engine.ts';
 import { ApiError } from './api-error.ts';
 import { timeOf } from './image-filters.ts';
 import { hasLabel } from './labels.ts';
-import { namePatterns } from './name-pattern.ts';
+import { namePatterns, refuseMany } from './name-pattern.ts';
 
 export const CONTAINER_FILTERS = [
   'ancestor',
@@ -82,6 +82,7 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
       return ({ record }) => (name === 'before' ? record.created < created : record.created > created);
     }
     case 'ancestor': {
+      refuseMany(name, values);
       const found = await Promise.all(values.map((value) => engine.images.find(value).catch(() => null)));
       return ({ record }) => found.some((image) => image?.id === record.image.id);
     }

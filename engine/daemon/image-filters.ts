@@ -6,6 +6,7 @@ import type { ImageRecord } from '../image/images.ts';
 import { ApiError } from './api-error.ts';
 import { parseGoDuration } from './go-duration.ts';
 import { hasLabel } from './labels.ts';
+import { refuseMany } from './name-pattern.ts';
 
 export const IMAGE_FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'] as const;
 
@@ -27,6 +28,7 @@ async function newTest({ images }: Engine, name: string, values: string[]): Prom
     case 'label!':
       return (image) => !values.some((value) => hasLabel(labelsOf(image), value));
     case 'reference':
+      refuseMany(name, values);
       return (image) => values.some((value) => referenceMatches(image, value));
     case 'until': {
       const until = timeOf(values);

@@ -9,6 +9,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { formatPax } from './pax.ts';
 import { BLOCK_SIZE, OCTAL_MAX, writeHeader } from './tar-header.ts';
+import { Turn } from './turn.ts';
 
 interface Metadata {
   /** Relative to the root, without a leading `/` or `./`; '' is the root itself. */
@@ -47,19 +48,31 @@ const FLAGS: Record<ArchiveEntry['type'], string> = {
 
 /** How much is gathered before it is handed on (bytes). */
 const CHUNK_SIZE = 1024 * 1024;
+/** Entries after which it is handed on all the same. */
+const ENTRIES_AT_ONCE = 64;
 
 /**
  * The entries, in their order, as a tar.
  * The stream fails when a `source` cannot be read, or does not have `size` bytes any more.
  */
 export function packArchive(entries: Iterable<ArchiveEntry>): Readable {
-  return Readable.from(packEntries(entries), { objectMode: false, highWaterMark: CHUNK_SIZE });
+  return Readable.from(inTurns(packEntries(entries)), { objectMode: false, highWaterMark: CHUNK_SIZE });
+}
+
+/** A stream whose source is always ready never lets the event loop go on by itself. */
+async function* inTurns(chunks: Iterable<Buffer>): AsyncGenerator<Buffer> {
+  const turn = new Turn();
+  for (const chunk of chunks) {
+    yield chunk;
+    await turn.pass();
+  }
 }
 
 /** The same as chunks of about 1 MiB. Each is a buffer of its own. */
 export function* packEntries(entries: Iterable<ArchiveEntry>): Generator<Buffer> {
   const chunks = new Chunks();
   for (const entry of entries) {
+    chunks.begin();
     writeEntryHeader(chunks, entry);
     if (entry.type === 'file') yield* writeContent(chunks, entry);
     else if (chunks.isFull) yield chunks.take();
@@ -72,9 +85,15 @@ export function* packEntries(entries: Iterable<ArchiveEntry>): Generator<Buffer>
 class Chunks {
   #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
   #used = 0;
+  #entries = 0;
 
+  /** Many small files are read one by one, which takes longer than their bytes. */
   get isFull(): boolean {
-    return this.#used >= CHUNK_SIZE / 2;
+    return this.#used >= CHUNK_SIZE / 2 || this.#entries >= ENTRIES_AT_ONCE;
+  }
+
+  begin(): void {
+    this.#entries++;
   }
 
   get room(): number {
@@ -97,6 +116,7 @@ class Chunks {
     const chunk = this.#buffer.subarray(0, this.#used);
     this.#buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
     this.#used = 0;
+    this.#entries = 0;
     return chunk;
   }
 }

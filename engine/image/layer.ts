@@ -28,6 +28,7 @@ import { ownerHere } from './owner.ts';
 import type { EntryHeader } from './tar-entry.ts';
 import { parseHeader as parseBlock } from './tar-header.ts';
 import { TarReader } from './tar-reader.ts';
+import { sortInTurns, Turn } from './turn.ts';
 
 export type { Applied, ApplyOptions };
 export { diffLayer };
@@ -57,12 +58,14 @@ export async function applyLayer(
 ): Promise<Applied> {
   const walk = new Walk(directory, options);
   const tar = new TarReader(source);
+  const turn = new Turn();
   try {
     for (let header = await tar.next(); header; header = await tar.next()) {
+      await turn.pass();
       const file = walk.begin(header);
       if (file !== undefined) await walk.write(file, header, tar);
     }
-    walk.finish();
+    await walk.finish(turn);
   } catch (error) {
     await tar.close();
     throw error;
@@ -137,9 +140,11 @@ class Walk {
   }
 
   /** Deepest first, so that no directory's time changes after it was set. */
-  finish(): void {
-    const deepestFirst = [...this.#directories].sort(([a], [b]) => b.split('/').length - a.split('/').length);
-    for (const [path, header] of deepestFirst) {
+  async finish(turn: Turn): Promise<void> {
+    const depth = (path: string) => path.split('/').length;
+    const deepestLast = await sortInTurns(this.#directories, ([path]) => String.fromCharCode(depth(path)), turn);
+    for (const [path, header] of deepestLast.reverse()) {
+      await turn.pass();
       if (this.#ownership) this.#own(path, header);
       chmodSync(path, header.mode);
       setTimes(path, header.mtime);

@@ -9,6 +9,7 @@ import {
   usersOfVolume,
   type Volume,
 } from '../../container/volumes.ts';
+import { Turn } from '../../image/turn.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { flagOf } from '../image-filters.ts';
@@ -59,7 +60,7 @@ export function removeVolumeRoute(call: Call): void {
 }
 
 /** `POST /volumes/prune`: those that nobody uses; anonymous ones only, unless `all` says otherwise. */
-export function pruneVolumes(call: Call): void {
+export async function pruneVolumes(call: Call): Promise<void> {
   const { engine, query } = call;
   const filters = query.filters(['all', 'label', 'label!']);
   const all = filters.get('all');
@@ -69,7 +70,9 @@ export function pruneVolumes(call: Call): void {
   const tests = volumeTests(engine, filters);
   const deleted: string[] = [];
   let reclaimed = 0;
+  const turn = new Turn();
   for (const volume of listVolumes(engine)) {
+    await turn.pass();
     if (!(everything || volume.anonymous) || !tests.every((test) => test(volume))) continue;
     if (usersOfVolume(engine, volume.name).length > 0) continue;
     reclaimed += treeSize(volume.mountpoint);

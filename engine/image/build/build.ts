@@ -130,7 +130,7 @@ export function ignoreFilter(rules: string): (path: string) => boolean {
   return newIgnoreFilter(rules);
 }
 
-const MATCHES_MAX = 100_000;
+const MATCHES_MAX = 10_000;
 /** Two links to `.` in one directory are 2^n names for `n` stars, and each is followed from the root. */
 const LINKS_FOLLOWED_MAX = 5_000;
 

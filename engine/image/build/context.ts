@@ -9,6 +9,7 @@ import { applyLayer } from '../layer.ts';
 import { Turn } from '../turn.ts';
 import { resolveInTree } from './build.ts';
 import { InvalidBuild } from './build-error.ts';
+import { RULES_MAX } from './ignore.ts';
 import { walk } from './sources.ts';
 import { StackTree } from './stack-tree.ts';
 
@@ -59,12 +60,12 @@ export function openContext(directory: string): Context {
 export async function applyIgnore(context: Context, directory: string, dockerfile: string): Promise<void> {
   const rules = context.text(`${dockerfile}.dockerignore`) ?? context.text('.dockerignore');
   if (rules === undefined) return;
-  const isIgnored = ignoreFilter(rules);
   const turn = new Turn();
+  const isIgnored = await filterInTurns(rules, turn);
   const directories: string[] = [];
   for (const { below, entry } of walk({ tree: context.tree, path: '' })) {
     await turn.pass();
-    if (below === '' || !isIgnored(below)) continue;
+    if (below === '' || !(await isIgnored(below))) continue;
     if (entry.type === 'directory') directories.push(below);
     else rmSync(join(directory, below));
   }
@@ -74,6 +75,36 @@ export async function applyIgnore(context: Context, directory: string, dockerfil
     } catch {
       // An exception of the rules is in it, and so it stays.
     }
+}
+
+/** Rules that a path is held against without a look at the clock. */
+const RULES_AT_ONCE = 50;
+
+/**
+ * The last rule that fits counts, so the last fifty are asked first. Where they leave nothing out, either none of them
+ * fits or an exception does: only in the second case is a path kept that a rule before them leaves out.
+ */
+async function filterInTurns(rules: string, turn: Turn): Promise<(path: string) => Promise<boolean>> {
+  const lines = rules.replace(/^\uFEFF/, '').split('\n');
+  if (lines.length > RULES_MAX)
+    throw new InvalidBuild(
+      `.dockerignore has ${lines.length} lines; use at most ${RULES_MAX}, and "**" for many files`,
+    );
+  const parts: { leavesOut: (path: string) => boolean; keeps: (path: string) => boolean }[] = [];
+  for (let at = 0; at < lines.length; at += RULES_AT_ONCE) {
+    const part = lines.slice(at, at + RULES_AT_ONCE).join('\n');
+    const afterAll = /^\s*!/m.test(part) ? ignoreFilter(`**\n${part}`) : () => true;
+    parts.unshift({ leavesOut: ignoreFilter(part), keeps: (path) => !afterAll(path) });
+    await turn.pass();
+  }
+  return async (path) => {
+    for (const { leavesOut, keeps } of parts) {
+      if (leavesOut(path)) return true;
+      if (keeps(path)) return false;
+      await turn.pass();
+    }
+    return false;
+  };
 }
 
 async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {

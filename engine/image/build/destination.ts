@@ -3,6 +3,7 @@
 import { deviceNumbers } from '#kernel/nodes';
 import { xattrsOf } from '../../runtime/attributes.ts';
 import type { ArchiveEntry } from '../archive.ts';
+import { sortInTurns, Turn } from '../turn.ts';
 import { InvalidBuild } from './build-error.ts';
 import { resolvePath } from './resolve.ts';
 import { type Source, walk } from './sources.ts';
@@ -41,7 +42,8 @@ const ROOT: Owner = { uid: 0, gid: 0 };
  * Nothing is written: a link in the image can lead the destination elsewhere in the image, and nowhere else.
  * @throws InvalidBuild
  */
-export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntry[] {
+export async function copyEntries(image: StackTree, request: CopyRequest): Promise<ArchiveEntry[]> {
+  const turn = new Turn();
   const { sources, inline, destination, mode, time } = request;
   const entries = new Entries(image, time);
   const target = resolveDestination(image, destination);
@@ -58,6 +60,7 @@ export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntr
     const top = tree.entry(path);
     const intoDirectory = top?.type === 'directory' ? target : isDirectory ? join(target, name) : target;
     for (const { below, entry } of walk(source)) {
+      await turn.pass();
       const isLeaf = entry.type !== 'directory';
       // One rule for what is copied and for what is below it: a directory goes where a link in the image leads.
       const at = resolveDestination(image, join(intoDirectory, below), isLeaf);
@@ -74,18 +77,18 @@ export function copyEntries(image: StackTree, request: CopyRequest): ArchiveEntr
     entries.parents(path, owner);
     entries.put({ type: 'file', path, content, mode: mode ?? 0o644, mtime: time, ...owner });
   }
-  return entries.sorted();
+  return await entries.sorted(turn);
 }
 
 /** `WORKDIR` makes the directory it names. Nothing when it is there. */
-export function directoryEntries(image: StackTree, path: string, time: Date): ArchiveEntry[] {
+export async function directoryEntries(image: StackTree, path: string, time: Date): Promise<ArchiveEntry[]> {
   const target = resolveDestination(image, path);
   const there = image.entry(target);
   if (there?.type === 'directory') return [];
   if (there) throw new InvalidBuild(`cannot make the directory ${path}: something else is there in the image`);
   const entries = new Entries(image, time);
   entries.directory(target, ROOT);
-  return entries.sorted();
+  return await entries.sorted(new Turn());
 }
 
 /**
@@ -152,32 +155,31 @@ class Entries {
     for (let length = 1; length <= parts.length; length++) this.directory(parts.slice(0, length).join('/'), owner);
   }
 
-  /** The first name of a file has its content, the others are links to it. */
-  sorted(): ArchiveEntry[] {
+  /** The first name of a file has its content, the others are links to it. A directory comes before what is in it. */
+  async sorted(turn: Turn): Promise<ArchiveEntry[]> {
     const first = new Map<string, string>();
-    return [...this.#byPath.values()]
-      .sort((a, b) => compare(a.path, b.path))
-      .map((entry) => {
-        const file = this.#files.get(entry.path);
-        if (file === undefined) return entry;
-        const target = first.get(file);
-        if (target === undefined) first.set(file, entry.path);
-        const { path, mode, uid, gid, mtime } = entry;
-        return target === undefined ? entry : { type: 'link', path, mode, uid, gid, mtime, target };
-      });
+    const linked = (entry: ArchiveEntry): ArchiveEntry => {
+      const file = this.#files.get(entry.path);
+      if (file === undefined) return entry;
+      const target = first.get(file);
+      if (target === undefined) first.set(file, entry.path);
+      const { path, mode, uid, gid, mtime } = entry;
+      return target === undefined ? entry : { type: 'link', path, mode, uid, gid, mtime, target };
+    };
+    // NUL is in no name and comes before all that is.
+    const sorted = await sortInTurns(this.#byPath.values(), ({ path }) => path.replaceAll('/', '\0'), turn);
+    if (this.#files.size === 0) return sorted;
+    const entries: ArchiveEntry[] = [];
+    for (const entry of sorted) {
+      entries.push(linked(entry));
+      await turn.pass();
+    }
+    return entries;
   }
 }
 
 function attributesOf({ host }: StackEntry): Map<string, Buffer> {
   return host === '' ? new Map() : xattrsOf(host);
-}
-
-/** A directory comes before what is in it. */
-function compare(a: string, b: string): number {
-  const [left, right] = [a.split('/'), b.split('/')];
-  for (let at = 0; at < Math.min(left.length, right.length); at++)
-    if (left[at] !== right[at]) return left[at]! < right[at]! ? -1 : 1;
-  return left.length - right.length;
 }
 
 function join(directory: string, name: string): string {

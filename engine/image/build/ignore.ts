@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import { type Glob, newGlob } from '../glob.ts';
 
 /** More would be matched with each file of the context. */
-const RULES_MAX = 10_000;
+export const RULES_MAX = 10_000;
 
 interface Rule {
   glob: Glob;

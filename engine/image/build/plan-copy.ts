@@ -29,7 +29,7 @@ export async function planCopy(instruction: Instruction, { context, state, expan
     layer: async (time) => {
       const image = new StackTree(await context.builder.images.prepareLayers(state.layers));
       const owner = chown === '' ? undefined : ownerOf(image, chown);
-      return { entries: copyEntries(image, { sources, inline, destination, owner, mode, time }) };
+      return { entries: await copyEntries(image, { sources, inline, destination, owner, mode, time }) };
     },
   };
 }

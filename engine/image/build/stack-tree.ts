@@ -3,7 +3,7 @@
  * A context is a stack of one. Kernel documentation, filesystems/overlayfs, "whiteouts and opaque directories".
  */
 
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Tree } from '#contract/build';
 import { overlayMarks } from '../../runtime/attributes.ts';
@@ -59,11 +59,8 @@ export class StackTree implements Tree {
   names(path: string): string[] {
     const names = new Map<string, boolean>();
     for (const directory of this.#directories(path))
-      for (const name of readdirSync(directory))
-        if (!names.has(name)) {
-          const info = lstatSync(join(directory, name), { throwIfNoEntry: false });
-          names.set(name, info !== undefined && !isWhiteout(info));
-        }
+      for (const entry of readdirSync(directory, { withFileTypes: true }))
+        if (!names.has(entry.name)) names.set(entry.name, !isWhiteoutName(directory, entry));
     return [...names].filter(([, isThere]) => isThere).map(([name]) => name);
   }
 
@@ -123,6 +120,11 @@ function specialOf(info: Stats): Pick<StackEntry, 'special' | 'device'> {
   if (info.isSocket()) return { special: 'socket' };
   if (info.isCharacterDevice()) return { special: 'character-device', device: BigInt(info.rdev) };
   return info.isBlockDevice() ? { special: 'block-device', device: BigInt(info.rdev) } : {};
+}
+
+/** Only of what may be one is asked: a context has a hundred thousand names and none. */
+function isWhiteoutName(directory: string, entry: Dirent): boolean {
+  return entry.isCharacterDevice() && isWhiteout(lstatSync(join(directory, entry.name)));
 }
 
 function isWhiteout(info: Stats): boolean {

@@ -159,7 +159,7 @@ export class StageBuild {
     const path = plan.execution.WorkingDir ?? '/';
     const image = new StackTree(await this.#context.builder.images.prepareLayers(this.state.layers));
     if (image.entry(resolveDestination(image, path))?.type === 'directory') return plan;
-    return { ...plan, layer: async (time) => ({ entries: directoryEntries(image, path, time) }) };
+    return { ...plan, layer: async (time) => ({ entries: await directoryEntries(image, path, time) }) };
   }
 
   #expand(word: string): string {
