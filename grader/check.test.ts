@@ -138,7 +138,7 @@ describe('a report for every submission', () => {
   test.each([
     ['253 characters', Buffer.from('n'.repeat(253))],
     ['63 characters of four bytes', Buffer.from('🛶'.repeat(63))],
-    ['bytes that are no text', Buffer.from([0x61, 0xff, 0xfe, 0x62])],
+    ['bytes that are not text', Buffer.from([0x61, 0xff, 0xfe, 0x62])],
     ['a line feed and an escape', Buffer.from('a\n\x1b[31mb')],
   ])('a name of %s', (_, name) => {
     put(name, broken);

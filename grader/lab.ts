@@ -81,7 +81,7 @@ export function readLab(folder: string): Lab {
 }
 
 /**
- * The labs of a clone in the course's order. Folders without a lab.json are no labs.
+ * The labs of a clone in the course's order. Folders without a lab.json are not labs.
  * @throws Error when a lab.json is not valid, or two labs share an id or number.
  */
 export function readLabs(home: string): LabFolder[] {

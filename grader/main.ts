@@ -20,7 +20,7 @@ import type { Report } from './report.ts';
 const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost, trace };
 
 const program = new Command('grade')
-  .description('Grade submissions of the course. Submitted code runs in a sandbox and is believed nothing.')
+  .description('Grade submissions of the course. Submitted code runs in a sandbox, and nothing it reports is trusted.')
   .exitOverride()
   .showSuggestionAfterError()
   .showHelpAfterError('See: ./grade --help')

@@ -23,7 +23,7 @@ export class FrameParser {
 
   /**
    * What `chunk` holds. A frame is handed on in pieces as it arrives, so that no frame is too large.
-   * @throws CliError when the bytes are no frames.
+   * @throws CliError when the bytes are not frames.
    */
   push(chunk: Buffer): Piece[] {
     const pieces: Piece[] = [];

@@ -65,7 +65,7 @@ describe('the network of an ordinary user’s container', () => {
     expect(servers(user)).toEqual([]);
   });
 
-  test('is none when that is named, and a name that is not known is refused', async () => {
+  test('"none" is accepted, and an unknown name is refused', async () => {
     const none = await user.skiff(
       'run',
       '--rm',

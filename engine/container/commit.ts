@@ -71,7 +71,7 @@ export async function commitContainer(
   } finally {
     unpin();
     release();
-    // What the image has is none of it.
+    // What the image refers to is kept.
     void images.discard(leftovers).catch(() => {});
   }
 }

@@ -181,10 +181,7 @@ function checkModes(config: ContainerConfig, hostConfig: HostConfig): void {
       `Invalid value ${hostConfig.OomScoreAdj}, range for oom score adj is [-1000, 1000]`,
     );
   if (inUserNamespace() && hostConfig.OomScoreAdj < 0)
-    throw new ContainerError(
-      'unsupported',
-      'Without root nobody makes a process less likely to be killed when memory runs out. Leave --oom-score-adj out, or use sudo.',
-    );
+    throw new ContainerError('unsupported', 'A negative --oom-score-adj needs root. Leave it out, or use sudo.');
   if (hostConfig.ShmSize < 0) throw new ContainerError('invalid', 'SHM size can not be less than 0');
   if (config.StopSignal !== '') parseSignal(config.StopSignal);
   checkSysctls(hostConfig);

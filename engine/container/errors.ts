@@ -14,7 +14,7 @@ export type FailureKind =
   | 'not-modified'
   | 'failed';
 
-/** A request to the container room that cannot be met. The message is a sentence for the one who asked. */
+/** A request to the container room that cannot be met. The message is a sentence for the caller. */
 export class ContainerError extends Error {
   override readonly name = 'ContainerError';
   readonly kind: FailureKind;

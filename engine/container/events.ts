@@ -15,7 +15,7 @@ export type Listener = (event: EngineEvent) => void;
 /** How many past events `since` can look back on, as Docker has it. */
 const KEPT = 256;
 
-/** What happens in the engine, told to the one who listens, in the order it happens. */
+/** What happens in the engine, told to the listener, in the order it happens. */
 export class EventBus {
   readonly #listeners = new Set<Listener>();
   readonly #past: EngineEvent[] = [];

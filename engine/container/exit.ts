@@ -40,7 +40,7 @@ export function handleOutOfMemory(engine: Engine, { container: id, kills }: OutO
 }
 
 /**
- * A running container has ended. The one who waits hears of it at once; the shim keeps its exit until the record is on the
+ * A running container has ended. A caller that waits hears of it at once; the shim keeps its exit until the record is on the
  * disk, so that a daemon that dies in between learns of it again.
  */
 export function finishExit(

@@ -34,7 +34,7 @@ test('a root that is itself a symbolic link loses only the link', async () => {
   expect(fs.readdirSync(tree)).toEqual(['file']);
 });
 
-test('names that are no UTF-8, FIFOs and directories of mode 000 are removed', async () => {
+test('names that are not UTF-8, FIFOs and directories of mode 000 are removed', async () => {
   fs.writeFileSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe, 0x80])]), '');
   execFileSync('mkfifo', [path.join(tree, 'fifo')]);
   fs.mkdirSync(path.join(tree, 'work', 'work'), { recursive: true });

@@ -159,7 +159,7 @@ test('a size limit is a number of bytes, or one with a unit', () => {
   expect(refusal(() => sizeLimit({ quota: '1' }))).toContain('unknown option quota');
 });
 
-test('the zero values of Go are no request', () => {
+test('a field with the zero value of Go counts as absent', () => {
   const hostConfig = {
     Init: null,
     Sysctls: {},

@@ -38,7 +38,7 @@ export class Trash {
     this.#remove(here);
   }
 
-  /** Resolves when it is not overfull: the one who fills it faster than it can be emptied has to wait. */
+  /** Resolves when it is not overfull: a caller that fills it faster than it can be emptied has to wait. */
   async room(): Promise<void> {
     if (this.#waiting > MOST) await this.#emptying;
   }

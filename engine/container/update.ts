@@ -54,7 +54,7 @@ export async function updateContainer(engine: Engine, container: Container, aske
   });
 }
 
-/** What was asked for instead of what there was, where something was. */
+/** The current limits, overlaid with the requested ones. */
 function merge(before: HostConfig, { PidsLimit, ...asked }: UpdateRequest): HostConfig {
   const said = Object.entries(asked).filter(([, value]) => value !== 0 && value !== '');
   return { ...before, ...Object.fromEntries(said), ...(PidsLimit !== null && { PidsLimit: Math.max(0, PidsLimit) }) };

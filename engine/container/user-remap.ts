@@ -27,7 +27,7 @@ export const REMAP_IS_FOR_ROOT =
 export function userRemap(asked: string, rangesOf = subordinateIds): UserRemap {
   const [user = '', group = user, ...more] = (asked === 'default' ? DEFAULT_NAME : asked).split(':');
   if (user === '' || group === '' || more.length > 0)
-    throw new Error(`--userns-remap takes default, USER or USER:GROUP, and "${asked}" is none of these.`);
+    throw new Error(`--userns-remap must be default, USER or USER:GROUP, not "${asked}".`);
   return { uids: mappingOf('uid', user, rangesOf), gids: mappingOf('gid', group, rangesOf) };
 }
 

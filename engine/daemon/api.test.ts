@@ -203,7 +203,7 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [400, 'GET', '/images/get'],
     [404, 'GET', '/images/get?names=nothing'],
     [404, 'GET', '/images/nothing/get'],
-    [500, 'POST', '/images/load', 'this is no archive'],
+    [500, 'POST', '/images/load', 'this is not an archive'],
     [400, 'POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["perhaps"]}')}`],
     [400, 'POST', `/images/prune?filters=${encodeURIComponent('{"until":["yesterday"]}')}`],
     [400, 'GET', '/system/df?type=everything'],
@@ -243,7 +243,7 @@ test('a name can be had once', async () => {
   await remove(other);
 });
 
-test('what is so already is 304, and what the state forbids is 409', async () => {
+test('a no-op answers 304, a forbidden transition 409', async () => {
   const id = await create({ Cmd: ['sleep', '60'], StopSignal: 'KILL' });
   expect((await daemon.post(`/containers/${id}/stop`)).status).toBe(304);
   expect((await daemon.post(`/containers/${id}/kill`)).status).toBe(409);

@@ -125,7 +125,7 @@ describe.skipIf(missing)(`what a build fetches${missing ? ` (skipped: ${missing}
       [`COPY ${base}/plain /f`, /there is ADD, for http and https/],
       [`ADD ${base}/x.git /f`, /clone it into the context/],
       ['ADD git@127.0.0.1:x.git /f', /clone it into the context/],
-      [`ADD --checksum=md5:1 ${base}/plain /f`, /is no digest/],
+      [`ADD --checksum=md5:1 ${base}/plain /f`, /is not a digest/],
     ] as const)
       expect((await build(`FROM hostbox\n${instruction}\n`)).stderr, instruction).toMatch(message);
   });

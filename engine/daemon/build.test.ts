@@ -67,7 +67,7 @@ describe.skipIf(missing)(`docker build${missing ? ` (skipped: ${missing})` : ''}
     const [first, second] = await marks();
     const before = await config();
     fs.utimesSync(path.join(directory, 'one'), 1, 1);
-    expect(await marks(), 'a time is no content').toEqual([first, second]);
+    expect(await marks(), 'a time is not content').toEqual([first, second]);
     expect((await config()).Id).toBe(before.Id);
     await daemon.crash();
     await daemon.launch();
@@ -324,7 +324,7 @@ RUN --mount=type=cache,target=/seeded,id=seeded,from=s,source=/usr ls /seeded | 
     // It begins with the stage's files only when it is new.
     expect(await run('cat', '/log')).toBe('bin\nbin\n');
     const file = 'FROM hostbox\nRUN --mount=type=cache,target=/c,id=file,from=hostbox,source=/etc/passwd true\n';
-    expect((await build(context({ Dockerfile: file }))).stderr).toContain('"/etc/passwd" is no directory');
+    expect((await build(context({ Dockerfile: file }))).stderr).toContain('"/etc/passwd" is not a directory');
   });
 
   test('a trigger runs in the build that builds on it', async () => {

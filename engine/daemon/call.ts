@@ -85,7 +85,7 @@ export class Call {
     return validate(schema, await this.json(size));
   }
 
-  /** The body as it comes in. The one who destroys it can still answer: what the client goes on to send is passed over. */
+  /** The body as it comes in. A route that destroys it can still answer: what the client goes on to send is passed over. */
   bodyStream(): Readable {
     const { request } = this.#parts;
     const body = new PassThrough({ highWaterMark: 1024 * 1024 });

@@ -57,7 +57,7 @@ test('wrong arguments are told with what there is', async () => {
   const running = daemon.process;
   for (const [options, message] of [
     [['--nonsense'], /usage: skiff daemon/],
-    [['--idle-exit', 'soon'], /--idle-exit takes a number of seconds/],
+    [['--idle-exit', 'soon'], /--idle-exit must be a number of seconds/],
     [['serve'], /There is no argument "serve"/],
   ] as [string[], RegExp][])
     await expect(daemon.launch(...options)).rejects.toThrow(message);

@@ -69,7 +69,7 @@ async function serve({ root, socket, idleExit, remap }: Options, { entered, refu
     idle = resolve;
   });
   const warn = (message: string) => process.stderr.write(`skiff daemon: ${message}\n`);
-  // The one who started the daemon may read its first line and go.
+  // The program that started the daemon may read its first line and end.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 
@@ -112,7 +112,7 @@ function parse(argv: string[]): Options {
     throw new Error(`There is no argument "${positionals[0]}".`);
   const idleExit = values['idle-exit'];
   if (idleExit !== undefined && !/^\d{1,7}$/.test(idleExit))
-    throw new Error(`--idle-exit takes a number of seconds, and "${idleExit}" is none.`);
+    throw new Error(`--idle-exit must be a number of seconds, not "${idleExit}".`);
   return {
     root: path.resolve(values.root ?? defaultRootDirectory()),
     socket:

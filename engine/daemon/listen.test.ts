@@ -60,7 +60,7 @@ test('a socket that a daemon left behind is replaced, one that is listened on is
 test('what is not a socket is not touched', async () => {
   const file = path.join(base, 'file');
   fs.writeFileSync(file, 'precious');
-  await expect(listenOn(server, file)).rejects.toThrow(/is no socket/);
+  await expect(listenOn(server, file)).rejects.toThrow(/is not a socket/);
   expect(fs.readFileSync(file, 'utf8')).toBe('precious');
 });
 

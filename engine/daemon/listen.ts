@@ -69,7 +69,7 @@ export function requireSafe(directory: string): void {
 async function removeStale(socket: string): Promise<void> {
   const stat = fs.lstatSync(socket, { throwIfNoEntry: false });
   if (!stat) return;
-  if (!stat.isSocket()) throw new Error(`${socket} is there and is no socket. Choose another path with --socket.`);
+  if (!stat.isSocket()) throw new Error(`${socket} exists and is not a socket. Choose another path with --socket.`);
   if (await answers(socket))
     throw new Error(`Another process listens on ${socket} already. Stop it, or choose another path with --socket.`);
   fs.rmSync(socket, { force: true });

@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('a daemon or shim that is killed at any step', () => {
       process.kill(shim, 'SIGKILL');
       expect(await untilGone(shim)).toBe(true);
     }
-    // The one who waited and lives goes on.
+    // A caller that waited and lives goes on.
     steps.release();
     if (who !== 'shim') await daemon.launch();
   }

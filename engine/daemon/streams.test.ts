@@ -81,10 +81,10 @@ test('an attachment without an upgrade is a raw stream behind a plain 200, with 
   await expect.poll(raw.received).toContain('\r\n\r\n');
   expect(raw.received()).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\n\r\n/);
   await daemon.post(`/containers/${id}/start`);
-  raw.socket.write('GET / this is no request\r\n');
+  raw.socket.write('GET / this is not a request\r\n');
   raw.socket.end();
   await raw.ended;
-  expect(raw.received()).toContain('GET / this is no request\r\n');
+  expect(raw.received()).toContain('GET / this is not a request\r\n');
   expect(raw.received()).toContain('over\n');
   await remove(id);
 });

@@ -58,7 +58,7 @@ export class ArchiveFiles {
     } finally {
       plain.destroy();
     }
-    if (files === 0) throw new InvalidArchive('this is no archive of images: it is empty, or no tar at all');
+    if (files === 0) throw new InvalidArchive('this is not an archive of images: it is empty, or no tar at all');
   }
 
   has(path: string): boolean {
@@ -194,6 +194,6 @@ function asInvalid(error: unknown): unknown {
   if (code?.startsWith('Z_') || error instanceof UnexpectedEnd || error instanceof DecoderError)
     return new InvalidArchive(`the archive is damaged or cut off: ${message}`, { cause: error });
   if (error instanceof HostileArchive)
-    return new InvalidArchive(`this is no archive of images: ${message}`, { cause: error });
+    return new InvalidArchive(`this is not an archive of images: ${message}`, { cause: error });
   return error;
 }

@@ -20,7 +20,7 @@ const MAGIC: [Compression, number[]][] = [
   ['bzip2', [0x42, 0x5a, 0x68]],
 ];
 
-/** A bomb is a few bytes that become very many. Both limits have to be exceeded: zeros are no crime in small amounts. */
+/** A bomb is a few bytes that become very many. Both limits have to be exceeded: a few zeros are harmless. */
 export interface ExpansionLimits {
   /** Bytes that any archive may expand to. */
   free?: number;

@@ -93,7 +93,8 @@ export class Confinement {
         continue;
       }
       const isMissing = !info || (!info.isDirectory() && this.#hooks.makeWay?.(path) === true);
-      if (!isMissing && !info.isDirectory()) throw refuse(`is below "${join(...done, part)}", which is no directory`);
+      if (!isMissing && !info.isDirectory())
+        throw refuse(`is below "${join(...done, part)}", which is not a directory`);
       if (isMissing) {
         if (links > 0) throw refuse('is behind a symbolic link to nothing in this layer');
         mkdirSync(path, { mode: 0o755 });

@@ -65,7 +65,7 @@ async function consumeCompressed(
   }
 }
 
-/** The one who stops reading does not end it for the next reader. */
+/** A reader that stops does not end it for the next reader. */
 function unclosed(source: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
   return { [Symbol.asyncIterator]: () => ({ next: () => source.next() }) };
 }

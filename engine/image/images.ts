@@ -182,7 +182,7 @@ export class Images {
 
   /**
    * Keep everything that is stored now or later, whether an image has it yet or not, until the function that is returned
-   * is called (twice is once). The one who stores the parts of an image one after the other holds from before the first
+   * is called (twice is once). A caller that stores the parts of an image one after the other holds from before the first
    * until after `add`; what is removed meanwhile gives its space back at the end of the last hold.
    */
   hold(): () => void {
@@ -344,7 +344,7 @@ export class Images {
     await this.#sweep();
   }
 
-  /** For the one who may change what is there. */
+  /** For a caller that may change what is there. */
   async #sweep(): Promise<void> {
     if (this.#garbage.isHeld) return;
     await this.#garbage.sweep(await this.#listNow());

@@ -3,7 +3,7 @@
  *
  * Several processes may name images at the same moment, and a file that is read, changed and written back loses
  * names. So each entry is a file of its own in index.d/, replaced or removed by one atomic call; index.json is their
- * sum, for other tools to read. The one who changed an entry writes the sum again until it is the sum of what is there,
+ * sum, for other tools to read. A process that changed an entry writes the sum again until it is the sum of what is there,
  * so the last one to write it has it right; `syncIndex` at start covers a writer that was killed in between.
  */
 

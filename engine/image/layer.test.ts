@@ -210,7 +210,7 @@ describe('a hostile archive is refused, and nothing outside is touched', () => {
     const { directory } = target();
     const tar = rawTar({ name: 'a', content: 'x'.repeat(5000) });
     await expect(apply(tar.subarray(0, 2000), directory)).rejects.toThrow();
-    await expect(apply(Buffer.from('this is no tar'.repeat(100)), directory)).rejects.toThrow(/tar/i);
+    await expect(apply(Buffer.from('this is not a tar'.repeat(100)), directory)).rejects.toThrow(/tar/i);
   });
 });
 

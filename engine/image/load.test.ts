@@ -80,7 +80,7 @@ describe('refused, and nothing of it is left:', () => {
     ],
     ['a layer with a bit that is wrong', /unpacks to/, broken],
     ['a layer that its configuration does not name', /unpacks to/, dockerArchive({ diffId: digestOf('other') })],
-    ['a configuration that is no JSON', /config.json is not JSON/, dockerArchive({ config: '{"architecture": ' })],
+    ['a configuration that is not JSON', /config.json is not JSON/, dockerArchive({ config: '{"architecture": ' })],
     ['a layer that lies outside', /is not in it/, dockerArchive({ layers: ['../../../../etc/passwd'] })],
     ['a layer with an absolute name', /is not in it/, dockerArchive({ layers: ['/etc/passwd'] })],
     [

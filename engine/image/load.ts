@@ -76,7 +76,7 @@ async function imagesIn(files: ArchiveFiles, images: Images): Promise<Found[]> {
     return found;
   }
   throw new InvalidArchive(
-    'this is no archive of images: it has neither manifest.json, index.json nor repositories. A tar of files becomes an image with import',
+    'this is not an archive of images: it has neither manifest.json, index.json nor repositories. A tar of files becomes an image with import',
   );
 }
 

@@ -115,7 +115,7 @@ export class Store {
     return Buffer.from(await readBlob(this.directory, digest, DOCUMENT_SIZE_MAX));
   }
 
-  /** The blob's bytes as they are on disk: the one who reads a stream verifies it. @throws BlobNotFound */
+  /** The blob's bytes as they are on disk: the reader of a stream verifies it. @throws BlobNotFound */
   async stream(digest: Digest): Promise<ReadStream> {
     await this.stat(digest);
     return createReadStream(this.path(digest), { highWaterMark: 1024 * 1024 });

@@ -89,7 +89,8 @@ export function describeEntry(raw: RawHeader, pax: PaxRecords, long: LongNames):
     mode: raw.mode & 0o7777,
     uid: integer('uid', raw.uid, ID_MAX),
     gid: integer('gid', raw.gid, ID_MAX),
-    mtime: timeOf(pax.get('mtime')?.toString('latin1'), raw.mtime) ?? refuse('has a time that is none'),
+    mtime:
+      timeOf(pax.get('mtime')?.toString('latin1'), raw.mtime) ?? refuse('has a time that is not a number of seconds'),
     size: type === 'file' ? integer('size', raw.size, Number.MAX_SAFE_INTEGER) : 0,
     linkname,
     device: isDevice ? { major: raw.major, minor: raw.minor } : { major: 0, minor: 0 },

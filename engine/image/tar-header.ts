@@ -82,7 +82,7 @@ export function parseHeader(block: Buffer): RawHeader | null {
   };
 }
 
-const NO_TAR = 'layer refused: it is no tar archive, or a damaged one: the checksum of a header is wrong';
+const NO_TAR = 'layer refused: it is not a tar archive, or a damaged one: the checksum of a header is wrong';
 const EMPTY = Buffer.alloc(0);
 const SLASH = Buffer.from('/');
 /** The sum of a block of zeros: its checksum field counts as blanks. */
@@ -131,7 +131,7 @@ export function parseNumber(field: Buffer, name: string): number {
   for (; at < field.length && field[at] !== 0x20 && field[at] !== 0; at += 1) {
     const digit = field[at]! - 0x30;
     if (digit < 0 || digit > 7)
-      throw new HostileArchive(`layer refused: a header has a ${name} that is no octal number: ${show(field)}`);
+      throw new HostileArchive(`layer refused: a header has a ${name} that is not an octal number: ${show(field)}`);
     value = value * 8 + digit;
   }
   return value;

@@ -87,7 +87,7 @@ describe('what headers can say', () => {
     expect(await entriesOf(tar)).toMatchObject([{ name, linkname: link }, { name: 'short' }]);
   });
 
-  test('an attribute is bytes, also those that are no text', async () => {
+  test('an attribute is bytes, also those that are not text', async () => {
     const value = Buffer.from([0, 0xff, 0x0a, 0x3d, 0x20]);
     const [header] = await entriesOf(archive(pax({ 'SCHILY.xattr.security.capability': value }), entry({})));
     expect(header!.xattrs.get('security.capability')).toEqual(value);
@@ -136,10 +136,10 @@ describe('hostile headers are refused before they cost anything', () => {
     ],
     ['a negative size', () => entry({ patch: (block) => block.fill(0xff, 124, 136) }), /size/],
     ['a negative size in a record', () => Buffer.concat([pax({ size: '-1' }), entry({})]), /size/],
-    ['a size that is no number', () => Buffer.concat([pax({ size: '0x10' }), entry({})]), /size/],
+    ['a size that is not a number', () => Buffer.concat([pax({ size: '0x10' }), entry({})]), /size/],
     ['a size beyond every number', () => Buffer.concat([pax({ size: '9'.repeat(16) }), entry({})]), /size/],
     ['an owner beyond 32 bits', () => Buffer.concat([pax({ uid: '4294967295' }), entry({})]), /uid/],
-    ['a time that is none', () => Buffer.concat([pax({ mtime: '1e9' }), entry({})]), /time/],
+    ['a time that is not a number', () => Buffer.concat([pax({ mtime: '1e9' }), entry({})]), /time/],
     ['a time in a far age', () => Buffer.concat([pax({ mtime: '9999999999999' }), entry({})]), /time/],
     ['a NUL in a name', () => Buffer.concat([pax({ path: 'a\0b' }), entry({})]), /NUL/],
     ['a name that is not UTF-8', () => Buffer.concat([pax({ path: Buffer.from([0xff]) }), entry({})]), /UTF-8/],

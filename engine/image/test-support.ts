@@ -35,7 +35,7 @@ export function startProgram(name: string, args: string[]) {
   const child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'testdata', name), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  // The one who kills it does not mind that it no longer reads.
+  // The test that kills it does not mind that it no longer reads.
   child.stdin.on('error', () => {});
   const ended = new Promise<{ code: number | null; signal: string | null }>((done) => {
     child.once('exit', (code, signal) => done({ code, signal }));

@@ -101,7 +101,7 @@ let pidNamespace: number | undefined;
 
 /**
  * Children that are forked while `run` runs are born in the PID namespace that `namespace` is open at, and are the
- * caller's all the same. For who may not come back: setns(2) to a PID namespace takes power over it, which root of a user
+ * caller's all the same. For callers that cannot setns back: setns(2) to a PID namespace takes power over it, which root of a user
  * namespace does not have over the one it came from. So a child goes there in the caller's place, and its own child is made
  * its sibling. clone(2), CLONE_PARENT.
  */

@@ -16,7 +16,7 @@ const ST_RDONLY = 1n;
 
 /**
  * A copy of the mount that `program` lies on, of that one file, read-only, which is nowhere in the tree: nothing is copied,
- * and what is run from it has EROFS for who would write. open_tree(2), mount_setattr(2).
+ * and what is run from it has EROFS for a writer. open_tree(2), mount_setattr(2).
  * @returns a descriptor, closed by exec. `/proc/self/fd/N` runs it.
  * @throws KernelError EPERM without CAP_SYS_ADMIN over the mount namespace.
  */

@@ -107,7 +107,7 @@ export function openDoors(version: CgroupVersion, directories: string[]): number
   }
 }
 
-/** 0 is the one who writes it. */
+/** 0 is the process that writes it. */
 export function enter(doors: number[]): void {
   for (const door of doors) write(door, '0');
 }

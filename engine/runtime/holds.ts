@@ -1,4 +1,4 @@
-/** Where a child can be held up on its way to its program, for who wants to decide when it goes on, or to act in between. */
+/** Where a child can be held up on its way to its program, for callers that decide when it goes on, or act in between. */
 
 import type { SeccompFilter } from '#contract/privileges';
 import type { Program } from '#contract/process';

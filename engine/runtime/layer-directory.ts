@@ -5,7 +5,7 @@ import type { Layer, LayerEntry } from '#contract/overlay';
 import { deviceNumbers } from '#kernel/nodes';
 import { getXattr, listXattrs } from '#kernel/xattr';
 
-/** What a path names, links lead out of or dots climb is not there: the one who made the layer, nothing outside of it is looked at. */
+/** Nothing outside of the layer is looked at: a path that climbs with dots, or that a link leads out, is not there. */
 export function layerIn(directory: string): Layer {
   const directories = new Map<string, boolean>([['', true]]);
   const isDirectory = (path: string): boolean => {

@@ -19,7 +19,7 @@ import { hostIdsOfRoot } from './spec-ids.ts';
 import { startErrorOf } from './start-error.ts';
 import { step } from './step.ts';
 
-/** For who starts a container in two parts. */
+/** For a caller that starts a container in two parts. */
 export interface HeldStart {
   holds: Holds;
   /** As in a launch. */

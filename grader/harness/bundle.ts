@@ -14,7 +14,7 @@ import { Refused } from './refused.ts';
 import { COURSE } from './sandbox-spec.ts';
 import type { Session } from './session.ts';
 
-/** The module cannot even be read, which says nothing about anybody’s work; the message is for the one who runs the grader. */
+/** The module cannot even be read, which says nothing about anybody’s work; the message is for the person who runs the grader. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 }

@@ -67,7 +67,7 @@ export class Channel {
     });
   }
 
-  /** Nothing is heard or said any more; the one who waits gets `reason`. */
+  /** Nothing is heard or said any more; a caller that waits gets `reason`. */
   close(reason: Error): void {
     if (this.#end !== null) return;
     this.#end = reason;
@@ -145,9 +145,9 @@ function parseAnswer(line: string): Answer {
   try {
     json = JSON.parse(line);
   } catch {
-    throw new Error('something that is no JSON');
+    throw new Error('something that is not JSON');
   }
   const parsed = answerSchema.safeParse(json);
-  if (!parsed.success) throw new Error('a message of a shape that there is not');
+  if (!parsed.success) throw new Error('a message of an unknown shape');
   return parsed.data;
 }

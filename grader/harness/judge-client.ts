@@ -24,7 +24,7 @@ export class Judge implements AsyncDisposable {
     if (this.#child !== null) return this.#ready;
     const child = spawn(process.execPath, [...(process.geteuid?.() === 0 ? [] : FORKS), builtFile('grade'), 'judge'], {
       cwd: home,
-      // What vitest prints is not for the one who waits for a verdict; what it dies of is.
+      // What vitest prints is not for the reader of a verdict; what it dies of is.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { ...process.env, NODE_ENV: 'test', NO_COLOR: '1', FORCE_COLOR: undefined },
     });
@@ -58,7 +58,7 @@ export class Judge implements AsyncDisposable {
         child.kill('SIGKILL');
         reject(new Error(`The suite was not over after ${LONGEST_SUITE / 1000} seconds.`));
       }, LONGEST_SUITE);
-      // The one who is told this begins anew, and not before the session is gone.
+      // A caller that is told this begins anew, and not before the session is gone.
       let spent: JudgeAnswer | undefined;
       const onMessage = (message: JudgeAnswer | JudgeProgress) => {
         if ('tested' in message) onTest?.(message.tested);

@@ -104,7 +104,7 @@ const CHANNEL_FD = 3;
 
 /** Serve requests from the parent process until it goes. */
 export async function judge(): Promise<void> {
-  // What is made for a sandbox is for somebody else to read, whatever the umask of the one who grades.
+  // What is made for a sandbox is for somebody else to read, whatever the umask of the grader.
   process.umask(0o022);
   if (process.geteuid?.() !== 0)
     startOverAsRoot([process.argv[1]!, 'judge'], { NODE_CHANNEL_FD: String(CHANNEL_FD) }, CHANNEL_FD);
@@ -147,7 +147,7 @@ export async function judge(): Promise<void> {
     });
   });
   process.once('disconnect', () => process.exit(0));
-  // A module that does not compile needs no judge, and the one who asked may have hung up by now.
+  // A module that does not compile needs no judge, and the caller may have hung up by now.
   if (!process.connected) process.exit(0);
   tell({ ready: true });
 }

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { home } from './home.ts';
 
-/** Where programs are looked for; the PATH of the one who grades says nothing about the containers. */
+/** Where programs are looked for; the PATH of the grader says nothing about the containers. */
 const BIN = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin'];
 const PROGRAMS = [
   ...['cat', 'chmod', 'echo', 'env', 'false', 'head', 'hostname', 'id', 'kill', 'ls', 'mkdir', 'mount', 'mv', 'ps'],

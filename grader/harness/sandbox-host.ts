@@ -111,7 +111,7 @@ function showReadOnly(source: string, target: string): void {
   fs.rmdirSync(copies);
 }
 
-/** Whether others may read the whole of it. Links are followed by the one who reads them. */
+/** Whether others may read the whole of it. Links are followed by their reader. */
 function isForAll(file: string): boolean {
   const stat = fs.lstatSync(file);
   if (stat.isSymbolicLink()) return true;

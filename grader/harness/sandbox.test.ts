@@ -138,7 +138,7 @@ describe.skipIf(needsRoot)('a sandbox', () => {
       expect(held.includes(none), none).toBe(false);
   });
 
-  test('is refused the system calls that no lab needs, whoever it runs as', async () => {
+  test('is refused the system calls that no lab needs, as root and as an ordinary user', async () => {
     const table = thisMachine().native.syscalls();
     const calls = ['bpf', 'perf_event_open', 'io_uring_setup', 'keyctl', 'userfaultfd', 'ptrace', 'kcmp', 'io_setup'];
     const numbers = calls.map((name) => table.get(name)!);

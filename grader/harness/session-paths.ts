@@ -16,7 +16,7 @@ export interface SessionPaths {
   run: string;
   slot(slot: number): string;
   view(slot: number): string;
-  /** A file in here is a slot that nobody uses; the one who renames it away has it. */
+  /** A file in here is a slot that nobody uses; the process that renames it away has it. */
   free: string;
   taken: string;
   /** A file in here is a sandbox that has been started and waits for a module. */

@@ -37,7 +37,7 @@ export class Spares {
     while (fs.readdirSync(this.#folder).length + this.#starting.size < SPARES) {
       const starting = startContainer(this.#session, 'root')
         .then((record) => this.#add(record))
-        // The one who needs a sandbox starts it then, and hears why there can be none.
+        // A caller that needs a sandbox starts it then, and hears why there can be none.
         .catch(() => {})
         .finally(() => this.#starting.delete(starting));
       this.#starting.add(starting);

@@ -178,7 +178,7 @@ function tasksIn(comment: string): number[] {
   ).flat();
 }
 
-/** All at once: the compiler starts once. Unused names are no errors here, since a mutant may well leave some. */
+/** All at once: the compiler starts once. Unused names are not errors here, since a mutant may well leave some. */
 async function refusedByTypeScript(folder: string): Promise<Set<string>> {
   const configuration = {
     extends: path.join(home, 'tsconfig.json'),

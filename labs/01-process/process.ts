@@ -53,7 +53,7 @@ export function execute(_program: Program): never {
 /**
  * Task 6. Wait until child `pid` has ended, reap it, and say how it ended. Other children are left alone. A signal that
  * reaches the waiting process meanwhile does not end the wait.
- * @throws KernelError ECHILD if it is no child of ours, or has been waited for already.
+ * @throws KernelError ECHILD if it is not a child of ours, or has been waited for already.
  */
 export function wait(_pid: number): ExitStatus {
   throw new NotImplemented('process', 6);

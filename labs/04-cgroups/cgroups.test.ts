@@ -82,7 +82,7 @@ function end(group: Group): void {
     }
 }
 
-/** A wait that nothing but a signal ends; `read` is no program of its own. */
+/** A wait that nothing but a signal ends; `read` is not a program of its own. */
 const WAIT = 'mkfifo /tmp/$$; read x </tmp/$$';
 
 /** A list of CPUs or memory nodes. */
@@ -216,7 +216,7 @@ describe('the group', () => {
   });
 
   /**
-   * Directories that are no control groups, with the one file that matters, and what is written into it, in its order.
+   * Directories that are not control groups, with the one file that matters, and what is written into it, in its order.
    * @param handedDown what each directory hands down already, from the top; the group is made below the last.
    */
   async function makeOnPaper(version: 1 | 2, handedDown: string[][], wanted: string[]) {

@@ -265,7 +265,7 @@ describe('in one order', () => {
     const noReturn = { program: Uint8Array.from(encode([{ code: LOAD, jt: 0, jf: 0, k: 0 }])), flags: 0 };
     const unknownFlag = { ...fine.filter, flags: 1 << 30 };
     for (const filter of draw.some([noReturn, unknownFlag])) {
-      const words = `a filter that the kernel refuses (${filter === noReturn ? 'its last instruction is no RET' : 'flag 1 << 30'})`;
+      const words = `a filter that the kernel refuses (${filter === noReturn ? 'its last instruction is not a RET' : 'flag 1 << 30'})`;
       await judge.expectError(judge.start(subject, { stops: [] }, judge.confine({ ...fine, filter })), words);
     }
   });

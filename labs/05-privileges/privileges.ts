@@ -44,7 +44,7 @@ export function dropBoundingSet(_keep: readonly string[]): void {
 /**
  * Task 3. The other four sets of the calling thread: what is asked for, without what the thread is not permitted now.
  *
- * The kernel answers EPERM to more than that, so cut before you ask it; leaving out is no error. Effective is cut to the
+ * The kernel answers EPERM to more than that, so cut before you ask it; leaving out is not an error. Effective is cut to the
  * new permitted, ambient to what is permitted and inheritable by then; earlier ambient capabilities are gone. An absent
  * set is empty. capset(2), PR_CAP_AMBIENT(2const).
  * @param untilExec permitted and effective besides, as far as the thread has them; not inheritable and not ambient.

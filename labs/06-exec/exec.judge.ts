@@ -224,12 +224,12 @@ export function packed(rdev: number): number {
   return (major << 8) | (minor & 0xff) | ((minor & 0xfff00) << 12);
 }
 
-/** The size of the terminal a process has as standard input, by the judge's own ioctl. @throws Error when that is none. */
+/** The size of the terminal a process has as standard input, by the judge's own ioctl. @throws Error if that is not a terminal. */
 export function terminalSize(pid: number): { height: number; width: number } {
   const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
   const fd = openSync(`/proc/${pid}/fd/0`, O_RDWR | O_NOCTTY | O_NONBLOCK);
   try {
-    if (!isTerminal(fstatSync(fd).rdev)) throw new Error('The standard input of the program is no pseudo-terminal.');
+    if (!isTerminal(fstatSync(fd).rdev)) throw new Error('The standard input of the program is not a pseudo-terminal.');
     return getWindowSize(fd);
   } finally {
     closeSync(fd);

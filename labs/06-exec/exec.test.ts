@@ -24,7 +24,7 @@ beforeAll(async () => {
     },
   });
 });
-/** The second subject is opened when a test needs it; a test that failed is no reason to start it anew for the next. */
+/** The second subject is opened when a test needs it; a test that failed is not a reason to start it anew for the next. */
 async function endNobody(): Promise<void> {
   const ending = nobody;
   nobody = undefined;

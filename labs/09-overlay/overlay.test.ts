@@ -165,7 +165,7 @@ describe('the mount', () => {
     const tree = inside(subject.pid);
     expect(tree.list(at.path('root')).length, 'the files of all layers').toBe(count + 1);
     expect(tree.read(`${at.path('root')}/all`), 'the topmost layer').toBe('0');
-    expect(readlinkSync(`/proc/${subject.pid}/cwd`), 'the working directory of who mounted it').toBe('/');
+    expect(readlinkSync(`/proc/${subject.pid}/cwd`), 'the working directory of the process that mounted it').toBe('/');
     const second = await place({ root: [] });
     await mountStack('mountOverlay', second.path('root'), { lower: stack.lower });
     expect(tree.list(second.path('root')).length, 'the same without an upper').toBe(count + 1);

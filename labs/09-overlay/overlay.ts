@@ -47,10 +47,10 @@ export function makeRootDirectories(_root: { upper: string; work: string }, _lik
  *   owner, device, capability or, of anything but a directory, size or modification time differ. That it is in `upper` is
  *   no change yet: opening a file for writing copies it.
  * - A directory with a change anywhere below it has changed too. The root is never listed.
- * - Of a deleted directory nothing below is listed, and neither when something that is no directory has taken its place.
+ * - Of a deleted directory nothing below is listed, and neither when something that is not a directory has taken its place.
  *   Where a directory is made anew, the names that were in it and are not any more are deleted.
  * - What is seen of `lowers` is what overlayfs shows: a whiteout, the character device 0:0, hides a name; a directory whose
- *   attribute `opaque` is `y` hides what all layers below it have in it; what is no directory hides all of it. No other
+ *   attribute `opaque` is `y` hides what all layers below it have in it; what is not a directory hides all of it. No other
  *   device is a whiteout (0:7 is not, nor the block device 0:0), and `opaque` on a layer's root has no effect.
  *
  * An attribute is called `trusted.overlay.NAME`, or `user.overlay.NAME` where it was made without privileges.

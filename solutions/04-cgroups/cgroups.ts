@@ -100,7 +100,7 @@ export function openDoors(version: CgroupVersion, directories: string[]): number
   }
 }
 
-/** 0 is whoever writes it. */
+/** 0 is the process that writes it. */
 export function enter(doors: number[]): void {
   for (const door of doors) write(door, '0');
 }

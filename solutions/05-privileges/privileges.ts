@@ -99,7 +99,7 @@ function answerTo(number: number, otherwise: FilterEntry['otherwise']): number {
   return otherwise.findLast(({ from }) => from <= number)!.answer;
 }
 
-/** Whoever has this number leaves in here: nothing behind it needs the number in A again. */
+/** A call with this number leaves in here: nothing behind it needs the number in A again. */
 function callLines(number: number, rules: FilterRule[], otherwise: number): bpf.Instruction[] {
   const lines = rules.flatMap(ruleLines);
   if (rules.every(({ conditions }) => conditions.length > 0)) lines.push(statement(bpf.RET, otherwise));

@@ -22,7 +22,7 @@ const DIGEST = /^sha256:([0-9a-f]{64})$/;
 
 export function blobPath(root: string, digest: string): string {
   const hex = DIGEST.exec(digest)?.[1];
-  if (hex === undefined) throw new Error(`${JSON.stringify(digest)} is no digest of sha256.`);
+  if (hex === undefined) throw new Error(`${JSON.stringify(digest)} is not a digest of sha256.`);
   return join(root, 'blobs', 'sha256', hex);
 }
 

@@ -29,7 +29,7 @@ const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK;
 export function parseHeader(block: Uint8Array): TarHeader | null {
   if (block.every((byte) => byte === 0)) return null;
   const bytes = Buffer.from(block);
-  if (numberAt(bytes, 148, 8) !== checksum(bytes)) throw new Error('This is no tar header: its checksum is wrong.');
+  if (numberAt(bytes, 148, 8) !== checksum(bytes)) throw new Error('This is not a tar header: its checksum is wrong.');
   const isUstar = bytes.toString('latin1', 257, 263) === 'ustar\0';
   const prefix = isUstar ? textAt(bytes, 345, 155) : '';
   return {
@@ -199,7 +199,7 @@ class Unpacking {
         todo.unshift(...target.split('/'));
         continue;
       }
-      if (info && !info.isDirectory()) throw new Error(`${path} is no directory.`);
+      if (info && !info.isDirectory()) throw new Error(`${path} is not a directory.`);
       if (!info) {
         if (links > 0) throw new Error(`A symbolic link leads to ${path}, which is not there.`);
         mkdirSync(path, 0o755);

@@ -39,7 +39,7 @@ export function cpCommand({ client }: Context): SkiffCommand {
       } catch (error) {
         throw error instanceof CannotCopy ? new CliError(error.message) : error;
       }
-      // As docker has it, for who watches.
+      // As docker has it, for a user who watches.
       if (options.quiet || where === '-' || !process.stderr.isTTY) return;
       const shown = to.container === '' ? path.resolve(to.path) : where;
       complain(`Successfully copied ${humanSize(bytes, 3)} to ${shown}`);

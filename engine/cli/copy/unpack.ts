@@ -1,4 +1,4 @@
-/** An archive out of a container, unpacked on this machine. Who made it is not to be trusted: nothing of it is followed. */
+/** An archive out of a container, unpacked on this machine. Its maker is not trusted: no link in it is followed. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -21,7 +21,7 @@ export interface Unpacking {
 }
 
 /**
- * Everything belongs to who runs this. A file replaces a file; a directory and something else do not replace each other.
+ * Everything belongs to the user who runs this. A file replaces a file; a directory and something else do not replace each other.
  * @throws CliError for an entry that would go elsewhere; what came before it is there then.
  */
 export async function unpack(source: Readable, { directory, rename, onBytes, warn }: Unpacking): Promise<void> {

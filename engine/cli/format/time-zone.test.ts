@@ -24,7 +24,7 @@ describe.skipIf(there.length === 0)('the abbreviation of a time zone', () => {
     }
   });
 
-  test('is unknown where the file is none of a time zone', () => {
+  test('is unknown if the file does not describe a time zone', () => {
     expect(abbreviation(Buffer.from('not a zone'), 0)).toBeUndefined();
   });
 });

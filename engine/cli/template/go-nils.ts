@@ -2,7 +2,7 @@ import { isList, isMap, NIL_LIST, NIL_MAP } from './values.ts';
 
 /**
  * JSON's `null` says nothing about what it stands for, but docker prints an absent list as `[]`, an absent map as
- * `map[]` and an absent structure as `<nil>`. These are the API's nullable fields that are no lists.
+ * `map[]` and an absent structure as `<nil>`. These are the API's nullable fields that are not lists.
  */
 const MAPS = new Set(
   'Annotations Driver Labels Networks Options Ports Sysctls Tmpfs Volumes ExposedPorts PortBindings StorageOpt Storage DriverOpts'.split(

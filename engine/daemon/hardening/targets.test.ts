@@ -101,7 +101,7 @@ describe.skipIf(missing)(`targets of mounts${missing ? ` (skipped: ${missing})` 
       answers.outer = ['/dev/console', '/dev/tty1', '/dev/ttyS0', '/dev/vcs'].map((file) => opened(file, 'r+')).join();
     `;
     const answers = await attack(daemon, script, '-t');
-    // Its own terminal takes it, or the kernel has turned it off; the one who is attached sits at another one.
+    // Its own terminal takes it, or the kernel has turned it off; the client that is attached sits at another one.
     expect(answers.typed).toMatch(/^(ok|EIO|EPERM)$/);
     expect(answers.device).toBe('own');
     expect(answers.outer).toMatch(/^(ok|EIO|ENXIO),(ENOENT|EPERM),(ENOENT|EPERM),(ENOENT|EPERM)$/);

@@ -1,7 +1,7 @@
 /**
  * How an ordinary user runs the engine: as root of a user namespace. user_namespaces(7).
  *
- * The daemon's process moves into one and starts over there, under the same pid: the one who started it, waits for it or
+ * The daemon's process moves into one and starts over there, under the same pid: a program that started it, waits for it or
  * signals it need not know. Node has threads, and a process with threads can neither make a user namespace nor join
  * one; so unshare(1) makes it, around a process that waits, and nsenter(1), which this process becomes, joins it and
  * becomes Node again. newuidmap(1) and newgidmap(1) give it the user's subordinate ids. The shim inherits all that.

@@ -39,7 +39,7 @@ export async function getImage(call: Call): Promise<void> {
   throw new ApiError(404, 'page not found');
 }
 
-/** `POST /images/{name}/tag` and what there is not. */
+/** `POST /images/{name}/tag`, and the image routes that are answered with 501. */
 export async function postImage(call: Call): Promise<void> {
   const { engine, query } = call;
   const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];

@@ -64,13 +64,13 @@ export class Steps {
     await reached;
   }
 
-  /** Let the one who waits go on, and hold nobody up any more. */
+  /** Let the process that waits go on, and hold nobody up any more. */
   release(): void {
     this.#plan('nobody 0');
     fs.writeSync(this.#go, '.');
   }
 
-  /** Hold nobody up. The one who waits has to be dead. */
+  /** Hold nobody up. The process that waits has to be dead. */
   over(): void {
     this.#plan('nobody 0');
     this.#reached!.removeAllListeners('data');

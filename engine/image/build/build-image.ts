@@ -207,6 +207,6 @@ function requirePlatform({ config }: ImageRecord, { os, architecture, variant }:
 function sourceDateOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   if (!/^\d{1,11}$/.test(text))
-    throw new InvalidBuild(`${SOURCE_DATE}=${text.slice(0, 40)} is no number of seconds since 1970`);
+    throw new InvalidBuild(`${SOURCE_DATE}=${text.slice(0, 40)} is not a number of seconds since 1970`);
   return Number(text) * 1000;
 }

@@ -92,7 +92,7 @@ export class BuildCache {
   }
 
   #path(key: string): string {
-    if (!isDigest(key)) throw new Error(`the cache key ${JSON.stringify(key).slice(0, 100)} is no digest`);
+    if (!isDigest(key)) throw new Error(`the cache key ${JSON.stringify(key).slice(0, 100)} is not a digest`);
     return join(this.#directory, key.slice('sha256:'.length));
   }
 }

@@ -99,7 +99,7 @@ function nanoseconds(name: string, text: string): number {
   const total = parts.reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0);
   if (parts.map(([part]) => part).join('') !== text || !(total === 0 || total >= 1e6) || total > 1e18)
     throw new InvalidBuild(
-      `HEALTHCHECK --${name}=${text} is no duration of a millisecond or more, such as 30s or 1m30s`,
+      `HEALTHCHECK --${name}=${text} is not a duration of a millisecond or more, such as 30s or 1m30s`,
     );
   return Math.round(total);
 }

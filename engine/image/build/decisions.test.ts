@@ -31,7 +31,7 @@ test.each(['${', '${A', '${A:', '${A^}', '${}', "'a", '"a', '${NONE:?is needed}'
   expect(() => expand(word, variables)).toThrow();
 });
 
-test('names that objects have anyway are no variables, and nested words are bounded', () => {
+test('names that objects have anyway are not variables, and nested words are bounded', () => {
   expect(expand('$constructor${__proto__:-x}$toString', {})).toBe('x');
   expect(() => expand('${A:-'.repeat(50) + '}'.repeat(50), {})).toThrow(/nested/);
 });

@@ -143,7 +143,7 @@ class Entries {
     if (path === '' || this.#byPath.get(path)?.type === 'directory') return;
     const there = this.#image.entry(path);
     if (there && there.type !== 'directory')
-      throw new InvalidBuild(`cannot copy into /${path}, which is no directory in the image`);
+      throw new InvalidBuild(`cannot copy into /${path}, which is not a directory in the image`);
     const metadata = there ?? like ?? { mode: 0o755, ...owner, mtime: this.#time };
     const { mode, uid, gid, mtime } = metadata;
     const xattrs = 'host' in metadata ? attributesOf(metadata) : undefined;

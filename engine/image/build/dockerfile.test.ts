@@ -78,7 +78,7 @@ test('in a here-document a substitution that cannot be read is refused', () => {
   expect(() => expandText('${\n', {})).toThrow(/substitution/);
 });
 
-test('what only looks like a here-document is none', () => {
+test('text that only looks like a here-document is left alone', () => {
   for (const text of ['echo "a <<EOF"', "echo 'a <<EOF b'", 'echo $((1<<2))', 'cat <<<word'])
     expect(parse(`RUN ${text}\nRUN b`)).toEqual([
       { line: 1, keyword: 'RUN', rest: text },

@@ -104,7 +104,7 @@ export async function download(
 
 /** @throws InvalidBuild for a malformed checksum */
 export function checksumOf(text: string): Digest {
-  if (!isDigest(text)) throw new InvalidBuild(`ADD --checksum=${text.slice(0, 80)} is no digest: write sha256:HEX`);
+  if (!isDigest(text)) throw new InvalidBuild(`ADD --checksum=${text.slice(0, 80)} is not a digest: write sha256:HEX`);
   return text;
 }
 
@@ -113,7 +113,7 @@ function withoutCredentials(url: string): { address: URL; authorization: string 
   try {
     address = new URL(url);
   } catch {
-    throw new InvalidBuild(`${url.slice(0, 200)} is no URL`);
+    throw new InvalidBuild(`${url.slice(0, 200)} is not a URL`);
   }
   const { username, password } = address;
   const pair = [username, password].map(decodeURIComponent).join(':');

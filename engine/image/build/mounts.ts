@@ -51,7 +51,7 @@ async function cacheDirectory(
   if (tree) await copyOf(tree, source, target, made);
   else mkdirSync(made);
   if (!statSync(made).isDirectory())
-    throw new InvalidBuild(`RUN --mount=type=cache: "${source}" is no directory to begin ${target} with`);
+    throw new InvalidBuild(`RUN --mount=type=cache: "${source}" is not a directory to begin ${target} with`);
   chmodSync(made, mode ?? 0o755);
   chownSync(made, uid, gid);
   try {

@@ -73,7 +73,7 @@ export interface Builder {
   run: Run;
   /** The image that FROM names. @throws ImageNotFound */
   findImage(reference: string): Promise<ImageRecord>;
-  /** What is told to the one who waits. */
+  /** What is told to the client that waits. */
   onOutput(text: string): void;
   /** Told of the image before it gets its names. */
   onImage?(id: string): void;

@@ -54,7 +54,7 @@ export async function planRun(instruction: Instruction, { context, state, expand
       makeRootDirectories({ upper, work }, lower[0] ?? places);
       const from = Date.now();
       const exitCode = await builder.run({
-        // At the bottom, they are only seen where the image has nothing, and are no part of what the command changed.
+        // At the bottom, they are only seen where the image has nothing, and are not part of what the command changed.
         lower: [...lower, places],
         upper,
         work,

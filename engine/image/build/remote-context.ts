@@ -17,7 +17,7 @@ export type RemoteContext = { archive: AsyncIterable<Uint8Array> } | { dockerfil
 export async function remoteContext(url: string, signal: AbortSignal): Promise<RemoteContext> {
   if (!isUrl(url) || /\.git(#.*)?$/.test(url))
     throw new InvalidBuild(
-      `the build context ${url.slice(0, 200)} is no http or https URL of a file: clone a repository, and build the directory`,
+      `the build context ${url.slice(0, 200)} is not an http or https URL of a file: clone a repository, and build the directory`,
     );
   const { body } = await openUrl(url, signal);
   const { head, whole } = await peek(body, BLOCK_SIZE);

@@ -118,7 +118,7 @@ function mountOf(text: string, workingDirectory: string, expand: (word: string) 
   if (mount.target === '/')
     throw new InvalidBuild(`RUN --mount: target=/ would hide the whole image; choose a directory in it`);
   if (type !== 'bind' && type !== 'cache' && mount.from !== undefined)
-    throw new InvalidBuild(`RUN --mount=type=${type} has nothing to take from= of; leave it out`);
+    throw new InvalidBuild(`RUN --mount=type=${type} does not support from=; remove it`);
   return mount;
 }
 
@@ -132,6 +132,6 @@ function flag(value: string | undefined): boolean | undefined {
 function number(value: string | undefined, base: 8 | 10): number | undefined {
   if (value === undefined) return undefined;
   if (!(base === 8 ? /^[0-7]{1,5}$/ : /^\d{1,15}$/).test(value))
-    throw new InvalidBuild(`RUN --mount: "${value}" is no number here`);
+    throw new InvalidBuild(`RUN --mount: "${value}" is not a number here`);
   return Number.parseInt(value, base);
 }

@@ -17,7 +17,7 @@ export interface Source {
   path: string;
   /**
    * Whether its owners and times are kept: those of an archive and of a stage are part of what they are, those of a context
-   * only tell of who cloned it, and when.
+   * only tell who cloned it, and when.
    */
   keepOwners?: boolean;
   /** Whether `--chown` counts all the same. It does for a stage, and not for what is in an archive. */

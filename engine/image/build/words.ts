@@ -34,7 +34,7 @@ function isBlank(character: string): boolean {
 /** Words in one list. */
 const WORDS_MAX = 10_000;
 
-/** The strings of a JSON list; undefined when `text` is none, which makes it the shell's form. */
+/** The strings of a JSON list; undefined when `text` is not a list, which makes it the shell's form. */
 export function jsonWords(text: string): string[] | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith('[') || unreasonableJson(Buffer.from(trimmed), WORDS_MAX) !== undefined) return undefined;

@@ -25,7 +25,7 @@ export function filterDevices(directory: string, rules: DeviceRule[]): void {
     attach(directory, loadedProgram(rules));
   } catch (error) {
     if (!(error instanceof KernelError) || error.syscall !== 'bpf') throw error;
-    // Who is not root and may not do this has to put containers into user namespaces.
+    // A user who is not root and may not do this has to put containers into user namespaces.
     if (error.code === 'EPERM' && process.geteuid?.() !== 0) return;
     // Without CAP_MKNOD it would not be safe either: an image or a volume can bring a node of the host's disk.
     error.message = `${REFUSAL}: ${error.message} ${NEEDS} ${WAY_OUT}`;

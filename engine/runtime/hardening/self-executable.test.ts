@@ -18,7 +18,7 @@ const mounts = libraries.map((path) => ({
 
 /**
  * Runs if the interpreter is the host's Node, and tries to change that file in four ways. None would do harm where it
- * succeeded: the mode is the one that it has, and what is running is ETXTBSY for who opens it to write.
+ * succeeded: the mode is the one that it has, and what is running is ETXTBSY for a process that opens it to write.
  */
 const evil = `#!/proc/self/exe
 const fs = require('node:fs');

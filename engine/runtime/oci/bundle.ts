@@ -25,7 +25,7 @@ export function readBundle(directory: string): Bundle {
 
 /**
  * A bundle comes from somebody else, who is not to choose a directory of the host by a symbolic link in it. Only what
- * leads to an absolute path may be links: that was written by the one who wrote the document.
+ * leads to an absolute path may be links: that was written by the author of the document.
  */
 function findRootfs(bundle: string, path: string): string {
   const wanted = isAbsolute(path) ? join(resolved(dirname(path), 'root.path'), basename(path)) : join(bundle, path);
@@ -36,7 +36,7 @@ function findRootfs(bundle: string, path: string): string {
     throw new RuntimeError(
       `config.json: root.path is ${rootfs}, which holds the bundle itself; use a directory in it.`,
     );
-  if (!statSync(rootfs).isDirectory()) throw new RuntimeError(`config.json: root.path ${rootfs} is no directory.`);
+  if (!statSync(rootfs).isDirectory()) throw new RuntimeError(`config.json: root.path ${rootfs} is not a directory.`);
   return rootfs;
 }
 

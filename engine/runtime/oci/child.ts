@@ -13,7 +13,7 @@ import { requireProgram } from './find-program.ts';
 export function readyProgram(program: Program, inherited: number): void {
   step('working directory', () => enterDirectory(program.cwd));
   requireProgram(program.args[0]!, program.env);
-  // Who called `create` for a container with a terminal may wait until nobody else has this process's own streams.
+  // The caller of `create` for a container with a terminal may wait until nobody else has this process's own streams.
   for (const [target, source] of program.stdio.entries()) if (source > 2) dup2(source, target);
   program.stdio = [0, 1, 2];
   program.cwd = '.';
@@ -41,7 +41,7 @@ export function outliveParent(): void {
   prctl(PR_SET_PDEATHSIG, 0);
 }
 
-/** Nobody listens any more but who reads the program's own standard error. */
+/** Nobody listens any more but the reader of the program's own standard error. */
 export function executeOrTell(program: Program): never {
   try {
     return execute(program);

@@ -17,7 +17,7 @@ const text = z.string().check(
   z.maxLength(128 * 1024),
 );
 const path = text.check(z.maxLength(4096));
-const absolute = path.check(z.regex(/^\//, { error: 'it is no absolute path' }));
+const absolute = path.check(z.regex(/^\//, { error: 'it is not an absolute path' }));
 const list = <T extends z.core.SomeType>(item: T) => z.array(item).check(z.maxLength(MOST_ENTRIES));
 const id = z.int().check(z.minimum(0), z.maximum(LARGEST_ID));
 /** Beyond 2⁵³ a number comes as digits; as a double it is as near as the kernel's page counts need it. */

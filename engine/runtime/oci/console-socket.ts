@@ -2,7 +2,7 @@ import { close } from '#kernel/descriptors';
 import { connectUnix, sendDescriptor } from '#kernel/sockets';
 import { RuntimeError } from './error.ts';
 
-/** Give a terminal's master to the one who listens at `path`, who will show it to somebody. Closes `master`. */
+/** Give a terminal's master to the program that listens at `path`, which will show it to somebody. Closes `master`. */
 export function sendConsole(path: string, master: number): void {
   try {
     const socket = connectUnix(path);
@@ -20,7 +20,7 @@ export function sendConsole(path: string, master: number): void {
   }
 }
 
-/** Who does not stay cannot show the terminal itself; and a terminal is needed to hand one over. @throws RuntimeError */
+/** A caller that does not stay cannot show the terminal itself; and a terminal is needed to hand one over. @throws RuntimeError */
 export function checkConsole(wants: { terminal: boolean; stays: boolean; consoleSocket?: string }): void {
   if (wants.terminal && !wants.stays && wants.consoleSocket === undefined)
     throw new RuntimeError('cannot allocate tty if the runtime will detach without setting console socket');

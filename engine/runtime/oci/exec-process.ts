@@ -58,7 +58,7 @@ function userOf(text: string): { uid: number; gid?: number } {
 
 function idOf(text: string): number {
   if (!/^\d{1,10}$/.test(text))
-    throw new RuntimeError(`${JSON.stringify(text)} is no id; ids are numbers here, as UID or UID:GID`);
+    throw new RuntimeError(`${JSON.stringify(text)} is not an id; ids are numbers here, as UID or UID:GID`);
   return Number(text);
 }
 

@@ -6,7 +6,7 @@ const EACCES = 13;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Whether there is a program `name` for who the caller has become, asked without running it, so that `create` can tell
+ * Whether there is a program `name` for the user that the caller has become, asked without running it, so that `create` can tell
  * before `start` does. The words are those that other runtimes have, since their callers look for them.
  * @throws KernelError of execve, ENOENT or EACCES.
  */

@@ -78,14 +78,14 @@ describe.skipIf(process.getuid?.() !== 0)('a bundle that is not what it should b
     expect(create()).toMatch(/at most 16777216 are read/);
     rmSync(path);
     execFileSync('mkfifo', [path]);
-    expect(create()).toMatch(/no regular file/);
+    expect(create()).toMatch(/not a regular file/);
     rmSync(path);
     writeFileSync(path, '{"ociVersion": ');
     expect(create()).toMatch(/is not JSON/);
     refused(/process\.args: there is no command/, (config) => {
       config.process.args = [];
     });
-    refused(/process\.cwd: it is no absolute path/, (config) => {
+    refused(/process\.cwd: it is not an absolute path/, (config) => {
       config.process.cwd = 'tmp';
     });
     refused(/process\.env\.0: it holds a NUL byte/, (config) => {

@@ -66,14 +66,14 @@ export function parseDocument(text: string, name: string): unknown {
 function readBounded(path: string): string {
   let fd: number;
   try {
-    // Not to wait for the one who might write to a FIFO of that name.
+    // Not to wait for a writer of a FIFO of that name.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw new RuntimeError(`${path} cannot be read: ${(error as Error).message}`);
   }
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new RuntimeError(`${path} is no regular file.`);
+    if (!stat.isFile()) throw new RuntimeError(`${path} is not a regular file.`);
     if (stat.size > LARGEST_DOCUMENT)
       throw new RuntimeError(`${path} has ${stat.size} bytes; at most ${LARGEST_DOCUMENT} are read.`);
     return readFileSync(fd, 'utf8');

@@ -23,7 +23,7 @@ export function logWarning(options: LogOptions, message: string): void {
   logLine(options, 'warning', message);
 }
 
-/** For what is told only to who asked for it. */
+/** For what is told only on request. */
 export function logDebug(options: LogOptions, message: string): void {
   if (options.debug) logLine(options, 'debug', message);
 }

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** The one who waits for the file to appear reads a whole number. */
+/** A program that waits for the file to appear reads a whole number. */
 export function writePidFile(path: string, pid: number): void {
   const unready = join(dirname(path), `.${basename(path)}`);
   writeFileSync(unready, String(pid), { mode: 0o666 });

@@ -26,7 +26,7 @@ export interface ContainerRecord {
   owner: number;
   cgroupsPath: string;
   config: Config;
-  /** Who is making, or made, the container. */
+  /** The process that is making, or made, the container. */
   creator: ProcessName;
   /** The container's first process, from its fork on. */
   init?: ProcessName;
@@ -51,7 +51,7 @@ export function claimId(root: string, id: string): string {
   return directory;
 }
 
-/** The one who reads meanwhile reads the old or the new one. */
+/** A reader at the same time reads the old or the new one. */
 export function writeRecord(root: string, record: ContainerRecord): void {
   const path = join(directoryOf(root, record.id), DOCUMENT);
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });

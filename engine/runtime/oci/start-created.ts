@@ -15,7 +15,7 @@ export function startCreated(root: string, record: ContainerRecord): void {
   if (status === 'stopped') throw new RuntimeError('cannot start a container that has stopped');
   if (status !== 'created') throw new RuntimeError(`cannot start an already running container: it is ${status}`);
   letGo(fifo);
-  // Who is killed before this leaves a FIFO that nobody reads: that is a running container too.
+  // A process that is killed before this leaves a FIFO that nobody reads: that is a running container too.
   rmSync(fifo, { force: true });
   runHooks('poststart', record.config.hooks, stateOf(record, 'running'), record.bundle);
 }

@@ -101,7 +101,7 @@ function readShort(fd: number): string {
   return (read(fd, 64) ?? '').toString().trim();
 }
 
-/** The one who made this process is gone; what is wrong is told where the program's own complaints would go. */
+/** The process that made this one is gone; what is wrong is told where the program's own complaints would go. */
 function orTell(program: Program, act: () => void): void {
   try {
     act();

@@ -141,7 +141,7 @@ describe('the default profile in the kernel', () => {
       expect(exitCode('close', [-1], denying([])) & 0x7f).toBe(SIGSYS);
     });
 
-    test('socketcall is no way round a rule for socket', (context) => {
+    test('socketcall is not a way round a rule for socket', (context) => {
       context.skip(!runs(), 'this kernel does not run 32-bit programs');
       const profile = parseProfile({
         defaultAction: 'SCMP_ACT_ALLOW',

@@ -13,27 +13,30 @@ const withRule = (more: object) => ({ defaultAction: 'SCMP_ACT_ALLOW', syscalls:
 const withArg = (more: object) => withRule({ args: [{ ...arg, ...more }] });
 
 test.each<[document: unknown, complaint: RegExp]>([
-  [{}, /defaultAction: nothing is no action; there is SCMP_ACT_KILL/],
-  [{ defaultAction: 'allow' }, /defaultAction: "allow" is no action/],
+  [{}, /defaultAction: nothing is not an action; there is SCMP_ACT_KILL/],
+  [{ defaultAction: 'allow' }, /defaultAction: "allow" is not an action/],
   [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /SCMP_ACT_NOTIFY has another process decide.*Use SCMP_ACT_ERRNO/],
   [withRule({ action: 'SCMP_ACT_NOTIFY' }), /syscalls\.0\.action: SCMP_ACT_NOTIFY/],
-  [withRule({ action: 'SCMP_ACT_DENY' }), /syscalls\.0\.action: "SCMP_ACT_DENY" is no action/],
+  [withRule({ action: 'SCMP_ACT_DENY' }), /syscalls\.0\.action: "SCMP_ACT_DENY" is not an action/],
   [
     withArg({ op: 'SCMP_CMP_LIKE' }),
-    /syscalls\.0\.args\.0\.op: "SCMP_CMP_LIKE" is no comparison; there is SCMP_CMP_NE/,
+    /syscalls\.0\.args\.0\.op: "SCMP_CMP_LIKE" is not a comparison; there is SCMP_CMP_NE/,
   ],
   [withArg({ index: 6 }), /syscalls\.0\.args\.0\.index/],
   [withArg({ value: -1 }), /syscalls\.0\.args\.0\.value/],
   [withArg({ value: 2 ** 60 }), /syscalls\.0\.args\.0\.value/],
   [withArg({ value: '18446744073709551616' }), /syscalls\.0\.args\.0\.value/],
   [withRule({ errnoRet: 4096 }), /syscalls\.0\.errnoRet/],
-  [withRule({ errno: 'EWRONG' }), /syscalls\.0\.errno: "EWRONG" is no errno/],
+  [withRule({ errno: 'EWRONG' }), /syscalls\.0\.errno: "EWRONG" is not an errno/],
   [withRule({ names: [] }), /syscalls\.0: it needs names/],
   [withRule({ name: 'mount' }), /syscalls\.0: it needs names/],
   [withRule({ priority: 1 }), /syscalls\.0: .*"priority"/],
-  [withRule({ includes: { minKernel: 'new' } }), /minKernel: "new" is no kernel version/],
-  [{ ...withRule({}), architectures: ['SCMP_ARCH_Z80'] }, /architectures\.0: "SCMP_ARCH_Z80" is no architecture/],
-  [{ ...withRule({}), flags: ['SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'] }, /flags\.0: .* is no flag this engine has/],
+  [withRule({ includes: { minKernel: 'new' } }), /minKernel: "new" is not a kernel version/],
+  [{ ...withRule({}), architectures: ['SCMP_ARCH_Z80'] }, /architectures\.0: "SCMP_ARCH_Z80" is not an architecture/],
+  [
+    { ...withRule({}), flags: ['SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'] },
+    /flags\.0: .* is not a flag this engine has/,
+  ],
   [{ ...withRule({}), listenerPath: '/run/agent' }, /"listenerPath"/],
   [
     { ...withRule({}), architectures: ['SCMP_ARCH_X86'], archMap: [{ architecture: 'SCMP_ARCH_X86_64' }] },

@@ -21,16 +21,16 @@ const notify =
   'SCMP_ACT_NOTIFY has another process decide about each call, and this engine has none. Use SCMP_ACT_ERRNO or SCMP_ACT_TRACE.';
 
 const oneOf = <const T extends readonly string[]>(what: string, names: T) =>
-  z.enum(names, { error: ({ input }) => `${shown(input)} is no ${what}; there is ${names.join(', ')}` });
+  z.enum(names, { error: ({ input }) => `${shown(input)} is not ${what}; there is ${names.join(', ')}` });
 
 const action = z.enum(actions as [Action, ...Action[]], {
   error: ({ input }) =>
-    input === 'SCMP_ACT_NOTIFY' ? notify : `${shown(input)} is no action; there is ${actions.join(', ')}`,
+    input === 'SCMP_ACT_NOTIFY' ? notify : `${shown(input)} is not an action; there is ${actions.join(', ')}`,
 });
 
 const errnoName = z
   .string()
-  .refine((name) => Object.hasOwn(constants.errno, name), { error: ({ input }) => `${shown(input)} is no errno` });
+  .refine((name) => Object.hasOwn(constants.errno, name), { error: ({ input }) => `${shown(input)} is not an errno` });
 
 const errnoRet = z.number().int().min(0).max(HIGHEST_ERRNO);
 
@@ -47,7 +47,7 @@ const argument = z.strictObject({
   index: z.number().int().min(0).max(5),
   value: word,
   valueTwo: word.optional(),
-  op: oneOf('comparison', operators),
+  op: oneOf('a comparison', operators),
 });
 
 const hostCondition = z
@@ -56,7 +56,7 @@ const hostCondition = z
     arches: z.array(z.string()).nullish(),
     minKernel: z
       .string()
-      .regex(/^\d+\.\d+$/, { error: ({ input }) => `${shown(input)} is no kernel version like 4.8` })
+      .regex(/^\d+\.\d+$/, { error: ({ input }) => `${shown(input)} is not a kernel version like 4.8` })
       .nullish(),
   })
   .nullish();
@@ -89,18 +89,18 @@ const profile = z
     defaultAction: action,
     defaultErrnoRet: errnoRet.nullish(),
     defaultErrno: errnoName.nullish(),
-    architectures: z.array(oneOf('architecture', architectureNames)).nullish(),
+    architectures: z.array(oneOf('an architecture', architectureNames)).nullish(),
     archMap: z
       .array(
         z.strictObject({
-          architecture: oneOf('architecture', architectureNames),
-          subArchitectures: z.array(oneOf('architecture', architectureNames)).nullish(),
+          architecture: oneOf('an architecture', architectureNames),
+          subArchitectures: z.array(oneOf('an architecture', architectureNames)).nullish(),
         }),
       )
       .nullish(),
     flags: z
       .array(
-        oneOf('flag this engine has', [
+        oneOf('a flag this engine has', [
           'SECCOMP_FILTER_FLAG_TSYNC',
           'SECCOMP_FILTER_FLAG_LOG',
           'SECCOMP_FILTER_FLAG_SPEC_ALLOW',

@@ -14,7 +14,7 @@ const LARGEST_PIECE = 64 * 1024;
 const TOO_LONG = 150_000n;
 const SHORT = 40_000n;
 
-/** All output passes through one buffer: the one who gets a piece of it has to be done with it, or copy it, at once. */
+/** All output passes through one buffer: a listener that gets a piece of it has to be done with it, or copy it, at once. */
 const shared = Buffer.allocUnsafeSlow(LARGEST_PIECE);
 
 export interface Source {

@@ -18,7 +18,7 @@ export function exitRecords(runDirectory: string): ExitRecords {
   return {
     write(exited) {
       const path = file(exited.key.container);
-      // The one who reads a record reads a whole one.
+      // A reader of a record reads a whole one.
       writeFileSync(`${path}.new`, JSON.stringify(exited), { mode: 0o600 });
       renameSync(`${path}.new`, path);
     },

@@ -97,7 +97,7 @@ function sayReady(asker: number): void {
   try {
     write(asker, `skiff-shim ${process.pid} ready\n`);
   } catch {
-    // EPIPE: the one who started the shim has ended. Should nobody else come, it ends when its time to wait is over.
+    // EPIPE: the process that started the shim has ended. Should nobody else come, it ends when its time to wait is over.
   }
 }
 
@@ -106,7 +106,7 @@ function removeIfSocket(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
 }
 
-/** The one who reads them would wait for the shim's end, and what prints to them would find nobody there. */
+/** A reader of them would wait for the shim's end, and what prints to them would find nobody there. */
 function leaveStandardStreams(): void {
   const nowhere = open('/dev/null', O_RDWR);
   for (const fd of [0, 1, 2]) {
