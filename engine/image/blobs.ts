@@ -58,8 +58,11 @@ export async function readBlob(root: string, digest: string, most: number): Prom
 export function garbage(present: string[], roots: string[], read: (digest: string) => Uint8Array): string[] {
   const there = new Set(present);
   const used = new Set<string>();
+  // Anybody may name a manifest as a layer: it is used then, and not followed yet.
+  const followed = new Set<string>();
   const visit = (digest: string): void => {
-    if (used.has(digest)) return;
+    if (followed.has(digest)) return;
+    followed.add(digest);
     used.add(digest);
     const { manifests = [], config, layers = [] } = JSON.parse(Buffer.from(read(digest)).toString()) as References;
     for (const each of [config, ...layers]) if (each && isDigest(each.digest)) used.add(each.digest);

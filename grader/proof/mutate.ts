@@ -85,7 +85,7 @@ async function mutateLab({ lab, solution, starter }: Variants, options: Options,
       if (options.survivors) now.survivors = now.survivors.filter((each) => !isOf(each, mutant));
       else now.judged++;
       if (death === null) {
-        const verdict = before?.survivors.find((each) => isOf(each, mutant))?.verdict ?? 'open';
+        const verdict = earlier(before?.survivors ?? [], mutant);
         const { place, line, mutator, original, replacement } = mutant;
         now.survivors.push({ place, line, mutator, original, replacement, verdict });
       } else {
@@ -106,10 +106,18 @@ async function mutateLab({ lab, solution, starter }: Variants, options: Options,
   );
 }
 
+/** The lines of another solution may have moved. */
+function earlier(survivors: Survivor[], mutant: Mutant): Survivor['verdict'] {
+  const alike = survivors.filter((each) => isAlike(each, mutant));
+  return (alike.find(({ line }) => line === mutant.line) ?? alike[0])?.verdict ?? 'open';
+}
+
 function isOf(survivor: Survivor, mutant: Mutant): boolean {
-  return (['place', 'mutator', 'original', 'replacement', 'line'] as const).every(
-    (key) => survivor[key] === mutant[key],
-  );
+  return survivor.line === mutant.line && isAlike(survivor, mutant);
+}
+
+function isAlike(survivor: Survivor, mutant: Mutant): boolean {
+  return (['place', 'mutator', 'original', 'replacement'] as const).every((key) => survivor[key] === mutant[key]);
 }
 
 /** The lab with the tests that can be told here. @throws Error if the solution fails one. */

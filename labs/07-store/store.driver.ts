@@ -179,9 +179,16 @@ export function damage(file: string, how: 'flip' | 'size', at: number): void {
   fs.writeFileSync(file, bytes);
 }
 
+/** Of each document, on average: who asks more often has no end in sight where documents name each other many times. */
+const MOST_READS = 20;
+
 /** @param documents digest → text. One that is not there cannot be read. */
 export function garbageOf(present: string[], roots: string[], documents: Record<string, string>): string[] {
+  const count = Object.keys(documents).length;
+  let reads = 0;
   return garbage(present, roots, (digest) => {
+    if (++reads > MOST_READS * (count + 1))
+      throw new Error(`read() was called ${reads} times for ${count} documents: follow each of them once.`);
     const text = documents[digest];
     if (text === undefined) throw new Error(`${digest} cannot be read.`);
     return Buffer.from(text);

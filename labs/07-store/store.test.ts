@@ -595,6 +595,30 @@ describe('garbage', () => {
     await expectGarbage([...here.put, outer], stray, [outer], [here.manifest, outer]);
   });
 
+  test('task 4: a document that is named many times is followed once', async () => {
+    const box = image(words(1, 3));
+    const ladder = [box.manifest];
+    const steps = draw.int(30, 60);
+    while (ladder.length <= steps) {
+      const next: [string, 'manifest' | 'index'] = [ladder.at(-1)!, ladder.length === 1 ? 'manifest' : 'index'];
+      ladder.push(index(next, next));
+    }
+    await expectGarbage([...box.put, ...ladder], words(2, 5), [ladder.at(-1)!], ladder);
+  });
+
+  test('task 4: a manifest that another one names as a layer keeps what it names', async () => {
+    const inner = image(words(1, 3));
+    const pretender = image(draw.some([...words(0, 2), inner.manifest]));
+    const both = [pretender.manifest, inner.manifest];
+    const kept = [...pretender.put, ...inner.put];
+    for (const order of [both, both.toReversed()]) {
+      const outer = index(...order.map((text): [string, 'manifest'] => [text, 'manifest']));
+      await expectGarbage([...kept, outer], words(2, 5), [outer], [...both, outer]);
+      await expectGarbage(kept, words(2, 5), order, both);
+    }
+    await expectGarbage(pretender.put, words(2, 5), [pretender.manifest], [pretender.manifest]);
+  });
+
   test('task 4: when a document cannot be read, nothing is called garbage', async () => {
     const [box, bag] = [image(words(1, 3)), image(words(1, 3))];
     const outer = index([box.manifest, 'manifest'], [bag.manifest, 'manifest']);

@@ -53,6 +53,9 @@ export function readBlob(_root: string, _digest: string, _most: number): Promise
  * A manifest leads to its `config` and to its `layers`; an index leads to its `manifests`, which are manifests or again
  * indexes. Each of these fields may be absent. Each of their entries is a descriptor:
  * `{ "mediaType": …, "digest": "sha256:…", "size": … }`.
+ *
+ * A document may be named any number of times: follow it once. One that is named as a layer in one place and as a manifest
+ * in another still leads to what it names.
  * @param _present the blobs of the store, each once.
  * @param _roots the digests of all manifests and indexes that have a name.
  * @param _read returns the bytes of a manifest or an index. Do not ask it for an entry of `manifests` that is not present:

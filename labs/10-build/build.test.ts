@@ -522,6 +522,9 @@ describe('files', () => {
       'sub/climb': `../../../../../${real}/${file}`,
       last: `${real}/${file}`,
       below: `${real}/${file}/${x}`,
+      dotted: `./${real}/.//./${file}`,
+      here: '.',
+      slashed: `/${real}//`,
     };
     await finds(paths, {
       [`relative/${file}`]: [`relative/${file} → ${real}/${file}`],
@@ -529,6 +532,10 @@ describe('files', () => {
       // A link behind a link.
       [`relative/${up}/${x}`]: [`relative/${up}/${x} → ${other}/${x}`],
       again: [`again → ${other}/${x}`],
+      // A target has parts that say nothing.
+      dotted: [`dotted → ${real}/${file}`],
+      [`here/${other}/${x}`]: [`here/${other}/${x} → ${other}/${x}`],
+      [`slashed/${file}`]: [`slashed/${file} → ${real}/${file}`],
       // `..` at the root stays there.
       [`out/${x}`]: [`out/${x} → ${other}/${x}`],
       'sub/climb': [`sub/climb → ${real}/${file}`],

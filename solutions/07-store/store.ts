@@ -99,8 +99,10 @@ export async function readBlob(root: string, digest: string, most: number): Prom
 export function garbage(present: string[], roots: string[], read: (digest: string) => Uint8Array): string[] {
   const there = new Set(present);
   const reached = new Set<string>();
+  const followed = new Set<string>();
   const visit = (digest: string): void => {
-    if (reached.has(digest)) return;
+    if (followed.has(digest)) return;
+    followed.add(digest);
     reached.add(digest);
     const document = JSON.parse(Buffer.from(read(digest)).toString()) as Document;
     if (document.config) reached.add(document.config.digest);

@@ -80,6 +80,9 @@ export interface StorePlank {
    *
    * A manifest leads to its `config` and to its `layers`; an index leads to its `manifests`, which are manifests or again
    * indexes. Each of these fields may be absent.
+   *
+   * A document may be named any number of times: it is followed once. One that is named as a layer in one place and as a
+   * manifest in another still leads to what it names.
    * @param present the blobs of the store, each once.
    * @param roots the digests of all manifests and indexes that have a name.
    * @param read returns the bytes of a manifest or an index. It is not asked for an entry of `manifests` that is not
