@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { DetachFilter } from './detach-keys.ts';
+import { pump } from './pump.ts';
 
 export interface JoinOptions {
   /** Whether what the client sends is for the process. */
@@ -31,11 +32,15 @@ export async function joinStreams(
       // Both sides: what the client goes on to send is for nobody.
       client.destroySoon();
     };
-    client.pipe(new DetachFilter(detachKeys, detach)).pipe(streams);
+    const typed = new DetachFilter(detachKeys, detach);
+    pump(client, typed);
+    client.once('end', () => typed.end());
+    typed.pipe(streams);
   } else {
-    client.pipe(streams);
+    pump(client, streams);
+    client.once('end', () => streams.end());
   }
-  streams.pipe(client, { end: false });
+  pump(streams, client);
   await new Promise<void>((resolve) => {
     streams.on('error', () => streams.destroy());
     streams.on('close', () => {
