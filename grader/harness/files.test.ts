@@ -26,6 +26,15 @@ test('a FIFO, a directory and a socket are not read, and nothing waits for them'
   files.removeTree(`${folder}-copy`);
 });
 
+test('a link is not copied: a program that reads the copy would follow it', () => {
+  fs.symlinkSync('/etc/hostname', at('link'));
+  expect(() => files.cpSync(folder, `${folder}-copy`, { recursive: true })).toThrow(
+    /link should be a regular file; it is a symbolic link/,
+  );
+  files.removeTree(`${folder}-copy`);
+  fs.rmSync(at('link'));
+});
+
 test('a file of 2 GiB of holes is neither read nor copied', () => {
   fs.writeFileSync(at('sparse'), 'x');
   fs.truncateSync(at('sparse'), 2 * 2 ** 30);

@@ -38,7 +38,7 @@ export const MOST_BYTES = 16 << 20;
 /** The most names in one directory, and in one tree. */
 export const MOST_NAMES = 20_000;
 
-const { O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants;
 const O_PATH = 0o10000000;
 
 /** Something in the sandbox is larger, or of another kind, than the judge looks at. The message is for the learner. */
@@ -60,8 +60,8 @@ export function readFileSync(file: Name, encoding?: BufferEncoding): Buffer | st
 }
 
 /** Open to look first: opening a FIFO or a device may already do something. */
-function withRegular<T>(file: Name, work: (fd: number) => T): T {
-  const look = fs.openSync(file, O_PATH);
+function withRegular<T>(file: Name, work: (fd: number) => T, flags = 0): T {
+  const look = fs.openSync(file, O_PATH | flags);
   try {
     const stat = fs.fstatSync(look);
     if (!stat.isFile()) throw new TooMuch(`${shown(file)} should be a regular file; it is ${kindOf(stat)}.`);
@@ -160,9 +160,10 @@ export function namesIn(directory: Name): Buffer[] {
 }
 
 /**
- * Copy regular files, directories and links to a directory of the judge's own, at most `MOST_BYTES` in all.
+ * Copy regular files and directories to a directory of the judge's own, at most `MOST_BYTES` in all.
  * @param options for likeness with node:fs; a copy is always recursive.
- * @throws TooMuch when there is more, or something of another kind.
+ * @throws TooMuch when there is more, or something of another kind: also a link, which whoever reads the copy would follow
+ *   to a file of this machine.
  */
 export function cpSync(source: Name, target: string, _options: { recursive: true }): void {
   let bytes = 0;
@@ -174,13 +175,17 @@ export function cpSync(source: Name, target: string, _options: { recursive: true
     if (stat.isDirectory()) {
       fs.mkdirSync(to, { recursive: true });
       for (const name of namesIn(from)) copy(joined([from, name]), joined([to, name]));
-    } else if (stat.isSymbolicLink()) {
-      fs.symlinkSync(fs.readlinkSync(from, { encoding: 'buffer' }), to);
     } else {
+      if (stat.isSymbolicLink()) throw new TooMuch(`${shown(from)} should be a regular file; it is ${kindOf(stat)}.`);
       bytes += stat.size;
       if (bytes > MOST_BYTES)
         throw new TooMuch(`${shown(source)} holds more than ${MOST_BYTES} bytes; it is not copied.`);
-      fs.writeFileSync(to, readFileSync(from), { flag: 'wx' });
+      // It may have become a link meanwhile.
+      fs.writeFileSync(
+        to,
+        withRegular(from, (fd) => readUpTo(fd, MOST_BYTES, from), O_NOFOLLOW),
+        { flag: 'wx' },
+      );
     }
   };
   copy(Buffer.from(source), Buffer.from(target));

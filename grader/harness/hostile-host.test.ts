@@ -52,6 +52,9 @@ function remains(judges: number[]): string[] {
 /** Points that what an attack does right beside it may have: `blobPath`, say. */
 const HONEST: Record<string, number> = { 'fifo-blob': 10, 'sparse-blob': 20 };
 
+/** What `replaces-programs` writes if the judge runs one of its programs. */
+const canary = '/tmp/skiff-canary-of-programs';
+
 const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boolean][] = [
   ['freezes-odd-names', 'cgroups', /frozen/, true],
   ['freezes-itself', 'cgroups', /did not return|not tried|frozen/, true],
@@ -62,6 +65,7 @@ const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boole
   ['does-nothing', 'rootfs', /\S/],
   ['fails-the-driver', 'what-is-a-container', /EPERM|cannot be replaced/],
   ['hides-its-children', 'namespaces', /\S/],
+  ['replaces-programs', 'namespaces', /nothing of mine is right/],
 ];
 
 describe('earns nothing, in time, and leaves nothing', { timeout: 900_000 }, () => {
@@ -82,6 +86,7 @@ describe('earns nothing, in time, and leaves nothing', { timeout: 900_000 }, () 
       clearInterval(noting);
       await judge[Symbol.asyncDispose]();
     }
+    expect(fs.existsSync(canary), 'a program of the submission ran with the rights of the machine').toBe(false);
     expect(messages(report)).toMatch(sentence);
     expect(report.ungradedPoints, messages(report)).toBe(0);
     expect(report.points, messages(report)).toBeLessThanOrEqual(HONEST[name] ?? 0);

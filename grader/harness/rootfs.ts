@@ -6,7 +6,7 @@ import path from 'node:path';
 import { home } from './home.ts';
 
 /** Where programs are looked for; the PATH of the grader says nothing about the containers. */
-const BIN = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin'];
+export const FOLDERS_OF_PROGRAMS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin'];
 const PROGRAMS = [
   ...['cat', 'chmod', 'echo', 'env', 'false', 'head', 'hostname', 'id', 'kill', 'ls', 'mkdir', 'mount', 'mv', 'ps'],
   ...['pwd', 'readlink', 'rm', 'sh', 'sleep', 'stat', 'test', 'touch', 'true', 'umount', 'uname', 'wc'],
@@ -17,7 +17,7 @@ const PROGRAMS = [
  * @returns its path, below `.build/`.
  */
 export function rootfsTemplate(): string {
-  const busybox = find('busybox');
+  const busybox = findProgram('busybox');
   const target = path.join(home, '.build', busybox === null ? 'rootfs-host' : 'rootfs-busybox');
   if (fs.existsSync(target)) return target;
   const draft = `${target}.${process.pid}`;
@@ -48,7 +48,7 @@ function installBusybox(busybox: string, root: string): void {
 
 function copyPrograms(root: string): void {
   for (const name of PROGRAMS) {
-    const program = find(name);
+    const program = findProgram(name);
     if (program !== null) copyWithLibraries(fs.realpathSync(program), path.join(root, 'bin', name), root);
   }
 }
@@ -75,6 +75,7 @@ function librariesOf(program: string): string[] {
   }
 }
 
-function find(name: string): string | null {
-  return BIN.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file)) ?? null;
+/** @returns an absolute path; null if this machine has no such program. */
+export function findProgram(name: string): string | null {
+  return FOLDERS_OF_PROGRAMS.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file)) ?? null;
 }

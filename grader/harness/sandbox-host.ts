@@ -7,7 +7,6 @@
  */
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { PR_SET_PDEATHSIG, prctl } from '../../engine/kernel/credentials.ts';
 import { close, O_PATH, open, setCloseOnExec } from '../../engine/kernel/descriptors.ts';
@@ -17,12 +16,15 @@ import { CLONE_NEWNS, unshare } from '../../engine/kernel/namespaces.ts';
 import { esbuildBinary } from './compile.ts';
 import { builtFile, home } from './home.ts';
 import { rootfsTemplate } from './rootfs.ts';
-import { SESSION_PREFIX, SLOTS, sessionPaths } from './session-paths.ts';
+import { copyTree, layOutPrograms, modulesOfNode } from './sandbox-programs.ts';
+import { SLOTS, sessionPaths } from './session-paths.ts';
 
 const SIGKILL = 9;
 /** What a submission may fill, in memory and in numbers of files. */
 const SLOT_OPTIONS = 'mode=0755,size=64m,nr_inodes=20000';
-const SYSTEM_FOLDERS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
+/** Node may have to be copied, too. */
+const ROOT_OPTIONS = 'mode=0755,size=384m';
+const COMPILER_OPTIONS = 'mode=0755,size=64m';
 
 export async function sandboxHost(): Promise<void> {
   const session = process.argv[3];
@@ -41,90 +43,59 @@ export async function sandboxHost(): Promise<void> {
   execve(process.execPath, [process.execPath, '--single-threaded', '--v8-pool-size=0', ...shim], environment);
 }
 
-/** The root of every sandbox: this machine's programs and libraries, Node, the subject. No secrets, no homes, no tests. */
+/**
+ * The root of every sandbox: some programs and their libraries, Node, the subject. No secrets, no homes, no tests. All is
+ * copied, since the place that a bind mount comes from can be read in /proc/self/mountinfo; only Node is too large for that.
+ */
 function layOutRoot(root: string): void {
   const below = (...parts: string[]) => path.join(root, ...parts);
-  kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: 'mode=0755,size=8m' });
-  for (const folder of ['dev', 'etc', 'node_modules', 'proc', 'skiff', 'slot', 'sys', 'tmp', 'usr'])
+  kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: ROOT_OPTIONS });
+  for (const folder of ['dev', 'etc', 'node_modules', 'proc', 'skiff', 'slot', 'sys', 'tmp'])
     fs.mkdirSync(below(folder));
-  bindReadOnly('/usr', below('usr'));
-  for (const name of SYSTEM_FOLDERS) {
-    const stat = fs.lstatSync(`/${name}`, { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink()) fs.symlinkSync(fs.readlinkSync(`/${name}`), below(name));
-    else if (stat?.isDirectory()) {
-      fs.mkdirSync(below(name));
-      bindReadOnly(`/${name}`, below(name));
-    }
-  }
-  hideTheClone(below());
+  const natives = ['koffi', '@koromix'].map((name) => path.join(home, 'node_modules', name)).filter(fs.existsSync);
+  layOutPrograms(root, natives.flatMap(nativeModules));
   fs.writeFileSync(below('etc/passwd'), 'root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');
   fs.writeFileSync(below('etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   fs.writeFileSync(below('etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n');
-  if (fs.existsSync('/etc/ld.so.cache')) fs.copyFileSync('/etc/ld.so.cache', below('etc/ld.so.cache'));
-  fs.copyFileSync(builtFile('subject'), below('skiff/subject.cjs'));
+  if (fs.existsSync('/etc/ld.so.cache')) copyTree('/etc/ld.so.cache', below('etc/ld.so.cache'));
+  copyTree(builtFile('subject'), below('skiff/subject.cjs'));
   fs.chmodSync(below('skiff/subject.cjs'), 0o644);
-  fs.writeFileSync(below('skiff/node'), '');
-  bindReadOnly(process.execPath, below('skiff/node'));
-  for (const name of ['koffi', '@koromix']) {
-    const source = path.join(home, 'node_modules', name);
-    if (!fs.existsSync(source)) continue;
-    fs.mkdirSync(below('node_modules', name));
-    showReadOnly(source, below('node_modules', name));
+  showNode(below('skiff/node'));
+  const modules = modulesOfNode();
+  if (modules !== null) {
+    fs.mkdirSync(below(modules), { recursive: true });
+    bindReadOnly(modules, below(modules));
   }
-  fs.mkdirSync(below('skiff/rootfs'));
-  showReadOnly(rootfsTemplate(), below('skiff/rootfs'));
+  for (const native of natives) copyTree(native, below('node_modules', path.basename(native)));
+  copyTree(rootfsTemplate(), below('skiff/rootfs'));
   kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
+}
+
+function nativeModules(folder: string): string[] {
+  const names = fs.readdirSync(folder, { recursive: true }) as string[];
+  return names.filter((name) => name.endsWith('.node')).map((name) => path.join(folder, name));
+}
+
+/** Node is a hundred megabytes: it is copied only if it lies in the clone, or if its owner alone may read it. */
+function showNode(target: string): void {
+  const isOurs = !path.relative(home, process.execPath).startsWith('..');
+  if (isOurs || (fs.statSync(process.execPath).mode & 0o005) !== 0o005) {
+    copyTree(process.execPath, target);
+    fs.chmodSync(target, 0o755);
+    return;
+  }
+  fs.writeFileSync(target, '');
+  bindReadOnly(process.execPath, target);
 }
 
 /** All that can be read while a submission is compiled, besides itself: the compiler. It needs no libraries. */
 function layOutCompiler(root: string): void {
   const below = (...parts: string[]) => path.join(root, ...parts);
-  kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: 'mode=0755,size=64k' });
+  kernel.mount({ source: 'tmpfs', target: root, type: 'tmpfs', data: COMPILER_OPTIONS });
   for (const folder of ['dev', 'course', 'course/labs']) fs.mkdirSync(below(folder));
-  fs.writeFileSync(below('esbuild'), '');
-  showReadOnly(esbuildBinary(), below('esbuild'));
+  copyTree(esbuildBinary(), below('esbuild'));
+  fs.chmodSync(below('esbuild'), 0o755);
   kernel.mount({ target: root, flags: kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NODEV });
-}
-
-/** A clone that lies below /usr would show the tests and the solutions to every submission. */
-function hideTheClone(root: string): void {
-  const place = path.join(root, home);
-  if (fs.existsSync(place))
-    kernel.mount({ source: 'tmpfs', target: place, type: 'tmpfs', flags: kernel.MS_RDONLY, data: 'size=4k,mode=0555' });
-}
-
-const LARGEST_COPY = 'mode=0755,size=256m';
-
-/** Show what belongs to the clone. One that was made under a strict umask is its owner's alone to read, so it is copied. */
-function showReadOnly(source: string, target: string): void {
-  if (isForAll(source)) {
-    bindReadOnly(source, target);
-    return;
-  }
-  const copies = fs.mkdtempSync(path.join(os.tmpdir(), `${SESSION_PREFIX}${process.ppid}-copy-`));
-  kernel.mount({ source: 'tmpfs', target: copies, type: 'tmpfs', data: LARGEST_COPY });
-  const copy = path.join(copies, path.basename(source));
-  fs.cpSync(source, copy, { recursive: true, verbatimSymlinks: true });
-  openToAll(copy);
-  bindReadOnly(copy, target);
-  kernel.umount(copies, kernel.MNT_DETACH);
-  fs.rmdirSync(copies);
-}
-
-/** Whether others may read the whole of it. Links are followed by their reader. */
-function isForAll(file: string): boolean {
-  const stat = fs.lstatSync(file);
-  if (stat.isSymbolicLink()) return true;
-  if (!stat.isDirectory()) return (stat.mode & 0o004) !== 0 && ((stat.mode & 0o100) === 0 || (stat.mode & 0o001) !== 0);
-  if ((stat.mode & 0o005) !== 0o005) return false;
-  return fs.readdirSync(file).every((name) => isForAll(path.join(file, name)));
-}
-
-function openToAll(file: string): void {
-  const stat = fs.lstatSync(file);
-  if (stat.isSymbolicLink()) return;
-  fs.chmodSync(file, stat.mode & 0o100 ? 0o755 : 0o644);
-  if (stat.isDirectory()) for (const name of fs.readdirSync(file)) openToAll(path.join(file, name));
 }
 
 function bindReadOnly(source: string, target: string): void {

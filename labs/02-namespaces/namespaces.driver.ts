@@ -6,6 +6,7 @@
 
 import { getCapabilities, setCapabilities } from '#kernel/credentials';
 import { close, O_RDWR, open, pipe, read, readAll, write } from '#kernel/descriptors';
+import { mount } from '#kernel/mounts';
 import { kill } from '#kernel/signals';
 import * as mine from '#namespaces';
 import { spawn } from '#process';
@@ -29,6 +30,8 @@ export interface ContainerRequest {
   without?: bigint;
   /** Leave names and loopback as they are. */
   unfurnished?: boolean;
+  /** At last, mount an empty file system over /proc. */
+  hideProc?: boolean;
 }
 
 interface Waiting {
@@ -65,6 +68,7 @@ export function prepareContainer(request: ContainerRequest): number {
         atOnce('enterNamespaces', plankOf(request, 3).enterNamespaces(namespaces));
         stop('entered');
         if (request.task === 4) giveUp(request);
+        if (request.hideProc) mount({ source: 'none', target: '/proc', type: 'tmpfs' });
         if (request.unfurnished) return;
         atOnce('configureNamespaces', plankOf(request, 4).configureNamespaces(namespaces, { hostname, domainname }));
       },

@@ -337,7 +337,7 @@ describe('writing', () => {
     const copy = mkdtempSync(join(tmpdir(), 'skiff-lab-store-'));
     onTestFinished(() => rmSync(copy, { recursive: true }));
     cpSync(store.outside, copy, { recursive: true });
-    const said = execFileSync('skopeo', ['inspect', `oci:${copy}:box`], { encoding: 'utf8' });
+    const said = execFileSync('skopeo', ['inspect', `oci:${copy}:box`], { encoding: 'utf8', timeout: 60_000 });
     expect(JSON.parse(said).Layers).toEqual(layers.map(digestOf));
   });
 });
