@@ -162,7 +162,7 @@ export function namesIn(directory: Name): Buffer[] {
 /**
  * Copy regular files and directories to a directory of the judge's own, at most `MOST_BYTES` in all.
  * @param options for likeness with node:fs; a copy is always recursive.
- * @throws TooMuch when there is more, or something of another kind: also a link, which whoever reads the copy would follow
+ * @throws TooMuch when there is more, or something of another kind: also a link, which a reader of the copy would follow
  *   to a file of this machine.
  */
 export function cpSync(source: Name, target: string, _options: { recursive: true }): void {
