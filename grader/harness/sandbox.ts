@@ -82,7 +82,9 @@ export async function startContainer(
   if (cgroups && !canMakeCgroups())
     unsupported('Control groups can only be given away by root. Try: sudo ./workshop check cgroups');
   if (user === 'nobody' && sandboxIds(session.address.shimPid, 0).size <= NOBODY)
-    unsupported('Your user has no subordinate ids to be somebody else with. Try: sudo apt-get install uidmap');
+    unsupported(
+      'A sandbox has only one user id here, so nothing can run as another user: ./workshop doctor says how to get more.',
+    );
   const slot = takeSlot(session, user);
   const container = randomBytes(6).toString('hex');
   const { directory } = session.address;

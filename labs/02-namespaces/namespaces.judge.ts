@@ -48,7 +48,9 @@ export async function expectError(promise: Promise<unknown>, what: string, text 
 /** An ordinary user without subordinate ids has sandboxes of one id, in which no second one can be mapped. */
 export function needManyIds(): void {
   if (sandboxIds(0, 0).size < 4096)
-    unsupported('A sandbox has one user id here. Install uidmap, and give yourself a range in /etc/subuid.');
+    unsupported(
+      'A sandbox has only one user id here, and this test needs more: ./workshop doctor says how to get them.',
+    );
 }
 
 /** One id, the caller's own: all that one may map without CAP_SETUID and CAP_SETGID. */
@@ -60,14 +62,14 @@ export function makeCgroup(from: Subject, inside: number): { hierarchy: string; 
   const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
   const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
   const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line ?? '') ?? [];
-  const root = controllers ? `/sys/fs/cgroup/${controllers}` : '/sys/fs/cgroup';
-  const directory = `${root}${path}/of-the-child`;
+  const root = `/sys/fs/cgroup/${controllers}${path}`.replace(/\/+$/, '');
+  const directory = `${root}/of-the-child`;
   try {
     mkdirSync(directory);
     writeFileSync(`${directory}/cgroup.procs`, String(pid));
   } catch (error) {
     if (existsSync(directory)) rmdirSync(directory);
-    unsupported(`no cgroup can be made below ${root}${path} here: ${(error as Error).message}`);
+    unsupported(`No cgroup can be made below ${root} here: ${(error as Error).message}`);
   }
   return { hierarchy: hierarchy!, remove: () => existsSync(directory) && rmdirSync(directory) };
 }

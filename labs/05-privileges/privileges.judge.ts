@@ -152,7 +152,9 @@ const hasManyIds = (): boolean => sandboxIds(0, 0).size >= 4096;
 /** A sandbox of one id has nobody to be but root. */
 export function needManyIds(): void {
   if (!hasManyIds())
-    unsupported('A sandbox has one user id here. Install uidmap, and give yourself a range in /etc/subuid.');
+    unsupported(
+      'A sandbox has only one user id here, and this test needs more: ./workshop doctor says how to get them.',
+    );
 }
 
 /** Groups for a change of user; null where setgroups(2) is denied for good. user_namespaces(7). */
