@@ -97,7 +97,7 @@ class Walk {
   constructor(root: string, options: ApplyOptions) {
     this.#root = root;
     this.#overlay = options.whiteouts === 'overlay';
-    this.#ownership = options.ownership ?? process.geteuid?.() === 0;
+    this.#ownership = options.oneUser || (options.ownership ?? process.geteuid?.() === 0);
     this.#confinement = new Confinement(root, {
       madeDirectory: (path) => this.#madeDirectory(path),
       makeWay: (path) => this.#hidden.has(path) && this.#clear(path),

@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasOneId } from '#kernel/user-namespace';
 import { type Applied, applyLayer } from '#layer';
 import { blobChunks, firstBytes } from './blob-chunks.ts';
 import { compressionOf } from './compression.ts';
@@ -125,5 +126,7 @@ async function publish(scratch: string, path: string): Promise<string> {
 }
 
 function unpackTo(directory: string, tar: AsyncIterable<Uint8Array>): Promise<Applied> {
-  return applyLayer(tar, directory, { whiteouts: 'overlay' });
+  // A plank that gives each entry its owner would get EINVAL for an id that this user namespace does not have.
+  const owners = hasOneId() ? { ownership: false, oneUser: true } : {};
+  return applyLayer(tar, directory, { whiteouts: 'overlay', ...owners });
 }

@@ -8,7 +8,7 @@ import { close, pipe, pollIn, read, write } from './descriptors.ts';
 import { KernelError } from './errors.ts';
 import { exitNow } from './execve.ts';
 import { libcFunction, rawSystemCall } from './libc.ts';
-import { CLONE_NEWPID, setns } from './namespaces.ts';
+import { CLONE_NEWPID, namesOf, setns } from './namespaces.ts';
 import { blockAllSignals, kill, setSignalMask } from './signals.ts';
 import { waitpid } from './wait.ts';
 
@@ -161,7 +161,12 @@ function clone3({ flags = 0n, cgroup = birthplace }: ForkOptions): number {
   if (cgroup !== undefined) args.writeBigUInt64LE(BigInt(cgroup), 80);
   // EINVAL at the kernel's own vvar mapping is expected: everything below it has been marked by then.
   madvise(0x1000n, USER_SPACE_END - 0x1000n, MADV_DOFORK);
-  return rawSystemCall('clone3', `flags 0x${flags.toString(16)}`, args, args.length);
+  return rawSystemCall(
+    'clone3',
+    flags === 0n ? 'without new namespaces' : `with new ${namesOf(flags)}`,
+    args,
+    args.length,
+  );
 }
 
 /** @returns null when the child spoke, else what became of it; it has been reaped then. */

@@ -29,7 +29,7 @@ const kinds: [flag: bigint, name: string][] = [
 ];
 
 /** For errors: what the flags stand for, by the names of /proc/PID/ns. */
-function namesOf(flags: bigint): string {
+export function namesOf(flags: bigint): string {
   const names = kinds.filter(([flag]) => (flags & flag) !== 0n).map(([, name]) => name);
   return names.length > 0 ? names.join(', ') : `flags 0x${flags.toString(16)}`;
 }

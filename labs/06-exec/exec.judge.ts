@@ -179,7 +179,9 @@ export function ownerOfPrivateFiles(pid: number): number {
 export function needManyIds(subject: Subject): void {
   const ids = idMap(subject.pid, 'uid').reduce((sum, { size }) => sum + size, 0);
   if (ids < 4096)
-    unsupported(`this sandbox has ${ids} user id(s); install uidmap and give yourself a range in /etc/subuid`);
+    unsupported(
+      'A sandbox has only one user id here, and this test needs more: ./workshop doctor says how to get them.',
+    );
 }
 
 /** A cgroup of the judge's own below the one that `pid` is in. @throws HarnessUnsupported where none can be made. */
@@ -187,8 +189,8 @@ export function makeCgroup(pid: number): { add(pid: number): void; hierarchy: st
   const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
   const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
   const [, hierarchy, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line ?? '') ?? [];
-  const root = controllers ? `/sys/fs/cgroup/${controllers}` : '/sys/fs/cgroup';
-  const directory = `${root}${path}/joined-${nonce()}`;
+  const root = `/sys/fs/cgroup/${controllers}${path}`.replace(/\/+$/, '');
+  const directory = `${root}/joined-${nonce()}`;
   const remove = () => existsSync(directory) && rmdirSync(directory);
   const add = (process: number) => writeFileSync(`${directory}/cgroup.procs`, String(process));
   try {
@@ -196,7 +198,7 @@ export function makeCgroup(pid: number): { add(pid: number): void; hierarchy: st
     add(pid);
   } catch (error) {
     remove();
-    unsupported(`no cgroup can be made below ${root}${path} here: ${(error as Error).message}`);
+    unsupported(`No cgroup can be made below ${root} here: ${(error as Error).message}`);
   }
   return { add, hierarchy: hierarchy!, remove };
 }

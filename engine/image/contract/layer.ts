@@ -34,6 +34,11 @@ export interface ApplyOptions {
    * the attribute is `user.overlay.opaque`. If absent: true as root, false otherwise.
    */
   ownership?: boolean;
+  /**
+   * There is one user here, so `ownership` is false. Only the engine's own module knows of it, and leaves out device nodes
+   * where others refuse them; false if absent.
+   */
+  oneUser?: boolean;
 }
 
 export interface Applied {
