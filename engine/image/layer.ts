@@ -165,12 +165,15 @@ class Walk {
       this.#link(path, header);
       return undefined;
     }
-    if (isDevice(header)) {
-      this.#checkDevice(header);
-      // Nobody can make one in a user namespace; the container's /dev has its own.
-      if (inUserNamespace()) return undefined;
+    if (isDevice(header)) this.#checkDevice(header);
+    try {
+      this.#place(path, () => this.#node(path, header));
+    } catch (error) {
+      // No kernel makes a device in a user namespace; the container's /dev has its own.
+      const isDenied = isDevice(header) && (error as NodeJS.ErrnoException).code === 'EPERM' && inUserNamespace();
+      if (!isDenied) throw error;
+      return undefined;
     }
-    this.#place(path, () => this.#node(path, header));
     if (this.#ownership) this.#own(path, header);
     if (header.type !== 'symlink') chmodSync(path, header.mode);
     this.#xattrs(path, header);

@@ -8,7 +8,7 @@ import { applyLayer as referenceApply } from '../../engine/image/layer.ts';
 import { upperEntries } from '../../engine/image/layer-diff.ts';
 import { formatPax } from '../../engine/image/pax.ts';
 import { writeHeader } from '../../engine/image/tar-header.ts';
-import { mknod, S_IFCHR, S_IFIFO } from '../../engine/kernel/nodes.ts';
+import { makedev, mknod, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from '../../engine/kernel/nodes.ts';
 import { getXattr, setXattr } from '../../engine/kernel/xattr.ts';
 import { idMap, nonce } from '../../grader/harness/evidence.ts';
 import {
@@ -32,6 +32,7 @@ import { inside } from '../../grader/harness/inside.ts';
 import { draw } from '../../grader/harness/random.ts';
 import { SubjectError } from '../../grader/harness/subject-error.ts';
 import { openSubject, type Subject, unsupported } from '../../grader/harness/suite.ts';
+import { traceSyscalls } from '../../grader/harness/trace-syscalls.ts';
 
 let subject: Subject | undefined;
 beforeAll(async () => {
@@ -445,6 +446,38 @@ describe('unpacking', () => {
       write: '2755',
       fifo: '6755',
     });
+  });
+
+  test('task 2: a device is made with its type, its numbers and its mode', async () => {
+    const { target } = place();
+    const ids = isSandboxed() ? { uid: 0, gid: 0 } : { uid: process.getuid!(), gid: process.getgid!() };
+    // Beyond 8 bits both numbers are split, each in its own way.
+    const devices = draw.some([
+      ...['3', '4'].map((flag) => ({ flag, major: draw.int(256, 4095), minor: draw.int(256, 0xfffff) })),
+      { flag: draw.pick(['3', '4']), major: draw.int(1, 200), minor: draw.int(0, 255) },
+    ]);
+    const entries = devices.map((device) => ({ ...device, ...ids, name: nonce(), mode: draw.int(0o400, 0o777) }));
+    const tar = Buffer.concat([...entries.map((fields) => rawEntry(fields)), END]);
+    const request = { tars: [tar], directory: target, options: { whiteouts: 'remove', ownership: true } };
+    const { calls } = await traceSyscalls(subject!, () => call('applyLayers', request), { standIn: true });
+    const asked = calls.filter(({ call, result }) => call === 'mknod' && result === 0).map(({ node }) => node!);
+    const eyes = subjectsEyes();
+    for (const [index, { flag, major, minor, name, mode }] of entries.entries()) {
+      const node = asked[index];
+      if (node === undefined)
+        throw new Error(`mknod(2) should be called for each of ${entries.length} devices; it was for ${asked.length}.`);
+      const kind = { [S_IFCHR]: 'character device', [S_IFBLK]: 'block device' }[node.mode & S_IFMT] ?? 'something else';
+      const is = {
+        kind,
+        device: `0x${node.device.toString(16)}`,
+        mode: (eyes.lstat(`${target}/${name}`).mode & 0o7777n).toString(8),
+      };
+      expect(is, `the device ${major}:${minor}, of flag ${flag}`).toEqual({
+        kind: flag === '3' ? 'character device' : 'block device',
+        device: `0x${(makedev(major, minor) & 0xffffffffn).toString(16)}`,
+        mode: mode.toString(8),
+      });
+    }
   });
 
   test('task 2: a directory keeps its mode and time, though files are made in it later', async () => {
