@@ -63,6 +63,12 @@ test('a plank that fails its lab stays ashore, unless it is picked', () => {
   expect(skiff('--mine=process', 'version').stderr).toMatch(/^Your planks: process\./);
 });
 
+test('a script that captures stderr reads the planks at every call, as break-it.sh has to', () => {
+  clone.write(PROCESS, mine(''));
+  for (let call = 0; call < 2; call++)
+    expect(skiff('--mine=process', 'version').stderr, `call ${call}`).toMatch(/^Your planks: process\./);
+});
+
 test('a plank that does not compile is named by file and line, with exit 125', () => {
   clone.write(PROCESS, mine('const broken = ;\n'));
   const line = clone.read(PROCESS).trimEnd().split('\n').length;

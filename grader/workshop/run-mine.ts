@@ -57,12 +57,12 @@ function splitRoot(typed: string[]): { base: string | undefined; args: string[] 
   return { base: undefined, args };
 }
 
-/** The same words are said once in a terminal session: a script that runs the engine ten times is not about them. */
+/** People read the same words once in a terminal session; a script that reads them, as each break-it.sh does, always gets them. */
 function sayOnce(line: string): void {
   const file = path.join(stateFolder, 'said.txt');
   const said = `${sessionId()} ${line}`;
   try {
-    if (sessionId() !== undefined && fs.readFileSync(file, 'utf8') === said) return;
+    if (process.stderr.isTTY && sessionId() !== undefined && fs.readFileSync(file, 'utf8') === said) return;
   } catch {
     // Nothing has been said yet.
   }
