@@ -13,6 +13,8 @@ export interface ApplyRequest {
   chunkSize?: number;
   /** Zeros that are put into each archive: so many, behind its first `at` bytes. */
   zeros?: { count: number; at: number };
+  /** As whom, 0 if absent: a user whom the mode of a directory can keep out. */
+  user?: number;
 }
 
 export interface Answer extends Applied {
@@ -21,13 +23,23 @@ export interface Answer extends Applied {
 }
 
 /** Apply layers on top of each other to a directory, made if it is missing. @returns what the last one was. */
-export async function applyLayers({
+export async function applyLayers({ user = 0, ...request }: ApplyRequest): Promise<Answer> {
+  if (user === 0) return await applyAll(request);
+  process.seteuid!(user);
+  try {
+    return await applyAll(request);
+  } finally {
+    process.seteuid!(0);
+  }
+}
+
+async function applyAll({
   tars,
   directory,
   options,
   chunkSize = 1000,
   zeros = { count: 0, at: 0 },
-}: ApplyRequest): Promise<Answer> {
+}: Omit<ApplyRequest, 'user'>): Promise<Answer> {
   mkdirSync(directory, { recursive: true });
   let answer: Answer | undefined;
   for (const given of tars) {
