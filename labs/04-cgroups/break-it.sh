@@ -21,7 +21,7 @@ else
   grep -q 'not written yet' "$log" && give_up "Your plank is not written yet: see ./workshop check cgroups."
   [ -z "$ran" ] || give_up "The container did not run, so this says nothing about its limits."
   if grep 'Your planks' "$log" >&2 && ! grep -q 'Your planks: [^.]*cgroups' "$log"; then
-    give_up "Your plank takes no part, since it does not pass yet. Try --mine=cgroups."
+    give_up "cgroups is not written yet, or its check is not green: ./workshop check cgroups"
   fi
   # shellcheck disable=SC2086
   run() { $skiff run --rm --network none --pids-limit 30 -m 32m --memory-swap 32m hostbox sh -c "$1" 2>/dev/null; }

@@ -23,7 +23,7 @@ else
   grep -q 'not written yet' "$place/log" && give_up "Your plank is not written yet: see ./workshop check overlay."
   [ -z "$ran" ] || give_up "The container did not run, so this says nothing about its layers."
   if grep 'Your planks' "$place/log" >&2 && ! grep -q 'Your planks: [^.]*overlay' "$place/log"; then
-    give_up "Your plank takes no part, since it does not pass yet. Try --mine=overlay."
+    give_up "overlay is not written yet, or its check is not green: ./workshop check overlay"
   fi
   said=$("$@" run --rm --network none hostbox head -n 1 /etc/group)
 fi

@@ -23,7 +23,7 @@ sell() {
 check_log() {
   grep -q 'not written yet' "$place/log" && give_up "Your plank is not written yet: see ./workshop check build."
   grep -q 'Your planks' "$place/log" || return 0
-  grep -q 'Your planks: [^.]*build' "$place/log" || give_up "Your plank takes no part, since it does not pass yet. Try --mine=build."
+  grep -q 'Your planks: [^.]*build' "$place/log" || give_up "build is not written yet, or its check is not green: ./workshop check build"
   grep 'Your planks' "$place/log" >&2
 }
 
