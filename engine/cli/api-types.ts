@@ -186,7 +186,6 @@ export const ProgressSchema = z.looseObject({
 });
 
 export type StatsDocument = z.infer<typeof StatsSchema>;
-export type VolumeDocument = z.infer<typeof VolumeSchema>;
 export type DiskUsage = z.infer<typeof DiskUsageSchema>;
 export type ContainerSummary = z.infer<typeof SummarySchema>;
 export type ImageSummary = z.infer<typeof ImageSchema>;

@@ -14,6 +14,11 @@ export interface VmTools {
 const VIRTIOFSD_OF_QEMU = '/usr/lib/qemu/virtiofsd';
 const VIRTIOFSD = ['/usr/libexec/virtiofsd', '/usr/lib/virtiofsd', VIRTIOFSD_OF_QEMU];
 
+/** Where virtiofsd is, or else where it would be. */
+export function virtiofsdPlace(): string {
+  return VIRTIOFSD.find(isExecutable) ?? VIRTIOFSD[0]!;
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

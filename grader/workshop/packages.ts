@@ -1,6 +1,7 @@
 /** The Debian packages that the course can use, and what for. None is ever needed to begin. */
 
-import { vmPackages } from '../vm/packages.ts';
+import { vmPackages, vmPackagesIfKnown } from '../vm/packages.ts';
+import { virtiofsdPlace } from '../vm/tools.ts';
 
 export interface DebianPackage {
   name: string;
@@ -10,6 +11,8 @@ export interface DebianPackage {
   reason: string;
   /** `workshop`: a learner sees the difference. `tests`: only `./workshop test` and the benchmark use it. */
   use: 'workshop' | 'tests';
+  /** On some releases it is part of another package, and apt does not know it. */
+  ifKnown?: true;
 }
 
 export const packages: readonly DebianPackage[] = [
@@ -44,4 +47,8 @@ export const packages: readonly DebianPackage[] = [
   ...vmPackages
     .filter(({ name }) => name.startsWith('qemu'))
     .map(({ name, reason }) => ({ name, program: 'qemu-system-x86_64', reason, use: 'tests' as const })),
+  ...vmPackagesIfKnown.map(({ name, reason }) => ({
+    ...{ name, reason, program: virtiofsdPlace() },
+    ...{ use: 'tests' as const, ifKnown: true as const },
+  })),
 ];

@@ -84,7 +84,7 @@ function runApt(prefix: string[], wanted: DebianPackage[]): boolean {
   const install = () => names.length > 0 && apt('install', '-y', '--no-install-recommends', ...names);
   // Old package lists name versions that the mirror has no more; new lists mend that.
   const done = install() || (apt('update') && install());
-  const unknown = wanted.filter(({ name }) => !names.includes(name));
+  const unknown = wanted.filter(({ name, ifKnown }) => !names.includes(name) && ifKnown === undefined);
   say(done ? `done: ${names.join(', ')}.\n` : `that did not work.\n${complaint.trim()}`);
   for (const { name } of unknown) say(`  apt does not know ${name} on this release.`);
   return done && unknown.length === 0;

@@ -6,9 +6,6 @@ export const NIL_LIST: readonly never[] = Object.freeze([]);
 /** A map that Go has as nil: no entries, `null` in JSON. */
 export const NIL_MAP: Readonly<Record<string, never>> = Object.freeze({});
 
-/** A field whose value is made when a template asks for it; with parameters it is a method. */
-export type Method = (...args: never[]) => unknown;
-
 export type Fields = Record<string, unknown>;
 
 export function isList(value: unknown): value is readonly unknown[] {

@@ -11,7 +11,6 @@
 'use strict';
 
 const fs = require('node:fs');
-// biome-ignore lint/style/noRestrictedImports: it stands between the engine and libc.
 const koffi = require('koffi');
 const { Socket } = require('node:net');
 const path = require('node:path');

@@ -26,12 +26,12 @@ beforeAll(() => {
 afterAll(() => clone?.remove());
 
 describe('workshop test', () => {
-  test('ends with one line that counts what passed, failed and was skipped, lint and types included', () => {
+  test('ends with one line that counts what passed, failed and was skipped, lint, types and dead code included', () => {
     const lines = run.stdout.trimEnd().split('\n');
-    const tools = lines.filter((line) => /^ {2}[✔✘] (lint|typecheck) /.test(line));
-    expect(tools).toHaveLength(2);
+    const tools = lines.filter((line) => /^ {2}[✔✘] (lint|typecheck|dead code) /.test(line));
+    expect(tools).toHaveLength(3);
     const failedTools = tools.filter((line) => line.includes('✘')).length;
-    expect(lines.at(-1)).toBe(`${1 + 2 - failedTools} passed, ${2 + failedTools} failed, 2 skipped`);
+    expect(lines.at(-1)).toBe(`${1 + 3 - failedTools} passed, ${2 + failedTools} failed, 2 skipped`);
     expect(run.status).toBe(1);
   });
 

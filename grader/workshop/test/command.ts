@@ -22,6 +22,7 @@ export async function runEveryCheck(filters: string[], { install }: { install: b
   const tally = emptyTally();
   checkWith(tally, 'lint', '@biomejs/biome/bin/biome', ['check', '.', '--diagnostic-level=error']);
   checkWith(tally, 'typecheck', 'typescript/bin/tsc', ['--noEmit']);
+  checkWith(tally, 'dead code', 'knip/bin/knip.js', ['--no-progress', '--no-config-hints']);
   await runVitest(tally, filters);
   sayTally(tally);
   // Whatever a test may have left open must not keep the verdict from its reader.
