@@ -225,6 +225,11 @@ export function isRunning(pid: number): boolean {
   return text !== '' && !'ZX'.includes(text.slice(text.lastIndexOf(')') + 2)[0]!);
 }
 
+/** What a machine cannot do is not learned from a process that has ended: that is its own doing. @throws Error */
+export function requireRunning(pid: number, cause: Error): void {
+  if (!isRunning(pid)) throw new Error(`Process ${pid} has ended, and should still run: ${cause.message}`, { cause });
+}
+
 function list(folder: string): string[] {
   try {
     return fs.readdirSync(folder);

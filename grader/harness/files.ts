@@ -48,6 +48,23 @@ export class TooMuch extends Error {
 
 type Name = string | Buffer;
 
+/** Those that hold files as programs write them: tmpfs (devtmpfs, too), overlay, ramfs, ext, xfs, btrfs, zfs. statfs(2), `f_type`. */
+const PLAIN_FILE_SYSTEMS = [0x01021994, 0x794c7630, 0x858458f6, 0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1];
+
+/**
+ * Refuse what is not a file of a submission but a door to the kernel that it has mounted in the place of one: a judge that
+ * is root of the machine would set the machine's own parameters by writing there, and read its log.
+ * @param fd an open descriptor. @throws TooMuch
+ */
+export function refuseOddFileSystem(fd: number, file: Name): void {
+  const { type } = fs.statfsSync(`/proc/self/fd/${fd}`);
+  if (!PLAIN_FILE_SYSTEMS.includes(type >>> 0))
+    throw new TooMuch(`${shown(file)} is not a file of your own: another file system is mounted in its place.`);
+}
+
+/** A path of a submission's own mount namespace, as `outsidePath` gives it: what is mounted there is its own doing. */
+const isAmongItsMounts = (file: Name) => /^\/proc\/(self|\d+)\/fd\/\d+/.test(String(file));
+
 /**
  * The content of a regular file.
  * @throws TooMuch when it is not a regular file or holds more than `MOST_BYTES`; Error as of open(2).
@@ -63,6 +80,7 @@ export function readFileSync(file: Name, encoding?: BufferEncoding): Buffer | st
 function withRegular<T>(file: Name, work: (fd: number) => T, flags = 0): T {
   const look = fs.openSync(file, O_PATH | flags);
   try {
+    if (isAmongItsMounts(file)) refuseOddFileSystem(look, file);
     const stat = fs.fstatSync(look);
     if (!stat.isFile()) throw new TooMuch(`${shown(file)} should be a regular file; it is ${kindOf(stat)}.`);
     if (stat.size > MOST_BYTES)
@@ -103,6 +121,7 @@ export function writeFileSync(
   const create = flag === 'r+' ? 0 : O_CREAT | (flag === 'wx' ? O_EXCL : 0);
   const fd = fs.openSync(file, O_WRONLY | O_NONBLOCK | O_NOCTTY | create, mode);
   try {
+    if (isAmongItsMounts(file)) refuseOddFileSystem(fd, file);
     const stat = fs.fstatSync(fd);
     if (!stat.isFile()) throw new TooMuch(`${shown(file)} should be a regular file; it is ${kindOf(stat)}.`);
     if (flag === 'w' && stat.size > 0) fs.ftruncateSync(fd);

@@ -66,6 +66,7 @@ const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boole
   ['fails-the-driver', 'what-is-a-container', /EPERM|cannot be replaced/],
   ['hides-its-children', 'namespaces', /\S/],
   ['replaces-programs', 'namespaces', /nothing of mine is right/],
+  ['ends-its-child', 'namespaces', /\S/],
 ];
 
 describe('earns nothing, in time, and leaves nothing', { timeout: 900_000 }, () => {

@@ -4,15 +4,34 @@
  * so can neither lend it the host's evidence nor borrow the judge's rights. No program of the container is ever run.
  */
 
-import { type BigIntStats, fstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import * as fds from '../../engine/kernel/descriptors.ts';
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  kindOf,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  refuseOddFileSystem,
+  type Stats,
+  statSync,
+  TooMuch,
+} from './files.ts';
 
 const SECRET_LIMIT = 1 << 20;
+/** Major 1 of character devices: null, zero, full, random, urandom. Documentation/admin-guide/devices.txt. */
+const HARMLESS_DEVICES = [3, 5, 7, 8, 9].map((minor) => (1 << 8) | minor);
 
 export interface Inside {
-  /** The first `most` bytes of a file, as Latin-1 so that bytes compare as they are. A FIFO or terminal does not block. */
+  /**
+   * The first `most` bytes of a file, as Latin-1 so that bytes compare as they are.
+   * @throws TooMuch when it is neither a regular file nor one of the devices that give and take without end, or is a file of
+   *   procfs or the like.
+   */
   read(path: string, most?: number): string;
-  /** Create or overwrite a file. @throws KernelError, e.g. with `code` EROFS on a read-only mount. */
+  /** Create or overwrite a file. @throws KernelError, e.g. with `code` EROFS on a read-only mount; TooMuch as `read`. */
   write(path: string, text: string): void;
   list(path: string): string[];
   /** Follows links, inside. */
@@ -25,6 +44,7 @@ export interface Inside {
 
 /** Look into the tree of process `pid`. Throws when the process is gone. */
 export function inside(pid: number): Inside {
+  /** Open the name itself, which does nothing to what stands there. */
   function use<T>(path: string, flags: number, work: (fd: number) => T): T {
     const root = fds.open(`/proc/${pid}/root`, fds.O_PATH | fds.O_DIRECTORY);
     try {
@@ -44,12 +64,30 @@ export function inside(pid: number): Inside {
       fds.close(root);
     }
   }
-  const named = (fd: number) => `/proc/self/fd/${fd}`;
+  const opened = <T>(path: string, flags: number, work: (fd: number) => T) =>
+    use(path, fds.O_PATH, (look) => {
+      requireHarmless(look, path);
+      const fd = openSync(named(look), flags);
+      try {
+        return work(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  const exists = (path: string) => {
+    try {
+      return use(path, fds.O_PATH, () => true);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'ENOENT') return false;
+      throw error;
+    }
+  };
   return {
-    read: (path, most = SECRET_LIMIT) =>
-      use(path, fds.O_RDONLY | fds.O_NONBLOCK | fds.O_NOCTTY, (fd) => fds.read(fd, most)?.toString('latin1') ?? ''),
+    read: (path, most = SECRET_LIMIT) => opened(path, fds.O_RDONLY, (fd) => firstBytes(fd, most).toString('latin1')),
     write: (path, text) =>
-      use(path, fds.O_WRONLY | fds.O_CREAT | fds.O_NONBLOCK | fds.O_NOCTTY, (fd) => fds.write(fd, text)),
+      exists(path)
+        ? opened(path, fds.O_WRONLY, (fd) => fds.write(fd, text))
+        : use(path, fds.O_WRONLY | fds.O_CREAT | fds.O_EXCL, (fd) => fds.write(fd, text)),
     list: (path) => use(path, fds.O_PATH | fds.O_DIRECTORY, (fd) => readdirSync(`${named(fd)}/.`)),
     stat: (path) => use(path, fds.O_PATH, (fd) => statSync(named(fd))),
     lstat: (path) => use(path, fds.O_PATH | fds.O_NOFOLLOW, (fd) => fstatSync(fd, { bigint: true })),
@@ -59,13 +97,26 @@ export function inside(pid: number): Inside {
         readlinkSync(`${named(fd)}/${path.slice(slash + 1)}`),
       );
     },
-    exists: (path) => {
-      try {
-        return use(path, fds.O_PATH, () => true);
-      } catch (error) {
-        if ((error as { code?: string }).code === 'ENOENT') return false;
-        throw error;
-      }
-    },
+    exists,
   };
+}
+
+const named = (fd: number) => `/proc/self/fd/${fd}`;
+
+function requireHarmless(fd: number, path: string): void {
+  const stat = fstatSync(fd);
+  if (stat.isCharacterDevice() && HARMLESS_DEVICES.includes(stat.rdev)) return;
+  if (!stat.isFile()) throw new TooMuch(`${path} should be a regular file; it is ${kindOf(stat)}.`);
+  refuseOddFileSystem(fd, path);
+}
+
+function firstBytes(fd: number, most: number): Buffer {
+  const bytes = Buffer.alloc(most);
+  let length = 0;
+  while (length < most) {
+    const count = readSync(fd, bytes, length, most - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return bytes.subarray(0, length);
 }

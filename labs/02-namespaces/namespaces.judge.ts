@@ -1,7 +1,7 @@
 /** What the tests of this lab look with, and the words they look for. */
 
 import { execFileSync } from 'node:child_process';
-import { childOf } from '../../grader/harness/evidence.ts';
+import { childOf, requireRunning } from '../../grader/harness/evidence.ts';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from '../../grader/harness/files.ts';
 import { type Subject, unsupported } from '../../grader/harness/suite.ts';
 import { sandboxIds } from '../../grader/harness/user-ids.ts';
@@ -69,6 +69,7 @@ export function makeCgroup(from: Subject, inside: number): { hierarchy: string; 
     writeFileSync(`${directory}/cgroup.procs`, String(pid));
   } catch (error) {
     if (existsSync(directory)) rmdirSync(directory);
+    requireRunning(pid, error as Error);
     unsupported(`No cgroup can be made below ${root} here: ${(error as Error).message}`);
   }
   return { hierarchy: hierarchy!, remove: () => existsSync(directory) && rmdirSync(directory) };

@@ -1,7 +1,15 @@
 /** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
 
 import { getWindowSize } from '../../engine/kernel/terminal.ts';
-import { childOf, eventually, idMap, isRunning, nonce, processWithNonce } from '../../grader/harness/evidence.ts';
+import {
+  childOf,
+  eventually,
+  idMap,
+  isRunning,
+  nonce,
+  processWithNonce,
+  requireRunning,
+} from '../../grader/harness/evidence.ts';
 import {
   closeSync,
   constants,
@@ -184,7 +192,10 @@ export function needManyIds(subject: Subject): void {
     );
 }
 
-/** A cgroup of the judge's own below the one that `pid` is in. @throws HarnessUnsupported where none can be made. */
+/**
+ * A cgroup of the judge's own below the one that `pid` is in.
+ * @throws HarnessUnsupported where none can be made; Error when the process has ended.
+ */
 export function makeCgroup(pid: number): { add(pid: number): void; hierarchy: string; remove(): void } {
   const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n');
   const line = lines.find((text) => /:pids(,|:)/.test(text)) ?? lines.find((text) => text.startsWith('0::'));
@@ -198,6 +209,7 @@ export function makeCgroup(pid: number): { add(pid: number): void; hierarchy: st
     add(pid);
   } catch (error) {
     remove();
+    requireRunning(pid, error as Error);
     unsupported(`No cgroup can be made below ${root} here: ${(error as Error).message}`);
   }
   return { add, hierarchy: hierarchy!, remove };
