@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { mountedHierarchies } from '../cgroups/detect.ts';
+import { cgroupVersion, mountedHierarchies } from '../cgroups/detect.ts';
 import { isAlive, statusOf } from '../testing/proc.ts';
 import { type Bench, type LooseConfig, launcher, openBench, schemaErrors } from './testing/bench.ts';
 
@@ -60,9 +60,11 @@ describe.skipIf(process.getuid?.() !== 0)('a container by the runtime command li
     const directory = bench.bundle();
     rmSync(join(directory, 'config.json'));
     expect(bench.run('spec', '--bundle', directory).code).toBe(0);
-    expect(
-      schemaErrors('config-schema.json', JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'))),
-    ).toBeNull();
+    const config = JSON.parse(readFileSync(join(directory, 'config.json'), 'utf8'));
+    expect(schemaErrors('config-schema.json', config)).toBeNull();
+    // As runc's, to which callers add one on version 1.
+    const types = config.linux.namespaces.map(({ type }: { type: string }) => type);
+    expect(types.includes('cgroup')).toBe(cgroupVersion(mountedHierarchies()) === 2);
   });
 
   test('the same bundle prints the same and ends the same as with runc', (context) => {
