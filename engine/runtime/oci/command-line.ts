@@ -1,4 +1,4 @@
-/** Options as runc and its relatives take them: all before the first argument, `--name value`, `--name=value` or `-n value`. */
+/** Options as runc and its relatives take them: `--name value`, `--name=value` or `-n value`. */
 
 import { RuntimeError } from './error.ts';
 
@@ -8,17 +8,25 @@ export type OptionTable = Record<string, { value: boolean; short?: string; many?
 export interface ParsedLine {
   flags: Set<string>;
   values: Map<string, string[]>;
-  /** From the first argument on, as they are. */
+  /** The arguments. */
   rest: string[];
 }
 
-/** @throws RuntimeError that names unknown options. */
-export function parseLine(table: OptionTable, line: string[]): ParsedLine {
+/**
+ * @param where options stand: before the first argument only, as where a command line of somebody else follows, or among
+ *   the arguments too, as callers of runc write them. After `--` there are none.
+ * @throws RuntimeError that names unknown options.
+ */
+export function parseLine(table: OptionTable, line: string[], where: 'before' | 'among' = 'among'): ParsedLine {
   const parsed: ParsedLine = { flags: new Set(), values: new Map(), rest: [] };
   for (let at = 0; at < line.length; at++) {
     const word = line[at]!;
-    if (word === '--') return { ...parsed, rest: line.slice(at + 1) };
-    if (!word.startsWith('-') || word === '-') return { ...parsed, rest: line.slice(at) };
+    if (word === '--') return { ...parsed, rest: [...parsed.rest, ...line.slice(at + 1)] };
+    if (!word.startsWith('-') || word === '-') {
+      if (where === 'before') return { ...parsed, rest: line.slice(at) };
+      parsed.rest.push(word);
+      continue;
+    }
     const [written, inline] = splitOnce(word.replace(/^--?/, ''));
     const name = nameOf(table, written);
     if (!table[name]!.value) {

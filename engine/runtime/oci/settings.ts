@@ -33,7 +33,7 @@ const options: OptionTable = {
 
 /** @throws RuntimeError */
 export function readSettings(argv: string[], env: NodeJS.ProcessEnv): Settings {
-  const line = parseLine(options, argv);
+  const line = parseLine(options, argv, 'before');
   const format = textOf(line, 'log-format') ?? 'text';
   if (format !== 'text' && format !== 'json')
     throw new RuntimeError(`invalid log-format: ${format}; there is text and json`);

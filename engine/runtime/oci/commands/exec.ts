@@ -18,6 +18,7 @@ export const command: Command = async (words, { root, log }) => {
       'preserve-fds': { value: true },
     },
     words,
+    'before',
   );
   const preserveFds = numberOf(line, 'preserve-fds') ?? 0;
   // It may start this program anew; what a pipe says can be read only once, so that comes after.

@@ -8,7 +8,7 @@ import type { Command } from '../settings.ts';
 
 /** What the host's ps says, of the container's processes. */
 export const command: Command = (words, { root }) => {
-  const line = parseLine({ format: { value: true, short: 'f' } }, words);
+  const line = parseLine({ format: { value: true, short: 'f' } }, words, 'before');
   const [id, ...options] = line.rest;
   const { cgroupsPath } = readRecord(root, checkContainerId(id));
   const pids = hostCgroups().find(cgroupsPath)?.processes() ?? [];
