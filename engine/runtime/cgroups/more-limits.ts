@@ -12,7 +12,10 @@ type Row = [field: string, controller: string, file: string | null, value: strin
 export function moreSettings(version: CgroupVersion, resources: Resources): Setting[] {
   return rows(version, resources).flatMap(([field, controller, file, value]) => {
     if (value === undefined) return [];
-    if (file === null) throw new Error(`invalid configuration: control groups v${version} have no ${field}; start the container without it.`);
+    if (file === null)
+      throw new Error(
+        `invalid configuration: control groups v${version} have no ${field}; start the container without it.`,
+      );
     return [{ controller, file, value: String(value) }];
   });
 }
