@@ -5,6 +5,7 @@
 
 import path from 'node:path';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
+import { KernelError } from '../../engine/kernel/errors.ts';
 import { readLab } from '../lab.ts';
 import type {} from './current-session.ts';
 import { removeTree } from './files.ts';
@@ -75,6 +76,15 @@ interface Opened {
   spares: Spares;
 }
 
+/** Where no user namespace can be made (ENOSYS, EPERM) a learner's own pure lab runs all the same, without a sandbox. */
+function startOver(): void {
+  try {
+    startOverAsRoot([process.argv[1]!, 'judge'], { NODE_CHANNEL_FD: String(CHANNEL_FD) }, CHANNEL_FD);
+  } catch (error) {
+    if (!(error instanceof KernelError && error.syscall === 'clone3')) throw error;
+  }
+}
+
 const vitestOptions = {
   root: home,
   config: false,
@@ -106,8 +116,7 @@ const CHANNEL_FD = 3;
 export async function judge(): Promise<void> {
   // What is made for a sandbox is for somebody else to read, whatever the umask of the grader.
   process.umask(0o022);
-  if (process.geteuid?.() !== 0)
-    startOverAsRoot([process.argv[1]!, 'judge'], { NODE_CHANNEL_FD: String(CHANNEL_FD) }, CHANNEL_FD);
+  if (process.geteuid?.() !== 0) startOver();
   // The shim starts while vitest loads.
   const opening = Session.open().then((session) => ({ session, spares: new Spares(session) }));
   opening.catch(() => {});

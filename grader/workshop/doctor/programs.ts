@@ -49,10 +49,20 @@ export function probePrograms(): Finding[] {
   });
 }
 
+/** A uid without a line in /etc/passwd has no name. */
+function nameOf(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid);
+  }
+}
+
 /** newuidmap and a range in /etc/subuid: what a rootless container needs for more than one user. */
 export function probeSubordinateIds(): Finding {
   const finding = { id: 'subordinate-ids', title: 'a range of subordinate ids' };
-  const { username, uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
+  const username = nameOf(uid);
   if (uid === 0) return { ...finding, status: 'ok', detail: 'not needed by root' };
   if (which('newuidmap') === undefined) {
     return {

@@ -51,6 +51,11 @@ function table(rows: string[][]): string {
 
 /** Nobody else's name is looked up: that would take the host's user database. */
 function nameOf(uid: number): string {
-  const { uid: own, username } = userInfo();
-  return uid === own ? username : String(uid);
+  try {
+    const { uid: own, username } = userInfo();
+    return uid === own ? username : String(uid);
+  } catch {
+    // Without a line in /etc/passwd it has no name.
+    return String(uid);
+  }
 }
