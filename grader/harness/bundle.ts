@@ -49,6 +49,9 @@ export function readLearnerFile(root: string, file: string): string {
       throw refuse('is not there. The lab is graded from this one file; put your module there.');
     // A socket has no content to be opened.
     if (code === 'ENXIO') throw refuse('is not a regular file. Put your module there as plain text.');
+    // Its mode is part of what was handed in: without an answer here it would be graded nowhere.
+    if (code === 'EACCES' || code === 'EPERM')
+      throw refuse('may not be read by the grader. Give it and its folders back their rights: chmod -R u+rwX.');
     throw new Unreadable(`${path.join(root, file)} cannot be read: ${message}`);
   }
   try {
