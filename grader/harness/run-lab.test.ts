@@ -82,3 +82,12 @@ describe('a fault of the harness', () => {
     expect(report.tasks[0]!.tests[0]!.message).toMatch(/The suite does not run/);
   });
 });
+
+test('with untilRed the tests after the first one that fails are not run', async () => {
+  await using judge = new Judge();
+  const file = path.join(home, 'labs/00-what-is-a-container/membership.ts');
+  const outcomes = async (untilRed: boolean) =>
+    (await runLab({ lab, file, judge, untilRed })).tasks.flatMap(({ tests }) => tests.map(({ outcome }) => outcome));
+  expect(await outcomes(true)).toEqual(['failed', ...titles.slice(1).map(() => 'skipped')]);
+  expect(await outcomes(false)).toEqual(titles.map(() => 'failed'));
+});

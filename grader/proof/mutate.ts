@@ -74,7 +74,7 @@ async function mutateLab({ lab, solution, starter }: Variants, options: Options,
   const empty = { solution: digest, seed, mutants: mutants.length, judged: 0, killed: 0, timeouts: 0, survivors: [] };
   const now: LabMutation = goesOn ? { ...before, mutants: mutants.length } : empty;
   const again = options.survivors
-    ? mutants.filter((mutant) => now.survivors.some((each) => each.verdict === 'open' && isOf(each, mutant)))
+    ? mutants.filter((mutant) => now.survivors.some((each) => each.verdict.startsWith('open') && isOf(each, mutant)))
     : [];
   const sample = options.survivors ? again : mutants.slice(now.judged, options.share);
   if (sample.length > 0) {

@@ -12,8 +12,8 @@ const survivorSchema = z.strictObject({
   mutator: z.string(),
   original: z.string(),
   replacement: z.string(),
-  /** Written by hand: `open`, or `equivalent: why no test can tell it from the solution`. */
-  verdict: z.string().regex(/^(open|equivalent: \S.*)$/),
+  /** Written by hand: `open`, `open: what a test would need`, or `equivalent: why no test can tell it from the solution`. */
+  verdict: z.string().regex(/^(open(: \S.*)?|equivalent: \S.*)$/),
 });
 export type Survivor = z.infer<typeof survivorSchema>;
 
