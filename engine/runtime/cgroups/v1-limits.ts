@@ -21,7 +21,7 @@ export function controllersOnDemand(resources: Resources): string[] {
 export function setLimits(made: Directories, resources: Resources): void {
   const { blockIO } = resources;
   for (const { controller, file, value } of [
-    ...inOrder(made, settingsFor(1, resources)),
+    ...cpuInOrder(made, inOrder(made, settingsFor(1, resources))),
     ...moreSettings(1, resources),
   ]) {
     const directory = directoryOf(made, controller, file);
@@ -46,6 +46,22 @@ function directoryOf(made: Directories, controller: string, file: string): strin
 }
 
 const SWAP = 'memory.memsw.limit_in_bytes';
+
+const PERIOD = 'cpu.cfs_period_us';
+const QUOTA = 'cpu.cfs_quota_us';
+
+/**
+ * Of period and quota the one is written first with which the share of CPUs does not rise in between: a group above may
+ * allow no more than the present one, and the kernel refuses what would exceed it. Kernel documentation, scheduler/sched-bwc.
+ */
+function cpuInOrder(made: Directories, settings: Setting[]): Setting[] {
+  const [period, quota] = [PERIOD, QUOTA].map((file) => settings.find((each) => each.file === file));
+  if (period === undefined || quota === undefined) return settings;
+  const before = Number(readValue(directoryOf(made, 'cpu', PERIOD), PERIOD));
+  const isShorter = Number(period.value) < before;
+  const others = settings.filter((each) => each !== period && each !== quota);
+  return [...others, ...(isShorter ? [quota, period] : [period, quota])];
+}
 
 /** The sum of memory and swap can never be below memory: what is raised is raised there first. Not every kernel counts swap. */
 function inOrder(made: Directories, settings: Setting[]): Setting[] {

@@ -387,6 +387,21 @@ describe.skipIf(process.getuid?.() !== 0)('what a config.json says', () => {
     expect(bench.run('update', '--memory', '50M', id).stderr).toContain('does not exist');
   });
 
+  test('a shorter period and its quota are within the limit of the group above at every moment', (context) => {
+    if (version !== 1) context.skip('version 2 has both in one file');
+    const { id, cgroupsPath } = started((config) => {
+      config.linux.cgroupsPath = `${config.linux.cgroupsPath}/below`;
+      config.linux.resources = { cpu: { quota: 50_000, period: 100_000 } };
+    });
+    writeFileSync(cgroupFile('cpu', dirname(cgroupsPath), 'cpu.cfs_quota_us'), '50000');
+    const update = (...options: string[]) => bench.run('update', ...options, id);
+    expect(update('--cpu-quota', '60000').code).toBe(1);
+    expect(update('--cpu-period', '10000', '--cpu-quota', '3000')).toMatchObject({ code: 0, stderr: '' });
+    expect(update('--cpu-period', '200000', '--cpu-quota', '100000')).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(cgroupFile('cpu', cgroupsPath, 'cpu.cfs_quota_us'), 'utf8')).toBe('100000\n');
+    bench.run('delete', '--force', id);
+  });
+
   test('events prints what a container uses', () => {
     const { id } = started();
     const { stdout } = bench.run('events', '--stats', id);
