@@ -8,7 +8,12 @@ import { sandboxIds } from '../../grader/harness/user-ids.ts';
 
 /** Run a program of the host inside one namespace of process `pid`: the kernel's answer, not the subject's. */
 export function seenFrom(pid: number, kind: 'uts' | 'net' | 'cgroup', ...command: string[]): string {
-  return execFileSync('nsenter', [`--${kind}=/proc/${pid}/ns/${kind}`, ...command], { encoding: 'utf8' }).trim();
+  try {
+    return execFileSync('nsenter', [`--${kind}=/proc/${pid}/ns/${kind}`, ...command], { encoding: 'utf8' }).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return unsupported('nsenter is not in PATH; the package util-linux has it.');
+  }
 }
 
 export const everyNew = ['pid', 'mount', 'uts', 'ipc', 'network'].map((type) => ({ type }));
