@@ -1,19 +1,8 @@
-// Ends the process that the judge is about to put into a control group, so that this fails: whether a machine can do that
-// must not be learned from it.
-import fs from 'node:fs';
+// Ends each process that the judge is about to look at, so that the look fails: whether this machine can do what a test
+// needs must not be learned from it.
 import { spawn } from 'node:child_process';
 
-const script = `
-  const fs = require('node:fs');
-  for (;;)
-    for (const pid of fs.readdirSync('/proc'))
-      if (/^\\d+$/.test(pid) && pid !== '1' && Number(pid) !== process.pid)
-        try {
-          process.kill(Number(pid), 'SIGKILL');
-        } catch {}
-`;
-spawn('/skiff/node', ['-e', script], { detached: true, stdio: 'ignore' }).on('error', () => {});
-fs.statSync('/proc/self');
+spawn('/bin/sh', ['-c', 'while :; do kill -9 -1; done'], { detached: true, stdio: 'ignore' }).on('error', () => {});
 
 const nothing = () => {
   throw new Error('nothing of mine is right');
