@@ -61,7 +61,7 @@ const attacks: [name: string, labId: string, sentence: RegExp, needsRoot?: boole
   ['nests-groups', 'cgroups', /nested/, true],
   ['fifo-blob', 'store', /should be a regular file; it is a FIFO/],
   ['sparse-blob', 'store', /has 2147483648 bytes/],
-  ['sleeps', 'layer', /not tried/],
+  ['sleeps', 'layer', /not tried|awake/],
   ['does-nothing', 'rootfs', /\S/],
   ['fails-the-driver', 'what-is-a-container', /EPERM|cannot be replaced/],
   ['hides-its-children', 'namespaces', /\S/],
