@@ -7,8 +7,10 @@ import { SubjectTimeout } from './subject-error.ts';
 /** Milliseconds of counted time. Honest work takes a tenth of them, and some think for a second between two steps. */
 const OF_A_TEST = 30_000;
 const OF_A_LAB = 150_000;
-/** Of a lab, for calls that did not return in time: who waits for what never comes does so in every test. */
+/** Of a lab, for calls that did not return in time, or failed after long: they do so in every test. */
 const IN_VAIN = 40_000;
+/** Milliseconds after which a call that fails has taken long. */
+const LONG = 2_000;
 
 const allowances = new Map<string, Allowance>();
 
@@ -41,7 +43,7 @@ export class Allowance {
     throw new SubjectTimeout(
       `This was not tried: ${
         this.#usedInVain >= IN_VAIN * slowness()
-          ? `calls that did not return took ${seconds(IN_VAIN)} seconds before`
+          ? `calls that failed or did not return took ${seconds(IN_VAIN)} seconds before`
           : this.isSpent
             ? `all calls of a lab together may take ${seconds(OF_A_LAB)} seconds, and those before took that long`
             : `all calls of a test together may take ${seconds(OF_A_TEST)} seconds, and those before took that long`
@@ -49,15 +51,15 @@ export class Allowance {
     );
   }
 
-  /** A call begins. @returns to be called at its end, with whether it did not return in time. */
-  use(): (timedOut: boolean) => void {
+  /** A call begins. @returns to be called at its end, with whether it failed or did not return in time. */
+  use(): (failed: boolean) => void {
     this.#testUsed();
     const elapsed = stopwatch();
-    return (timedOut) => {
+    return (failed) => {
       const took = elapsed();
       this.#used += took;
       this.#usedByTest += took;
-      if (timedOut) this.#usedInVain += took;
+      if (failed && took > LONG) this.#usedInVain += took;
     };
   }
 

@@ -212,6 +212,11 @@ async function withModule(
   // Nothing of a submission is compiled without a sandbox; its tests are unsupported.
   if (session === null && !plain) return await judged('');
   let module: string | undefined;
+  const remove = () => {
+    if (module !== undefined) removeTree(module);
+  };
+  // A suite that takes too long ends this process from within.
+  process.once('exit', remove);
   try {
     module = await makeModule({ ...readLab(folder), folder }, source, session);
     return await judged(module);
@@ -223,7 +228,8 @@ async function withModule(
       ...(error instanceof Refused ? { refused: message, errors: [] } : { errors: [{ name, message }] }),
     };
   } finally {
-    if (module !== undefined) removeTree(module);
+    process.off('exit', remove);
+    remove();
   }
 }
 

@@ -117,21 +117,22 @@ export class LiveSubject implements Subject {
     if (before >= MOST_TIMEOUTS || sumOf(late) >= MOST_TIMEOUTS_OF_A_MODULE)
       throw new SubjectTimeout(`${name}() was not tried: too many calls of this module did not return before.`);
     const over = allowance.use();
-    let timedOut = false;
+    let failed = true;
     try {
       await within(channel.begun, PATIENCE_TO_BEGIN, neverBegan);
       await within(channel.ready, PATIENCE_TO_LOAD, neverLoaded);
-      return await channel.call(name, args, Math.min(this.#options.patience, allowance.left));
+      const answer = await channel.call(name, args, Math.min(this.#options.patience, allowance.left));
+      failed = false;
+      return answer;
     } catch (error) {
       if (error instanceof SubjectBroken) broken.set(this.#module, error);
       if (error instanceof SubjectTimeout) {
-        timedOut = true;
         late.set(name, before + 1);
         channel.close(error);
       }
       throw error;
     } finally {
-      over(timedOut);
+      over(failed);
     }
   }
 
