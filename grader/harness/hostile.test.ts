@@ -60,14 +60,15 @@ const attacks: [name: string, sentence: RegExp, labId?: string, patience?: numbe
   ['pretends', /it is shared/, 'namespaces'],
   ['floods', /sent a line of more than 1 MiB to the judge, and was ended/],
   ['floods-output', /printed more than 16 MiB and was ended/],
-  ['forges', /sent an answer to a question|sent a message of a shape/],
+  ['forges', /sent an answer to a question|sent a message of an unknown shape/],
   ['forges-ids', /sent an answer to a question \(77\) that was not asked/],
   ['pretends-unsupported', /this machine lacks everything/],
   ['kills-everyone', /should be/],
   ['fork-bomb', /should be/],
   // A machine may need seconds to fill so much memory.
   ['memory-bomb', /used more memory than the sandbox has/, pure.id, 30_000],
-  ['fills-disk', /should be/],
+  // It takes a second and more to fill it.
+  ['fills-disk', /should be/, pure.id, 30_000],
   ['huge-answer', /should be/],
   ['deep-answer', /was ended|should be|did not return/],
   ['imports-host-file', /the import of "\/etc\/passwd" is refused/],
