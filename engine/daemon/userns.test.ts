@@ -165,7 +165,7 @@ describe.skipIf(missing)('a daemon that cannot remap', () => {
       status: 1,
       stderr: expect.stringMatching(/no ids for dockremap.*echo dockremap:231072:65536 >> \/etc\/subuid/),
     });
-    expect(failing('--userns-remap', 'a:b:c').stderr).toContain('takes default, USER or USER:GROUP');
+    expect(failing('--userns-remap', 'a:b:c').stderr).toContain('must be default, USER or USER:GROUP');
     expect(failing('--userns-remap', REMAP_NAME)).toEqual({
       status: 1,
       stderr: expect.stringMatching(/other users cannot pass through \/.*chmod o\+x \//),
