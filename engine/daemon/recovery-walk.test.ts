@@ -55,12 +55,16 @@ describe.skipIf(!isRoot)('a daemon or shim that is killed at any step', () => {
     return json.Id;
   }
 
-  /** A new container where the operation begins, and a shim, so that the steps are the same each time. */
+  let shimInUse: number | null = null;
+
+  /** A new container where the operation begins, and a shim at work, so that the steps are the same each time. */
   async function ready({ prepare }: Operation, name?: string): Promise<string> {
-    if (daemon.shimPid() === null) {
+    // One that is only just being started has steps of its own.
+    if (shimInUse === null || daemon.shimPid() !== shimInUse) {
       const first = await newContainer();
       await start(first);
       await daemon.request('DELETE', `/containers/${first}?force=1`);
+      shimInUse = daemon.shimPid();
     }
     const id = await newContainer(name);
     await prepare(id);
