@@ -64,11 +64,10 @@ const attacks: [name: string, sentence: RegExp, labId?: string, patience?: numbe
   ['forges-ids', /sent an answer to a question \(77\) that was not asked/],
   ['pretends-unsupported', /this machine lacks everything/],
   ['kills-everyone', /should be/],
-  ['fork-bomb', /should be/],
+  ['fork-bomb', /should be|did not return/],
   // A machine may need seconds to fill so much memory.
   ['memory-bomb', /used more memory than the sandbox has/, pure.id, 30_000],
-  // It takes a second and more to fill it.
-  ['fills-disk', /should be/, pure.id, 30_000],
+  ['fills-disk', /should be|did not return/],
   ['huge-answer', /should be/],
   ['deep-answer', /was ended|should be|did not return/],
   ['imports-host-file', /the import of "\/etc\/passwd" is refused/],
