@@ -24,7 +24,8 @@ test('several ranges follow one another, and a group may have other ones', () =>
 test('a user without subordinate ids, and an unknown one, is rejected', () => {
   expect(() => userRemap('staff', rangesOf)).toThrow(/\/etc\/subuid has no ids for staff/);
   expect(() => userRemap('other', rangesOf)).toThrow(/\/etc\/subgid has no ids for other/);
-  for (const wrong of ['', ':', 'a:', ':b', 'a:b:c']) expect(() => userRemap(wrong, rangesOf)).toThrow(/must be default/);
+  for (const wrong of ['', ':', 'a:', ':b', 'a:b:c'])
+    expect(() => userRemap(wrong, rangesOf)).toThrow(/must be default/);
 });
 
 test('a container that shares the host’s ids has none of its own', () => {
