@@ -102,7 +102,7 @@ export function usersOfVolume(engine: Engine, name: string): string[] {
     .map(({ id }) => id);
 }
 
-/** Tell that the volumes of a container are mounted, or no longer are. Docker's documentation, "docker system events". */
+/** Tell that the volumes of a container are mounted or unmounted. Docker's documentation, "docker system events". */
 export function emitVolumeEvents(engine: Engine, { record }: Container, action: 'mount' | 'unmount'): void {
   for (const { type, name, destination, readonly, propagation } of record.mounts) {
     if (type !== 'volume') continue;

@@ -88,7 +88,7 @@ function list(native: string[]): Listed {
     const known = JSON.parse(fs.readFileSync(cache, 'utf8')) as Listed & { key: string };
     if (known.key === key && known.files.every(([, source]) => fs.existsSync(source))) return known;
   } catch {
-    // There is none yet, or it is half written.
+    // It does not exist yet, or is half written.
   }
   const made = listNow(native);
   try {

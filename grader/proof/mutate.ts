@@ -53,7 +53,7 @@ async function mutate(typed: string[], options: Options): Promise<void> {
   const all = allVariants();
   const unknown = typed.find((name) => !all.some(({ lab }) => isNamed(lab, name)));
   if (unknown !== undefined)
-    program.error(`There is no lab "${unknown}". The labs are ${all.map(({ lab }) => lab.id).join(', ')}.`);
+    program.error(`Unknown lab "${unknown}". The labs are ${all.map(({ lab }) => lab.id).join(', ')}.`);
   await using judge = new Judge();
   for (const variants of all)
     if (typed.length === 0 || typed.some((name) => isNamed(variants.lab, name)))

@@ -55,7 +55,7 @@ async function steady(ids: string[], { rounds, burners, variants }: Options): Pr
   const labs = allVariants().filter(
     ({ lab }) => ids.length === 0 || ids.includes(lab.id) || ids.includes(`${lab.number}`),
   );
-  if (labs.length === 0) throw new Error(`There is no lab ${ids.join(', ')}. ./workshop map names them.`);
+  if (labs.length === 0) throw new Error(`Unknown lab: ${ids.join(', ')}. ./workshop map names them.`);
   const burning = burn(burners);
   let [runs, differing] = [0, 0];
   try {

@@ -377,7 +377,7 @@ describe('the new root', () => {
     expect(mountinfo(child.pid)[0]?.mountPoint, 'the first mount the program sees').toBe('/');
   });
 
-  test('task 4: the old root is no longer mounted', async () => {
+  test('task 4: the old root is not mounted any more', async () => {
     const child = await judge.start(subject, 4);
     const oldRoot = mountAt(child.pid, '/').id;
     await subject.call('goOn');

@@ -388,7 +388,7 @@ describe.skipIf(process.getuid?.() !== 0)('what a config.json says', () => {
   });
 
   test('a shorter period and its quota are within the limit of the group above at every moment', (context) => {
-    if (version !== 1) context.skip('version 2 has both in one file');
+    if (version !== 1) context.skip('version 2 takes period and quota together, in cpu.max');
     const { id, cgroupsPath } = started((config) => {
       config.linux.cgroupsPath = `${config.linux.cgroupsPath}/below`;
       config.linux.resources = { cpu: { quota: 50_000, period: 100_000 } };
