@@ -1,12 +1,13 @@
 /**
- * `npm run steady [-- LAB…] [--rounds N] [--burners N]`: judge what has to pass again and again while other programs use
- * up the processors. The same files must get the same verdicts every time; the first that differ are printed.
+ * `npm run steady [-- LAB…] [--rounds N] [--burners N]`: judge what has to pass (or, with --wrong, to fail) again and
+ * again, with other inputs each time, while other programs use up the processors. What gets another verdict is printed.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Command, InvalidArgumentError } from 'commander';
 import { Judge } from '../harness/judge-client.ts';
 import { runLab } from '../harness/run-lab.ts';
+import { narrowed, titlesOf } from '../lab.ts';
 import type { LabReport } from '../report.ts';
 import { allVariants, type Variants } from './variants.ts';
 import { writtenTo } from './written.ts';
@@ -15,6 +16,7 @@ interface Options {
   rounds: number;
   burners: number;
   variants: boolean;
+  wrong: boolean;
 }
 
 function count(text: string): number {
@@ -30,28 +32,43 @@ function burn(burners: number): ChildProcess[] {
 
 interface Case {
   name: string;
+  /** What every test of the report has to say. */
+  outcome: 'passed' | 'failed';
   judge(judge: Judge): Promise<LabReport>;
 }
 
-function casesOf({ lab, solution, correct }: Variants, round: number, variants: boolean): Case[] {
-  const cases: Case[] = [{ name: `solution of ${lab.id}`, judge: (judge) => runLab({ lab, file: solution, judge }) }];
-  const whole = correct.filter(({ passes }) => passes.length === lab.tasks.flatMap(({ tests }) => tests).length);
+function casesOf({ lab, solution, correct, wrong }: Variants, round: number, options: Options): Case[] {
+  if (options.wrong)
+    return wrong.map(({ name, source, killedBy }) => ({
+      name: `wrong answer ${name} of ${lab.id}`,
+      outcome: 'failed',
+      judge: (judge) => {
+        const killer = narrowed(lab, (title) => title === killedBy);
+        return writtenTo(lab, source(), (file) => runLab({ lab: killer, file, judge }));
+      },
+    }));
+  const cases: Case[] = [
+    { name: `solution of ${lab.id}`, outcome: 'passed', judge: (judge) => runLab({ lab, file: solution, judge }) },
+  ];
+  const whole = correct.filter(({ passes }) => passes.length === titlesOf(lab).length);
   const variant = whole[round % Math.max(1, whole.length)];
-  if (variants && variant !== undefined)
+  if (options.variants && variant !== undefined)
     cases.push({
       name: `variant ${variant.name} of ${lab.id}`,
+      outcome: 'passed',
       judge: (judge) => writtenTo(lab, variant.source(), (file) => runLab({ lab, file, judge })),
     });
   return cases;
 }
 
-/** @returns a line for each test that did not pass. */
-function reds(name: string, { seed, tasks }: LabReport): string[] {
-  const tests = tasks.flatMap((task) => task.tests).filter(({ outcome }) => outcome !== 'passed');
+/** @returns a line for each test that says something else. */
+function differences({ name, outcome: expected }: Case, { seed, tasks }: LabReport): string[] {
+  const tests = tasks.flatMap((task) => task.tests).filter(({ outcome }) => outcome !== expected);
   return tests.map(({ title, outcome, message }) => `${name}, seed ${seed}: ${outcome}: ${title}\n      ${message}`);
 }
 
-async function steady(ids: string[], { rounds, burners, variants }: Options): Promise<void> {
+async function steady(ids: string[], options: Options): Promise<void> {
+  const { rounds, burners } = options;
   const labs = allVariants().filter(
     ({ lab }) => ids.length === 0 || ids.includes(lab.id) || ids.includes(`${lab.number}`),
   );
@@ -62,8 +79,8 @@ async function steady(ids: string[], { rounds, burners, variants }: Options): Pr
     await using judge = new Judge();
     for (let round = 0; round < rounds; round++) {
       for (const known of labs)
-        for (const { name, judge: judged } of casesOf(known, round, variants)) {
-          const found = reds(name, await judged(judge));
+        for (const each of casesOf(known, round, options)) {
+          const found = differences(each, await each.judge(judge));
           runs += 1;
           if (found.length > 0) differing += 1;
           for (const line of found) process.stdout.write(`  ${line}\n`);
@@ -83,6 +100,10 @@ await new Command('steady')
   .option('--rounds <n>', 'how often each lab is judged', count, 20)
   .option('--burners <n>', 'programs that use up a processor each', count, 2)
   .option('--no-variants', 'only the solutions, and not a correct variant of each as well')
-  .addHelpText('after', '\nExamples:\n  npm run steady\n  npm run steady -- process exec --rounds 5\n')
+  .option('--wrong', 'the wrong answers instead, each by the test that has to find it out')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run steady\n  npm run steady -- process exec --rounds 5\n  npm run steady -- --wrong --rounds 3\n',
+  )
   .action(steady)
   .parseAsync();
