@@ -110,6 +110,10 @@ export const HostConfig = z.object({
   Mounts: list(Mount),
   Tmpfs: map,
   AutoRemove: flag,
+  RestartPolicy: z
+    .object({ Name: string, MaximumRetryCount: integer })
+    .nullish()
+    .transform((value) => value ?? { Name: '', MaximumRetryCount: 0 }),
   /** Names or ids of containers, each with `:ro` or `:rw`, whose mounts this one gets too. */
   VolumesFrom: strings,
   NetworkMode: string,

@@ -6,6 +6,8 @@ import { acquireLock } from './lock.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
 import { ShimClient } from './shim-client.ts';
+import { startAgain } from './start.ts';
+import { superviseNoMore } from './supervise.ts';
 import { checkRemap, userRemap } from './user-remap.ts';
 
 export interface EngineOptions {
@@ -44,7 +46,15 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
     runDirectory: root.run,
   });
   try {
-    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, remap: ids, refusal, warn });
+    const engine: Engine = newEngine({
+      root,
+      images: await Images.open(root.images),
+      shim: client,
+      remap: ids,
+      refusal,
+      startAgain: (container) => startAgain(engine, container),
+      warn,
+    });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('oom', (news) => handleOutOfMemory(engine, news));
     client.on('lost', () => {
@@ -60,6 +70,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
     return {
       engine,
       close: async () => {
+        superviseNoMore(engine);
         await client.shutdown();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
 import { userNames } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup.ts';
-import type { Container } from './container.ts';
+import { type Container, requireRunning } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
 
@@ -24,7 +24,7 @@ const TITLES = ['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'];
  * @throws ContainerError `conflict` when it does not run, `invalid` when ps does not understand `options`
  */
 export async function listProcesses(engine: Engine, container: Container, options: string): Promise<ProcessTable> {
-  if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+  requireRunning(container);
   const pids = hostCgroups().find(cgroupOf(engine.root, container.record))?.processes() ?? [container.record.pid];
   if (options !== '' && options !== '-ef') return await askPs(options, pids);
   const bootTime = Number(/^btime (\d+)/m.exec(fs.readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);

@@ -18,7 +18,7 @@ export const ContainerRecord = z.object({
   /** Entrypoint and command as one list. */
   args: z.array(z.string()).min(1),
   mounts: z.array(ContainerMount),
-  status: z.enum(['created', 'running', 'paused', 'exited', 'dead', 'removing'] satisfies Status[]),
+  status: z.enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing'] satisfies Status[]),
   /** While it runs: the process, by number and start time together. 0 and empty else. */
   pid: z.int(),
   startTime: z.string(),
@@ -26,6 +26,10 @@ export const ContainerRecord = z.object({
   finishedAt: z.string(),
   exitCode: z.int(),
   oomKilled: z.boolean(),
+  /** How often its restart policy has started it since a client did. */
+  restartCount: z.int().default(0),
+  /** A client has stopped or killed it since its last start. */
+  stoppedByHand: z.boolean().default(false),
   /** Why the last start failed. */
   error: z.string(),
 });

@@ -34,7 +34,10 @@ export async function selectContainers(engine: Engine, { all, limit, filters }: 
   const tests = await Promise.all([...filters].map(([name, values]) => newTest(engine, name, values)));
   const chosen = engine.containers
     .all()
-    .filter((container) => (everything || container.running) && tests.every((test) => test(container)))
+    .filter(
+      (container) =>
+        (everything || container.running || container.restarting) && tests.every((test) => test(container)),
+    )
     .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
   return limit === undefined ? chosen : chosen.slice(0, limit);
 }

@@ -1,7 +1,6 @@
 import { ContainerConfig, HostConfig } from '../../container/config.ts';
-import type { Container } from '../../container/container.ts';
+import { type Container, requireRunning } from '../../container/container.ts';
 import { createContainer } from '../../container/create.ts';
-import { ContainerError } from '../../container/errors.ts';
 import { adaptLimits } from '../../container/kernel-lacks.ts';
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
 import { listProcesses } from '../../container/processes.ts';
@@ -131,7 +130,7 @@ export async function renameContainerRoute(call: Call): Promise<void> {
 /** `POST /containers/{id}/resize` */
 export async function resizeContainer(call: Call): Promise<void> {
   const container = findContainer(call);
-  if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+  requireRunning(container);
   await resizeTerminal(call, { container: container.id });
 }
 
@@ -149,7 +148,7 @@ export async function pruneContainers(call: Call): Promise<void> {
   const stopped = await selectContainers(engine, { all: true, filters });
   const deleted: string[] = [];
   let reclaimed = 0;
-  for (const container of stopped.filter(({ running }) => !running)) {
+  for (const container of stopped.filter(({ running, restarting }) => !running && !restarting)) {
     const size = treeSize(container.paths.upper);
     // One that somebody starts or removes meanwhile is not ours any more.
     const gone = await remove(engine, container, {}).then(

@@ -18,9 +18,10 @@ export async function containerInspect(engine: Engine, container: Container, { s
     Args: record.args.slice(1),
     State: {
       Status: record.status,
-      Running: container.running,
+      // Docker counts one that waits to be started again among those that run.
+      Running: container.running || container.restarting,
       Paused: container.paused,
-      Restarting: false,
+      Restarting: container.restarting,
       OOMKilled: record.oomKilled,
       Dead: record.status === 'dead',
       Pid: record.pid,
@@ -35,7 +36,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
     HostsPath: paths.hosts,
     LogPath: ['none', 'local'].includes(record.hostConfig.LogConfig.Type) ? '' : paths.log,
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: record.restartCount,
     Driver: 'overlay2',
     Platform: 'linux',
     MountLabel: '',
@@ -76,10 +77,10 @@ function configView({ config }: ContainerRecord) {
 
 /** What the engine acts on, and Docker's value for "left alone" for all else. */
 function hostConfigView({ hostConfig }: ContainerRecord) {
-  const { Mounts, Tmpfs, Annotations, MemorySwappiness, PidsLimit, LogConfig, ShmSize, ...rest } = hostConfig;
+  const { Mounts, Tmpfs, Annotations, MemorySwappiness, PidsLimit, LogConfig, ShmSize, RestartPolicy, ...rest } =
+    hostConfig;
   return {
     ContainerIDFile: '',
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
     PortBindings: {},
     PublishAllPorts: false,
     VolumeDriver: '',
@@ -95,6 +96,7 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
     ...rest,
+    RestartPolicy: { ...RestartPolicy, Name: RestartPolicy.Name || 'no' },
     CgroupnsMode: hostConfig.CgroupnsMode || 'private',
     IpcMode: hostConfig.IpcMode || 'private',
     LogConfig: { Type: LogConfig.Type || 'json-file', Config: LogConfig.Config },

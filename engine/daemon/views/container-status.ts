@@ -17,6 +17,8 @@ export function describeStatus(record: ContainerRecord, now: number = Date.now()
       return `Up ${since(record.startedAt)}`;
     case 'paused':
       return `Up ${since(record.startedAt)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${record.exitCode}) ${since(record.finishedAt)} ago`;
     case 'exited':
       return `Exited (${record.exitCode}) ${since(record.finishedAt)} ago`;
     case 'removing':
