@@ -80,6 +80,13 @@ export async function join(
   return { pid: await processWithNonce(subject, mark, { program, patience: 10_000 }), master };
 }
 
+/** Start a program that keeps the descriptors of the subject that exec does not close. @returns its pid */
+export async function afterExec(subject: Subject): Promise<number> {
+  const mark = nonce();
+  await subject.call('keepAcrossExec', sleeper(subject), [`SKIFF_NONCE=${mark}`]);
+  return await processWithNonce(subject, mark, { program: 'sleep', patience: 10_000 });
+}
+
 export function sleeper(subject: Subject): string[] {
   return [`${subject.rootfs}/bin/sleep`, '1000'];
 }
@@ -255,14 +262,6 @@ function isTerminal(rdev: number): boolean {
   const major = (rdev >> 8) & 0xfff;
   return major >= 136 && major <= 143;
 }
-
-/** The flags of an open descriptor, FD_CLOEXEC as O_CLOEXEC among them. proc_pid_fdinfo(5). */
-export function closedByExec(pid: number, fd: number): boolean {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
-  return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
-}
-
-const O_CLOEXEC = 0o2000000;
 
 /** What a scanner should answer to each piece, by the words of its contract. */
 export function scanned(keys: string, chunks: string[]): { passed: string; detached: boolean }[] {
