@@ -1,5 +1,6 @@
 /** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
 
+import { parseProcessStat } from '../../engine/kernel/process-stat.ts';
 import { getWindowSize } from '../../engine/kernel/terminal.ts';
 import {
   childOf,
@@ -231,12 +232,8 @@ export function cgroupOf(pid: number, hierarchy: string): string | undefined {
 
 /** What the kernel says of a process's session. proc_pid_stat(5). */
 export function sessionOf(pid: number): { session: number; group: number; terminal: number; foreground: number } {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const [, , group, session, terminal, foreground] = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
-  return { session: session!, group: group!, terminal: terminal!, foreground: foreground! };
+  const { session, group, terminal, foreground } = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return { session, group, terminal, foreground };
 }
 
 /** tty_nr of /proc/PID/stat packs a device number otherwise than stat(2) does: the minor's high bits lie above. */
