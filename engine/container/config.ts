@@ -73,7 +73,15 @@ export const ContainerConfig = z.object({
     .nullish()
     .transform((value) => value ?? null),
   Healthcheck: z
-    .object({ Test: strings })
+    .object({
+      Test: strings,
+      /** Nanoseconds, as all durations here; 0 leaves each to the image, and then to the engine. */
+      Interval: integer,
+      Timeout: integer,
+      StartPeriod: integer,
+      StartInterval: integer,
+      Retries: integer,
+    })
     .nullish()
     .transform((value) => value ?? null),
 });

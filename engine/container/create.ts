@@ -15,6 +15,7 @@ import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { makeInContainer } from './files/files.ts';
 import { findImage } from './find-image.ts';
+import { checkHealthCheck } from './health.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { inheritedMounts } from './inherited-mounts.ts';
 import { completeLogConfig } from './log-options.ts';
@@ -71,6 +72,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   };
   checkModes(config, hostConfig);
   checkRestartPolicy(hostConfig);
+  checkHealthCheck(request.config);
   const record: ContainerRecord = {
     version: 1,
     id,

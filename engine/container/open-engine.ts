@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Images } from '../image/images.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
+import { monitorHealth } from './health-monitor.ts';
 import { acquireLock } from './lock.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
@@ -62,6 +63,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
     });
     await recover(engine);
+    const stopMonitoring = monitorHealth(engine);
     const cached = engine.buildCache.layers();
     await engine.images.collect({
       blobs: cached.map(({ descriptor }) => descriptor.digest),
@@ -71,6 +73,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
       engine,
       close: async () => {
         superviseNoMore(engine);
+        stopMonitoring();
         await client.shutdown();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ContainerConfig, HostConfig } from './config.ts';
+import { HealthState } from './health.ts';
 import { ContainerMount } from './mounts.ts';
 import type { Status } from './state.ts';
 
@@ -30,6 +31,8 @@ export const ContainerRecord = z.object({
   restartCount: z.int().default(0),
   /** A client has stopped or killed it since its last start. */
   stoppedByHand: z.boolean().default(false),
+  /** Of a container with a health check that has been started. */
+  health: HealthState.optional(),
   /** Why the last start failed. */
   error: z.string(),
 });

@@ -57,8 +57,6 @@ export function refuseUnsupported(body: Record<string, unknown>): void {
   if (isSet(body.NetworkDisabled)) refuse('NetworkDisabled', 'none');
   refuseEndpoints(asRecord(asRecord(body.NetworkingConfig).EndpointsConfig));
   refuseMountOptions(Array.isArray(host.Mounts) ? host.Mounts.map(asRecord) : []);
-  if (isSet(asRecord(body.Healthcheck).Test) && !isNone(asRecord(body.Healthcheck).Test))
-    refuse('Healthcheck', '--health-cmd');
 }
 
 function refuseEndpoints(endpoints: Record<string, unknown>): void {
@@ -82,10 +80,6 @@ function refuseMountOptions(mounts: Record<string, unknown>[]): void {
 export function refuseUnsupportedUpdate(body: Record<string, unknown>, known: string[]): void {
   for (const [field, value] of Object.entries(body))
     if (!known.includes(field) && isSet(value)) refuse(field, HOST_FIELDS[field] ?? 'none');
-}
-
-function isNone(test: unknown): boolean {
-  return Array.isArray(test) && test.length === 1 && test[0] === 'NONE';
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -53,8 +53,7 @@ describe('a restart policy', () => {
     await until(id, { State: { Status: 'exited', ExitCode: 7, Restarting: false }, RestartCount: 2 });
     const { stdout } = await daemon.docker('logs', id);
     expect(stdout).toBe('once more\n'.repeat(3));
-    const seen = await daemon.docker('events', '--since', '1', '--until', '0s', '--filter', `container=${id}`);
-    const actions = seen.stdout.split('\n').map((line) => line.split(' ')[2]);
+    const actions = await daemon.eventsOf(id);
     expect(actions.filter((action) => action === 'die' || action === 'start')).toEqual(
       Array.from({ length: 3 }, () => ['start', 'die']).flat(),
     );

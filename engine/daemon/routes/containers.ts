@@ -1,5 +1,5 @@
 import { ContainerConfig, HostConfig } from '../../container/config.ts';
-import { type Container, requireRunning } from '../../container/container.ts';
+import { requireRunning } from '../../container/container.ts';
 import { createContainer } from '../../container/create.ts';
 import { adaptLimits } from '../../container/kernel-lacks.ts';
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
@@ -49,14 +49,7 @@ export async function createContainerRoute(call: Call): Promise<void> {
   if (config.Image === '') throw new ApiError(400, 'no image specified: name the image the container is to be made of');
   const platform = call.query.text('platform');
   const container = await createContainer(call.engine, { name: call.query.text('name'), config, hostConfig, platform });
-  call.send(201, { Id: container.id, Warnings: [...warnings, ...healthWarning(container)] });
-}
-
-/** What the image brings along is not the client's to leave out, so it is said instead of refused. */
-function healthWarning({ record }: Container): string[] {
-  const test = record.config.Healthcheck?.Test ?? [];
-  if (test.length === 0 || test[0] === 'NONE') return [];
-  return ['The image has a HEALTHCHECK, which this engine does not run: the container has no health status.'];
+  call.send(201, { Id: container.id, Warnings: warnings });
 }
 
 /** `GET /containers/{id}/json` */

@@ -29,6 +29,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
       Error: record.error,
       StartedAt: record.startedAt,
       FinishedAt: record.finishedAt,
+      ...(record.health && { Health: record.health }),
     },
     Image: record.image.id,
     ResolvConfPath: paths.resolvConf,
@@ -61,7 +62,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
 }
 
 function configView({ config }: ContainerRecord) {
-  const { Healthcheck: _, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
+  const { Healthcheck, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
   return {
     ...rest,
     // Where Docker writes null, its own description of the API allows none.
@@ -70,9 +71,15 @@ function configView({ config }: ContainerRecord) {
     Volumes,
     OnBuild: null,
     ...(Object.keys(ExposedPorts).length > 0 && { ExposedPorts }),
+    ...(Healthcheck !== null && { Healthcheck: withoutZeros(Healthcheck) }),
     ...(StopSignal !== '' && { StopSignal }),
     ...(StopTimeout !== null && { StopTimeout }),
   };
+}
+
+/** What was left to the engine is left out. */
+function withoutZeros(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== 0));
 }
 
 /** What the engine acts on, and Docker's value for "left alone" for all else. */
