@@ -33,7 +33,7 @@ export function monitorHealth(engine: Engine): () => void {
       stop(id);
     }
   };
-  const deafen = engine.events.listen(hear);
+  const deafen = engine.events.attend(hear);
   for (const container of engine.containers.all()) if (container.running && !container.paused) begin(container, true);
   return () => {
     deafen();

@@ -26,6 +26,6 @@ export function watchIdleness(server: Server, engine: Engine, seconds: number, e
   };
   server.on('request', count);
   server.on('upgrade', count);
-  engine.events.listen(look);
+  engine.events.attend(look);
   look();
 }
