@@ -3,16 +3,24 @@
 import type { LogBound } from '../runtime/shim/protocol.ts';
 import type { HostConfig } from './config.ts';
 import { ContainerError } from './errors.ts';
+import { ATTRIBUTE_OPTIONS, checkLogAttributes } from './log-attributes.ts';
 
 export type LogConfig = HostConfig['LogConfig'];
 
-export const LOG_DRIVERS = ['json-file', 'local', 'none'];
+const DRIVERS = ['json-file', 'local', 'none'] as const;
+type LogDriver = (typeof DRIVERS)[number];
+export const LOG_DRIVERS: string[] = [...DRIVERS];
 export const DEFAULT_LOG_DRIVER = 'json-file';
 /** What a container keeps that asks for nothing else. */
 export const DEFAULT_LOG_OPTIONS = { 'max-size': '20m', 'max-file': '5' };
 
 const MOST_FILES = 1000;
 const UNITS: Record<string, number> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+const OPTIONS: Record<LogDriver, string[]> = {
+  'json-file': [...Object.keys(DEFAULT_LOG_OPTIONS), ...ATTRIBUTE_OPTIONS],
+  local: Object.keys(DEFAULT_LOG_OPTIONS),
+  none: [],
+};
 /** Options that say what is done anyway. */
 const AS_IT_IS: Record<string, string> = { mode: 'blocking', compress: 'false' };
 
@@ -24,12 +32,13 @@ export function completeLogConfig({ Type, Config }: LogConfig): LogConfig {
       'unsupported',
       `This engine does not have the log driver "${driver.slice(0, 60)}". It has ${listed(LOG_DRIVERS)}.`,
     );
-  const known = driver === 'none' ? [] : [...Object.keys(DEFAULT_LOG_OPTIONS), ...Object.keys(AS_IT_IS)];
+  const options = OPTIONS[driver as LogDriver];
+  const known = options.length === 0 ? [] : [...options, ...Object.keys(AS_IT_IS)];
   for (const [name, value] of Object.entries(Config)) {
     if (!known.includes(name))
       throw new ContainerError(
         'unsupported',
-        `The log driver ${driver} does not have the option "${name.slice(0, 60)}" in this engine. It has ${driver === 'none' ? 'no options' : listed(Object.keys(DEFAULT_LOG_OPTIONS))}.`,
+        `The log driver ${driver} does not have the option "${name.slice(0, 60)}" in this engine. It has ${options.length === 0 ? 'no options' : listed(options)}.`,
       );
     if (name in AS_IT_IS && value !== AS_IT_IS[name])
       throw new ContainerError(
@@ -40,6 +49,7 @@ export function completeLogConfig({ Type, Config }: LogConfig): LogConfig {
   if (driver === 'none') return { Type: driver, Config };
   const complete = { Type: driver, Config: { ...DEFAULT_LOG_OPTIONS, ...Config } };
   logBound(complete);
+  checkLogAttributes(Config);
   return complete;
 }
 

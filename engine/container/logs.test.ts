@@ -27,7 +27,7 @@ const write = (...lines: string[]) => fs.appendFileSync(container.paths.log, lin
 
 async function read(request: Partial<LogRequest> = {}): Promise<string[]> {
   const all: string[] = [];
-  const options = { stdout: true, stderr: true, timestamps: false, follow: false, ...request };
+  const options = { stdout: true, stderr: true, timestamps: false, details: false, follow: false, ...request };
   for await (const batch of readLogs(container, options, new AbortController().signal))
     all.push(...batch.map(({ text }) => text));
   return all;
@@ -37,6 +37,28 @@ test('the lines of both streams come in the order they were written, or those of
   write(line('a\n'), line('b\n', 0, 'stderr'), line('c\n'));
   expect(await read()).toEqual(['a\n', 'b\n', 'c\n']);
   expect(await read({ stderr: false })).toEqual(['a\n', 'c\n']);
+});
+
+test('details are the labels and variables that were asked for, by name or by expression', async () => {
+  write(line('a\n'), line('b\n'));
+  const { record } = container;
+  record.config = {
+    Labels: { role: 'web server', team: 'x,y', other: '1' },
+    Env: ['A=b=c', 'HOME=/', 'LONG'],
+  } as never;
+  const details = async (options: Record<string, string>) => {
+    record.hostConfig.LogConfig.Config = options;
+    return await read({ details: true, tail: 1 });
+  };
+  expect(await details({})).toEqual([' b\n']);
+  expect(await details({ labels: 'role,team,nosuch' })).toEqual(['role=web+server,team=x%2Cy b\n']);
+  expect(await details({ env: 'A,LONG', labels: 'other' })).toEqual(['A=b%3Dc,LONG=,other=1 b\n']);
+  expect(await details({ 'env-regex': '^H', 'labels-regex': 'e' })).toEqual([
+    'HOME=%2F,other=1,role=web+server,team=x%2Cy b\n',
+  ]);
+  expect(await read({ details: true, timestamps: true, tail: 1 })).toEqual([
+    expect.stringMatching(/^2026-01-01T00:00:00.500000000Z HOME/),
+  ]);
 });
 
 test('a container that wrote nothing has an empty log', async () => {
@@ -148,7 +170,7 @@ test('whatever bytes are written, in whatever pieces, come back as they were', a
     for (let at = 0; at < bytes.length; at += size) log.write('stdout', bytes.subarray(at, at + size));
     log.close();
     const pieces: Buffer[] = [];
-    const request = { stdout: true, stderr: true, timestamps: false, follow: false };
+    const request = { stdout: true, stderr: true, timestamps: false, details: false, follow: false };
     for await (const batch of readLogs(container, request, new AbortController().signal))
       pieces.push(...batch.map(({ text, bytes: exact = Buffer.from(text) }) => exact));
     expect(Buffer.concat(pieces).equals(bytes), `in pieces of ${size}`).toBe(true);

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Container } from './container.ts';
 import { ContainerError } from './errors.ts';
+import { logAttributes } from './log-attributes.ts';
 import { openLogFiles } from './log-files.ts';
 import { parseTime } from './time.ts';
 
@@ -15,6 +16,8 @@ export interface LogRequest {
   /** Only the last so many lines; all if absent. */
   tail?: number;
   timestamps: boolean;
+  /** Before each line what `--log-opt labels` and `env` name, and a space. */
+  details: boolean;
   follow: boolean;
 }
 
@@ -56,6 +59,7 @@ async function* read(container: Container, request: LogRequest, signal: AbortSig
   const watcher = request.follow ? watchLog(container.paths.log, notify) : null;
   if (request.follow) container.changes.on('exit', notify).on('removed', notify);
   signal.addEventListener('abort', notify);
+  const details = request.details ? `${attributesOf(container)} ` : '';
   const files = openLogFiles(container.paths.log);
   try {
     if (request.tail !== undefined) await files.seekToTail(request.tail);
@@ -64,7 +68,7 @@ async function* read(container: Container, request: LogRequest, signal: AbortSig
       // Looked at before the file is: what comes after the end of the container does not come.
       const over = !request.follow || !(container.running || container.restarting);
       for (let batch = await files.next(); batch; batch = await files.next()) {
-        const { entries, past } = select(batch, request);
+        const { entries, past } = select(batch, request, details);
         if (entries.length > 0) yield entries;
         if (past || signal.aborted) return;
       }
@@ -77,6 +81,10 @@ async function* read(container: Container, request: LogRequest, signal: AbortSig
     signal.removeEventListener('abort', notify);
     files.close();
   }
+}
+
+function attributesOf({ record }: Container): string {
+  return logAttributes({ config: record.config, options: record.hostConfig.LogConfig.Config }).join(',');
 }
 
 /** Of its directory, since the file is another one after each rotation. Null when it has gone. */
@@ -93,7 +101,7 @@ function watchLog(log: string, notify: () => void): fs.FSWatcher | null {
 }
 
 /** Those that were asked for; `past` when the rest is later than what was asked for. */
-function select(lines: string[], request: LogRequest): { entries: LogEntry[]; past: boolean } {
+function select(lines: string[], request: LogRequest, details: string): { entries: LogEntry[]; past: boolean } {
   const entries: LogEntry[] = [];
   const bounded = request.since !== undefined || request.until !== undefined;
   for (const line of lines) {
@@ -105,13 +113,12 @@ function select(lines: string[], request: LogRequest): { entries: LogEntry[]; pa
       if (request.since !== undefined && time < request.since) continue;
     }
     if (!request[parsed.stream]) continue;
-    entries.push(entryOf(parsed, request.timestamps));
+    entries.push(entryOf(parsed, `${request.timestamps ? `${padTime(parsed.time)} ` : ''}${details}`));
   }
   return { entries, past: false };
 }
 
-function entryOf({ stream, log, time, bytes }: LogLine, timestamps: boolean): LogEntry {
-  const before = timestamps ? `${padTime(time)} ` : '';
+function entryOf({ stream, log, bytes }: LogLine, before: string): LogEntry {
   const text = before + log;
   if (typeof bytes !== 'string') return { stream, text };
   return { stream, text, bytes: Buffer.concat([Buffer.from(before), Buffer.from(bytes, 'base64')]) };

@@ -331,12 +331,24 @@ test('a log driver or option that this engine does not have is refused by its na
     /^501 .*log driver "syslog".*json-file, local and none/,
   );
   expect(await refused({ Type: '', Config: { tag: 'x' } })).toMatch(
-    /^501 .*json-file.*option "tag".*max-size and max-file/,
+    /^501 .*json-file.*option "tag".*max-size, max-file, labels, labels-regex, env and env-regex/,
   );
+  expect(await refused({ Type: 'local', Config: { labels: 'x' } })).toMatch(
+    /^501 .*local.*"labels".*max-size and max-file/,
+  );
+  expect(await refused({ Type: '', Config: { 'env-regex': '(' } })).toMatch(/^400 .*env-regex=\(/);
   expect(await refused({ Type: 'none', Config: { 'max-size': '1m' } })).toMatch(/^501 .*none.*"max-size".*no options/);
   expect(await refused({ Type: 'local', Config: { compress: 'true' } })).toMatch(/^501 .*compress=true.*false/);
   expect(await refused({ Type: '', Config: { 'max-size': 'ten' } })).toMatch(/^400 .*max-size=ten/);
   expect(await refused({ Type: '', Config: { 'max-file': '0' } })).toMatch(/^400 .*max-file=0/);
+});
+
+test('docker logs --details puts the labels and variables that were asked for before each line', async () => {
+  const options = ['--log-opt', 'labels=role', '--log-opt', 'env=STAGE', '--label', 'role=web', '-e', 'STAGE=test'];
+  await daemon.docker('run', '--name', 'detailed', ...options, 'hostbox', 'echo', 'hello');
+  expect((await daemon.docker('logs', '--details', 'detailed')).stdout).toBe('STAGE=test,role=web hello\n');
+  expect((await daemon.docker('logs', 'detailed')).stdout).toBe('hello\n');
+  await remove('detailed');
 });
 
 test('a log is bounded, by default too, and says by what', async () => {

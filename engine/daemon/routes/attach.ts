@@ -52,6 +52,7 @@ export async function attach(call: Call): Promise<void> {
       stdout: query.flag('stdout'),
       stderr: query.flag('stderr'),
       timestamps: false,
+      details: false,
       follow: false,
     };
     for await (const batch of readLogs(container, request, gone.signal))

@@ -23,6 +23,7 @@ export async function logs(call: Call): Promise<void> {
       // As with Docker, whatever is not a number is all of it.
       tail: /^\d{1,9}$/.test(tail) ? Number(tail) : undefined,
       timestamps: query.flag('timestamps'),
+      details: query.flag('details'),
       follow: query.flag('follow'),
     },
     call.signal,
