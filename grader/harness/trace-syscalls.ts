@@ -46,7 +46,7 @@ const MOST_BYTES = 16 << 20;
  * Watch the subject, its threads, and all that it forks meanwhile, until `work` is done. Calls stand in the order of
  * their ends. A call that has ended before `work` is done is among them.
  * @param standIn let mknod of a device make an empty file instead, where it could make nothing.
- * @param slowKills let 20 ms pass before each signal is sent, so that what forks has the time to.
+ * @param slowKills hold each kill(2) up until the process it means has forked on and ended, or stands still.
  * @throws HarnessUnsupported where no process can be traced; what `work` throws.
  */
 export async function traceSyscalls<T>(

@@ -9,6 +9,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { PR_SET_PDEATHSIG, prctl } from '../../engine/kernel/credentials.ts';
+import { processStat } from '../../engine/kernel/process-stat.ts';
 import * as ptrace from '../../engine/kernel/ptrace.ts';
 import { waitpid } from '../../engine/kernel/wait.ts';
 import { thisMachine } from '../../engine/runtime/seccomp/architectures.ts';
@@ -61,9 +62,10 @@ const watched: Record<string, { call: SystemCallName; first: Argument; second?: 
   mknodat: { call: 'mknod', first: ['at', 0] },
 };
 
-const KILLS = ['kill', 'tkill', 'tgkill', 'pidfd_send_signal'];
-/** Milliseconds: many forks long. */
-const BETWEEN_KILLS = 20;
+/** Which argument names the process. */
+const KILLS: Record<string, number> = { kill: 0, tkill: 0, tgkill: 0 };
+/** Milliseconds that all the calls together are held up at most. */
+let patience = 5_000;
 
 export async function trace(): Promise<void> {
   const pid = Number(process.argv[3]);
@@ -113,7 +115,8 @@ export async function trace(): Promise<void> {
   function look(tid: number): void {
     const stop = ptrace.systemCallStop(tid);
     if (stop?.at === 'entry') {
-      if (slowKills && KILLS.includes(names.get(stop.number) ?? '')) holdUp(BETWEEN_KILLS);
+      const target = slowKills ? KILLS[names.get(stop.number) ?? ''] : undefined;
+      if (target !== undefined) untilItMoved(Number(BigInt.asIntN(32, stop.args[target]!)), tid);
       const wanted = watched[names.get(stop.number) ?? ''];
       if (wanted === undefined) return;
       const call: SystemCall = { pid: tid, call: wanted.call, path: pathOf(tid, wanted.first, stop.args), result: 0 };
@@ -128,9 +131,35 @@ export async function trace(): Promise<void> {
   }
 }
 
-/** The traced process stands still meanwhile, and all others go on. */
-function holdUp(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+/**
+ * Hold the caller of kill(2) up until the process that it means has ended by itself, as one that forks on does, or stands
+ * still (D is what a frozen one shows) or sleeps for so long that it does nothing else. All others go on meanwhile.
+ * @param inside the process as the caller names it
+ */
+function untilItMoved(inside: number, caller: number): void {
+  const pid = outsidePid(inside, linkOf(`/proc/${caller}/ns/pid`));
+  for (let asleep = 0; pid !== undefined && patience > 0 && asleep < 20; patience -= 5) {
+    const stat = processStat(pid);
+    if (stat === undefined || 'ZXD'.includes(stat.state)) return;
+    asleep = stat.state === 'S' ? asleep + 1 : 0;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
+}
+
+/** The process that has the number `inside` in a PID namespace. proc_pid_status(5), NSpid. */
+function outsidePid(inside: number, namespace: string): number | undefined {
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => {
+      try {
+        const numbers = /^NSpid:\s*(.*)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]?.split(/\s+/);
+        return Number(numbers?.at(-1)) === inside && linkOf(`/proc/${pid}/ns/pid`) === namespace;
+      } catch {
+        return false;
+      }
+    });
 }
 
 function say(line: string): void {
