@@ -141,6 +141,21 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/port.ts')).portCommand,
   },
   {
+    name: 'registry check',
+    summary: 'Read back everything a registry stores, and name what is damaged',
+    load: async () => (await import('./commands/registry.ts')).registryCheckCommand,
+  },
+  {
+    name: 'registry gc',
+    summary: 'Remove what no manifest of a registry refers to',
+    load: async () => (await import('./commands/registry.ts')).registryGcCommand,
+  },
+  {
+    name: 'registry serve',
+    summary: 'Run a registry in the foreground',
+    load: async () => (await import('./commands/registry.ts')).registryServeCommand,
+  },
+  {
     name: 'rename',
     summary: 'Rename a container',
     load: async () => (await import('./commands/rename.ts')).renameCommand,
@@ -273,5 +288,6 @@ export const GROUPS: Record<string, Record<string, string>> = {
     remove: 'volume rm',
     prune: 'volume prune',
   },
+  registry: { serve: 'registry serve', check: 'registry check', gc: 'registry gc' },
   system: { info: 'info', events: 'events', df: 'system df', prune: 'system prune' },
 };
