@@ -121,6 +121,16 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/load.ts')).loadCommand,
   },
   {
+    name: 'login',
+    summary: 'Authenticate to a registry',
+    load: async () => (await import('./commands/login.ts')).loginCommand,
+  },
+  {
+    name: 'logout',
+    summary: 'Log out from a registry',
+    load: async () => (await import('./commands/logout.ts')).logoutCommand,
+  },
+  {
     name: 'logs',
     summary: 'Fetch the logs of a container',
     load: async () => (await import('./commands/logs.ts')).logsCommand,

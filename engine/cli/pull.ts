@@ -3,6 +3,7 @@ import { ProgressSchema } from './api-types.ts';
 import { CliError } from './errors.ts';
 import { documents } from './ndjson.ts';
 import { complain } from './output.ts';
+import { registryAuth } from './registry/credentials.ts';
 
 /** Have the daemon fetch an image; what it does is told on stderr, so that stdout stays the container's. */
 export async function pullImage(
@@ -13,6 +14,7 @@ export async function pullImage(
   const { name, tag } = splitReference(image);
   const stream = await client.stream('POST', '/images/create', {
     query: { fromImage: name, tag, platform: options.platform },
+    headers: await registryAuth(image),
   });
   let last = '';
   for await (const { document } of documents(stream)) {

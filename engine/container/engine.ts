@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { BuildCache } from '../image/build/cache.ts';
 import type { Images } from '../image/images.ts';
+import type { Registries } from '../registry/client/registries.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
@@ -15,6 +16,7 @@ import type { UserRemap } from './user-remap.ts';
 export interface Engine {
   root: StateRoot;
   images: Images;
+  registries: Registries;
   shim: ShimClient;
   events: EventBus;
   trash: Trash;
@@ -31,7 +33,9 @@ export interface Engine {
   warn(message: string): void;
 }
 
-export function newEngine(parts: Pick<Engine, 'root' | 'images' | 'shim' | 'remap' | 'refusal' | 'warn'>): Engine {
+export function newEngine(
+  parts: Pick<Engine, 'root' | 'images' | 'registries' | 'shim' | 'remap' | 'refusal' | 'warn'>,
+): Engine {
   return {
     ...parts,
     events: new EventBus(),

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Images } from '../image/images.ts';
+import { Registries } from '../registry/client/registries.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
 import { acquireLock } from './lock.ts';
@@ -44,7 +45,9 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
     runDirectory: root.run,
   });
   try {
-    const engine = newEngine({ root, images: await Images.open(root.images), shim: client, remap: ids, refusal, warn });
+    const images = await Images.open(root.images);
+    const registries = new Registries();
+    const engine = newEngine({ root, images, registries, shim: client, remap: ids, refusal, warn });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('oom', (news) => handleOutOfMemory(engine, news));
     client.on('lost', () => {
@@ -61,6 +64,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
       engine,
       close: async () => {
         await client.shutdown();
+        await registries.close();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);

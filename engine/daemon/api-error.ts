@@ -6,6 +6,7 @@ import { PatternTooLong } from '../image/glob.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from '../image/image-errors.ts';
 import { InvalidReference } from '../image/reference.ts';
 import { HostileArchive } from '../image/tar-header.ts';
+import { RegistryError, type RegistryFailure } from '../registry/client/registry-error.ts';
 
 /** An answer other than success. */
 export class ApiError extends Error {
@@ -28,6 +29,14 @@ const STATUS: Record<FailureKind, number> = {
   failed: 500,
 };
 
+/** Where none is named, 500: the fault is not the client's. */
+const REGISTRY_STATUS: Partial<Record<RegistryFailure, number>> = {
+  unauthorized: 401,
+  denied: 403,
+  'not-found': 404,
+  unsupported: 501,
+};
+
 /** What to answer for whatever was thrown. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
@@ -39,6 +48,7 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof HostileArchive || error instanceof UnexpectedEnd || error instanceof DecoderError)
     return new ApiError(400, error.message);
   if (error instanceof PatternTooLong) return new ApiError(400, error.message);
+  if (error instanceof RegistryError) return new ApiError(REGISTRY_STATUS[error.kind] ?? 500, error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new ApiError(

@@ -2,6 +2,7 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 import type { Call } from './call.ts';
 import { loadImages, saveImages } from './routes/archives.ts';
 import { attach, attachWebSocket } from './routes/attach.ts';
+import { authRoute } from './routes/auth.ts';
 import { buildRoute, pruneBuilds } from './routes/build.ts';
 import { commitRoute } from './routes/commit.ts';
 import {
@@ -56,6 +57,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['GET', '/version', version],
   ['GET', '/info', info],
   ['GET', '/events', events],
+  ['POST', '/auth', authRoute],
 
   ['GET', '/containers/json', listContainers],
   ['POST', '/containers/create', createContainerRoute],

@@ -10,6 +10,7 @@ import { parseBytes } from '../format/size.ts';
 import { documents } from '../ndjson.ts';
 import { labels } from '../options/environment.ts';
 import { write } from '../output.ts';
+import { registryConfig } from '../registry/credentials.ts';
 
 interface BuildCommandOptions {
   addHost?: string[];
@@ -76,7 +77,11 @@ export function buildCommand({ client }: Context): SkiffCommand {
       const answer = await client.stream('POST', '/build', {
         query: queryOf(options, dockerfile),
         content,
-        headers: { 'Content-Type': 'application/x-tar', ...secretsHeader(options.secret ?? []) },
+        headers: {
+          'Content-Type': 'application/x-tar',
+          ...secretsHeader(options.secret ?? []),
+          ...(await registryConfig()),
+        },
       });
       let id = '';
       for await (const { document } of documents(answer)) {
