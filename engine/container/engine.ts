@@ -2,6 +2,7 @@ import path from 'node:path';
 import { BuildCache } from '../image/build/cache.ts';
 import type { Images } from '../image/images.ts';
 import type { Registries } from '../registry/client/registries.ts';
+import { Puller } from '../registry/puller.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
@@ -25,6 +26,7 @@ export interface Engine {
   /** Commands of builds that run, by the id of their container: who is told of their end. */
   hidden: Map<string, (exited: Exited) => void>;
   buildCache: BuildCache;
+  puller: Puller;
   /** Whose ids containers have that do not share the host's; absent when all of them do. */
   remap?: UserRemap;
   /** Why containers cannot be run here, in a sentence that says the way out. */
@@ -38,6 +40,7 @@ export function newEngine(
 ): Engine {
   return {
     ...parts,
+    puller: new Puller(parts.images, parts.registries),
     events: new EventBus(),
     trash: new Trash(parts.root.removed, parts.warn),
     containers: new ContainerTable(),

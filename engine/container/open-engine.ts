@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { Images } from '../image/images.ts';
+import type { RegistryOptions } from '../registry/client/endpoints.ts';
 import { Registries } from '../registry/client/registries.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
@@ -18,6 +19,7 @@ export interface EngineOptions {
   remap?: string;
   /** Why this process can run no containers, if so. */
   refusal?: string;
+  registries?: RegistryOptions;
   warn(message: string): void;
 }
 
@@ -34,7 +36,14 @@ const CLOSING_MOST = 5_000;
  * Take hold of a state root and of all that is in it.
  * @throws ContainerError `conflict` while another daemon has it
  */
-export async function openEngine({ directory, shim, remap, refusal, warn }: EngineOptions): Promise<OpenEngine> {
+export async function openEngine({
+  directory,
+  shim,
+  remap,
+  refusal,
+  registries: options = {},
+  warn,
+}: EngineOptions): Promise<OpenEngine> {
   const root = openRoot(directory);
   const ids = remap === undefined ? undefined : userRemap(remap);
   if (ids) checkRemap(root);
@@ -46,7 +55,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
   });
   try {
     const images = await Images.open(root.images);
-    const registries = new Registries();
+    const registries = new Registries(options);
     const engine = newEngine({ root, images, registries, shim: client, remap: ids, refusal, warn });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('oom', (news) => handleOutOfMemory(engine, news));

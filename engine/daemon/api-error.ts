@@ -43,12 +43,12 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ContainerError) return new ApiError(STATUS[error.kind], error.message);
   if (error instanceof ImageNotFound) return new ApiError(404, error.message);
   if (error instanceof InvalidReference || error instanceof AmbiguousImage) return new ApiError(400, error.message);
+  if (error instanceof RegistryError) return new ApiError(REGISTRY_STATUS[error.kind] ?? 500, error.message);
   if (error instanceof ImageConflict) return new ApiError(409, error.message);
   if (error instanceof InvalidBuild) return new ApiError(400, error.message);
   if (error instanceof HostileArchive || error instanceof UnexpectedEnd || error instanceof DecoderError)
     return new ApiError(400, error.message);
   if (error instanceof PatternTooLong) return new ApiError(400, error.message);
-  if (error instanceof RegistryError) return new ApiError(REGISTRY_STATUS[error.kind] ?? 500, error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new ApiError(

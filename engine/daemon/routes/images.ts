@@ -8,6 +8,7 @@ import { tagReference } from '../tag-reference.ts';
 import { imageHistory, imageInspect, imageSummary, sharedSizes, virtualSize } from '../views/image.ts';
 import { saveImage } from './archives.ts';
 import { importRoute } from './commit.ts';
+import { pullRoute } from './pull.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
@@ -99,23 +100,16 @@ function usersOf(engine: Engine, id: string): ImageUser[] {
     .map((container) => ({ id: container.id, running: container.running }));
 }
 
-/** `POST /images/create`: an import, or what the docker command tries when an image is missing. */
+/** `POST /images/create`: an import, or a pull. */
 export async function createImage(call: Call): Promise<void> {
-  const { engine, query } = call;
+  const { query } = call;
   const from = query.text('fromImage');
   if (query.text('fromSrc') !== '') return importRoute(call);
   if (from === '') throw new ApiError(400, 'bad parameter: there is neither fromImage nor fromSrc');
-  const tag = query.text('tag');
-  const name = tag === '' ? from : `${from}${tag.startsWith('sha256:') ? '@' : ':'}${tag}`;
   if (from.includes('moby/buildkit'))
     throw new ApiError(
       501,
       'This engine has the classic builder and does not run BuildKit. Set DOCKER_BUILDKIT=0, and run docker build again.',
     );
-  const there = (await engine.images.list()).flatMap((image) => image.repoTags);
-  throw new ApiError(
-    501,
-    `This engine cannot pull ${name.slice(0, 200)} from a registry yet. ` +
-      `Use an image it has: ${there.length > 0 ? there.slice(0, 10).join(', ') : 'there is none yet'}.`,
-  );
+  await pullRoute(call);
 }

@@ -19,7 +19,9 @@ interface ConnectOptions {
   /** Of every request. */
   scopes: string[];
   credentials: Credentials;
+  /** Ends everything; only the hello if `isShared`. */
   signal?: AbortSignal;
+  isShared?: boolean;
 }
 
 export interface Connection {
@@ -82,7 +84,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     const { method, headers, body, expect = [200], step } = request;
     const here = { registry: where.registry, repository, step };
     const url = locate(request.path, repository, here);
-    const requestSignal = anyOf(signal, request.signal);
+    const requestSignal = options.isShared ? request.signal : anyOf(signal, request.signal);
     let refused: TokenRequest | undefined;
     for (;;) {
       const wanted = [...scopes, ...(request.scopes ?? [])];

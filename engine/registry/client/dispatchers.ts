@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { isLoopback } from './endpoints.ts';
 
 /** Milliseconds without one byte after which a connection counts as broken. */
@@ -18,7 +18,7 @@ interface Certificates {
 
 export class Dispatchers {
   readonly #directories: string[];
-  readonly #made = new Map<string, Dispatcher>();
+  readonly #made = new Map<string, Promise<Dispatcher>>();
 
   /** @param directories such as `/etc/docker/certs.d`. */
   constructor(directories: string[]) {
@@ -29,7 +29,7 @@ export class Dispatchers {
    * @param insecure a certificate that is not trusted is good enough.
    * @throws Error when certificates of the host are there and cannot be used.
    */
-  to(url: URL, insecure: boolean): Dispatcher {
+  async to(url: URL, insecure: boolean): Promise<Dispatcher> {
     const certificates = url.protocol === 'https:' ? this.#certificatesOf(url.host) : {};
     const isLocal = isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
     const key = JSON.stringify([isLocal, insecure, certificates]);
@@ -38,11 +38,11 @@ export class Dispatchers {
       dispatcher = newDispatcher(isLocal, insecure, certificates);
       this.#made.set(key, dispatcher);
     }
-    return dispatcher;
+    return await dispatcher;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#made.values()].map((each) => each.destroy()));
+    await Promise.all([...this.#made.values()].map(async (each) => (await each).destroy()));
     this.#made.clear();
   }
 
@@ -78,7 +78,13 @@ function list(directory: string): string[] {
   }
 }
 
-function newDispatcher(isLocal: boolean, insecure: boolean, { ca, cert, key }: Certificates): Dispatcher {
+async function newDispatcher(
+  isLocal: boolean,
+  insecure: boolean,
+  { ca, cert, key }: Certificates,
+): Promise<Dispatcher> {
+  // Loaded when it is needed: most daemons start, and run containers, without a registry.
+  const { Agent, EnvHttpProxyAgent } = await import('undici');
   const tls = {
     // The host's own authorities come on top of the usual ones.
     ...(ca !== undefined && { ca: [...rootCertificates, ...ca] }),

@@ -57,7 +57,8 @@ async function send(dispatchers: Dispatchers, request: Exchange, where: Where): 
   const { url, method, headers = {}, body, signal, authorization, insecure } = request;
   let answer: Dispatcher.ResponseData;
   try {
-    answer = await dispatchers.to(url, insecure).request({
+    const dispatcher = await dispatchers.to(url, insecure);
+    answer = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,

@@ -54,7 +54,8 @@ async function reasonIn(answer: RegistryResponse, where: Where): Promise<string>
   if (errors.success) {
     const [first] = errors.data.errors;
     const code = (first?.code ?? '').toLowerCase().replaceAll('_', ' ');
-    return quoted([code, first?.message].filter(Boolean).join(': '));
+    const message = first?.message ?? '';
+    return quoted(message.toLowerCase() === code ? code : [code, message].filter(Boolean).join(': '));
   }
   const details = Details.safeParse(json);
   return quoted(details.data?.error_description ?? details.data?.details ?? '');

@@ -14,6 +14,8 @@ export interface RepositoryOptions {
   use: 'pull' | 'push';
   credentials?: Credentials;
   signal?: AbortSignal;
+  /** The requests of the transport end with their own signals only: what one pull fetches, another may wait for. */
+  isShared?: boolean;
 }
 
 /** One repository at one place. */
@@ -43,7 +45,7 @@ export class Registries {
     options: RepositoryOptions,
     work: (repository: Repository) => Promise<T>,
   ): Promise<T> {
-    const { use, credentials = {}, signal } = options;
+    const { use, credentials = {}, signal, isShared } = options;
     const actions = use === 'pull' ? 'pull' : 'pull,push';
     const scopes = [`repository:${path}:${actions}`];
     const where = { registry: domain, repository: path, step: use };
@@ -51,7 +53,7 @@ export class Registries {
     for (const endpoint of this.#endpoints(domain, use)) {
       let connection: Connection;
       try {
-        connection = await this.#connect(endpoint, { where, scopes, credentials, signal });
+        connection = await this.#connect(endpoint, { where, scopes, credentials, signal, isShared });
       } catch (error) {
         // Over http only what https cannot do: a registry that refuses a login over https is not asked without TLS.
         if (signal?.aborted || !(error instanceof RegistryError)) throw error;
