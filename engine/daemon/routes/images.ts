@@ -9,6 +9,7 @@ import { imageHistory, imageInspect, imageSummary, sharedSizes, virtualSize } fr
 import { saveImage } from './archives.ts';
 import { importRoute } from './commit.ts';
 import { pullRoute } from './pull.ts';
+import { pushRoute } from './push.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
@@ -40,15 +41,12 @@ export async function getImage(call: Call): Promise<void> {
   throw new ApiError(404, 'page not found');
 }
 
-/** `POST /images/{name}/tag`, and the image routes that are answered with 501. */
+/** `POST /images/{name}/tag` and `/push`. */
 export async function postImage(call: Call): Promise<void> {
   const { engine, query } = call;
   const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];
-  if (name === undefined || what !== 'tag') {
-    if (what === 'push')
-      throw new ApiError(501, 'This engine does not push images. Save them, and push with another tool.');
-    throw new ApiError(404, 'page not found');
-  }
+  if (name !== undefined && what === 'push') return pushRoute(call, name);
+  if (name === undefined || what !== 'tag') throw new ApiError(404, 'page not found');
   const image = await engine.images.find(name);
   const reference = tagReference(query.text('repo'), query.text('tag'));
   await engine.images.tag(image.id, reference);
