@@ -1,21 +1,12 @@
 /** Answers that several endpoints give. */
 
-import {
-  type Needed,
-  RegistryError,
-  type RegistryRequest,
-  type RegistryResponse,
-  type RegistryStore,
-} from '#contract/registry';
+import { type Needed, RegistryError, type RegistryResponse, type RegistryStore } from '#contract/registry';
 import { clip } from './names.ts';
 
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): RegistryResponse {
   const body = JSON.stringify(value);
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(body)}`, ...headers },
-    body,
-  };
+  const length = { 'content-length': `${Buffer.byteLength(body)}` };
+  return { status, headers: { 'content-type': 'application/json', ...headers, ...length }, body };
 }
 
 export function empty(status: 202 | 204): RegistryResponse {
@@ -24,14 +15,6 @@ export function empty(status: 202 | 204): RegistryResponse {
 
 export function content(digest: string): Record<string, string> {
   return { 'docker-content-digest': digest, etag: `"${digest}"` };
-}
-
-export function isKnown(headers: RegistryRequest['headers'], digest: string): boolean {
-  return `${headers['if-none-match'] ?? ''}`.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${digest}"`);
-}
-
-export function unlessChanged(headers: RegistryRequest['headers'], digest: string): boolean {
-  return headers['if-range'] === undefined || headers['if-range'] === `"${digest}"`;
 }
 
 export function created(name: string, digest: string): RegistryResponse {
@@ -70,6 +53,22 @@ export function unknownUpload(name: string, id: string): RegistryError {
     `repository ${name} has no upload ${clip(id)}; begin a new one`,
     { detail: { name } },
   );
+}
+
+/** RFC 9110, section 15.5.17. */
+export function notInRange(digest: string, size: number, range: string): RegistryError {
+  return new RegistryError(416, 'SIZE_INVALID', `blob ${digest} has ${size} bytes, so not the range ${clip(range)}`, {
+    detail: { size },
+    headers: { 'content-range': `bytes */${size}` },
+  });
+}
+
+/** "Pushing a blob in chunks": the client learns where to go on. */
+export function outOfOrder(name: string, id: string, { size, start }: { size: number; start: number }): RegistryError {
+  return new RegistryError(416, 'BLOB_UPLOAD_INVALID', `the next chunk begins at byte ${size}, not ${start}`, {
+    detail: { size },
+    headers: accepted(name, id, size).headers,
+  });
 }
 
 export function unknownName(name: string): RegistryError {

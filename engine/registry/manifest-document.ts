@@ -10,7 +10,8 @@ const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const DOCKER_INDEX = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const KNOWN_TYPES = [INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST];
-/** Layers that stay where their `urls` say. image-spec, layer.md, "Non-Distributable Layers" */
+const MEDIA_TYPE = /^(?=.{3,255}$)[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
+const SCHEMA_1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 const ELSEWHERE = /nondistributable|\.foreign\./;
 
 interface Document {
@@ -21,54 +22,80 @@ interface Document {
   annotations?: Record<string, string>;
 }
 
+/** One thing that a document refers to. */
+export interface Part extends Needed {
+  /** It stays where its `urls` say, and need not be pushed. image-spec, layer.md, "Non-Distributable Layers" */
+  elsewhere: boolean;
+}
+
 /** What a manifest or an index says. @throws RegistryError 400 that says where it departs from the specification */
 export function readManifest(bytes: Uint8Array, contentType: string | string[] | undefined): Document {
   const document = parseObject(bytes);
-  const declared = `${contentType ?? ''}`.split(';')[0]!.trim();
-  const own = document.mediaType;
+  const mediaType = mediaTypeOf(document, `${contentType ?? ''}`.split(';')[0]!.trim());
+  checkShape(document, mediaType);
+  const { subject, annotations = {} } = document;
+  const artifactType = artifactTypeOf(document);
+  if (!isObject(annotations) || !Object.values(annotations).every((value) => typeof value === 'string'))
+    throw invalidManifest('annotations must be strings');
+  return {
+    mediaType,
+    needs: partsIn(document).flatMap(({ elsewhere, ...need }) => (elsewhere ? [] : [need])),
+    ...(subject !== undefined && subject !== null && { subject: part(subject, 'subject', 'manifest').digest }),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(document.annotations !== undefined && { annotations: annotations as Record<string, string> }),
+  };
+}
+
+/** All that a document refers to, but its subject. @throws RegistryError 400 */
+export function partsOf(bytes: Uint8Array): Part[] {
+  return partsIn(parseObject(bytes));
+}
+
+/** A document may leave it to Content-Type what it is, unless it is of a type that we do not know. */
+function mediaTypeOf({ mediaType: own, schemaVersion }: Record<string, unknown>, declared: string): string {
   if (own !== undefined && typeof own !== 'string') throw invalidManifest('mediaType must be a string');
   const mediaType = own ?? declared;
   if (mediaType === '') throw invalidManifest('neither Content-Type nor mediaType says what it is');
   if (declared !== '' && declared !== mediaType)
     throw invalidManifest(`Content-Type is ${clip(declared)}, and mediaType is ${clip(mediaType)}`);
-  if (!/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(mediaType) || mediaType.length > 255)
-    throw invalidManifest('mediaType must be TYPE/SUBTYPE');
-  if (/\.manifest\.v1\+(?:json|prettyjws)$/.test(mediaType) && mediaType.includes('docker'))
+  if (!MEDIA_TYPE.test(mediaType)) throw invalidManifest('mediaType must be TYPE/SUBTYPE');
+  if (SCHEMA_1.test(mediaType) || schemaVersion === 1)
     throw invalidManifest('schema 1 is not supported; push schema 2 or OCI');
-  if (document.schemaVersion !== 2 && KNOWN_TYPES.includes(mediaType)) throw invalidManifest('schemaVersion must be 2');
   if (own === undefined && !KNOWN_TYPES.includes(mediaType))
     throw invalidManifest(`a document of type ${clip(mediaType)} must say so in mediaType`);
+  return mediaType;
+}
 
+/** A document that is both manifest and index would be one to some clients and the other to others. */
+function checkShape(document: Record<string, unknown>, mediaType: string): void {
+  if (!KNOWN_TYPES.includes(mediaType)) return;
+  const { schemaVersion, config, layers, blobs, manifests } = document;
+  if (schemaVersion !== 2) throw invalidManifest('schemaVersion must be 2');
   const isIndex = mediaType === INDEX || mediaType === DOCKER_INDEX;
-  const { config, subject, layers, blobs, manifests } = document;
-  if ((mediaType === MANIFEST || mediaType === DOCKER_MANIFEST) && !(config && Array.isArray(layers)))
-    throw invalidManifest('config and layers must be there');
   if (isIndex && !Array.isArray(manifests)) throw invalidManifest('manifests must be a list');
-  const needs = [
-    ...(config === undefined || isIndex ? [] : [needed(config, 'config', 'blob')]),
-    ...[...list(layers, 'layers'), ...list(blobs, 'blobs')].flatMap((layer, at) =>
-      isElsewhere(layer) ? [] : [needed(layer, `layers.${at}`, 'blob')],
-    ),
-    ...list(manifests, 'manifests').map((child, at) => needed(child, `manifests.${at}`, 'manifest')),
+  if (!isIndex && !(isObject(config) && Array.isArray(layers))) throw invalidManifest('it must have config and layers');
+  const foreign = isIndex ? [config, layers, blobs] : [manifests];
+  if (foreign.some((value) => value !== undefined))
+    throw invalidManifest(
+      `${isIndex ? 'an index has' : 'a manifest has'} ${isIndex ? 'no config and no layers' : 'no manifests'}`,
+    );
+}
+
+/** "Listing Referrers": of a manifest without one, the media type of its configuration. */
+function artifactTypeOf({ artifactType, config }: Record<string, unknown>): string | undefined {
+  const type = artifactType || (isObject(config) ? config.mediaType : undefined);
+  if (type === undefined || type === null || type === '') return undefined;
+  if (typeof type !== 'string') throw invalidManifest('artifactType must be a string');
+  return type;
+}
+
+function partsIn({ config, layers, blobs, manifests }: Record<string, unknown>): Part[] {
+  return [
+    ...(config === undefined || config === null ? [] : [part(config, 'config', 'blob')]),
+    ...list(layers, 'layers').map((each, at) => part(each, `layers.${at}`, 'blob')),
+    ...list(blobs, 'blobs').map((each, at) => part(each, `blobs.${at}`, 'blob')),
+    ...list(manifests, 'manifests').map((each, at) => part(each, `manifests.${at}`, 'manifest')),
   ];
-  const artifactType =
-    document.artifactType || (isIndex ? undefined : (config as { mediaType?: unknown } | undefined)?.mediaType);
-  if (artifactType !== undefined && typeof artifactType !== 'string')
-    throw invalidManifest('artifactType must be a string');
-  const annotations = document.annotations as Record<string, string> | undefined;
-  if (
-    annotations &&
-    !(isObject(annotations) && Object.values(annotations).every((value) => typeof value === 'string'))
-  ) {
-    throw invalidManifest('annotations must be strings');
-  }
-  return {
-    mediaType,
-    needs,
-    ...(subject !== undefined && subject !== null && { subject: needed(subject, 'subject', 'manifest').digest }),
-    ...(artifactType && { artifactType }),
-    ...(annotations && { annotations }),
-  };
 }
 
 function parseObject(bytes: Uint8Array): Record<string, unknown> {
@@ -90,17 +117,13 @@ function list(value: unknown, where: string): unknown[] {
   return value;
 }
 
-function needed(value: unknown, where: string, kind: Needed['kind']): Needed {
-  const { digest, size } = isObject(value) ? value : {};
+function part(value: unknown, where: string, kind: Needed['kind']): Part {
+  const { digest, size, mediaType } = isObject(value) ? value : {};
   if (typeof digest !== 'string' || !isDigest(digest))
     throw invalidManifest(`${where}.digest must be a sha256 or sha512 digest`);
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
     throw invalidManifest(`${where}.size must be a number of bytes`);
-  return { digest, size, kind };
-}
-
-function isElsewhere(layer: unknown): boolean {
-  return isObject(layer) && ELSEWHERE.test(`${layer.mediaType}`);
+  return { digest, size, kind, elsewhere: ELSEWHERE.test(`${mediaType}`) };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -14,15 +14,16 @@ import {
   created,
   empty,
   invalidUpload,
-  isKnown,
   json,
   missingParts,
+  notInRange,
+  outOfOrder,
   unknownBlob,
   unknownManifest,
   unknownName,
   unknownUpload,
-  unlessChanged,
 } from './answers.ts';
+import { accepts, isKnown, rangeOf, unlessChanged } from './headers.ts';
 import { INDEX, readManifest } from './manifest-document.ts';
 import {
   ALGORITHMS,
@@ -37,13 +38,12 @@ import {
   requireReference,
   requireTag,
 } from './names.ts';
+import { linkTo, pageOf } from './pages.ts';
 
 /** Bytes. "Pushing Manifests": at least 4 megabytes should be supported. */
 const MANIFEST_SIZE_MAX = 4 * 1024 * 1024;
 /** A client may push a manifest under so many tags at once. */
 const TAGS_MAX = 100;
-/** Names in one list. */
-const PAGE_MAX = 10_000;
 /** Bytes: an index has the limit of manifests. */
 const REFERRERS_BYTES_MAX = MANIFEST_SIZE_MAX - 1024;
 
@@ -93,7 +93,7 @@ async function route(request: RegistryRequest, store: RegistryStore): Promise<Re
     const handler = methods[request.method === 'HEAD' ? 'GET' : request.method];
     if (handler === undefined) {
       const allowed = Object.keys(methods).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-      throw new RegistryError(405, 'UNSUPPORTED', `${path} takes ${allowed.join(', ')}, not ${request.method}`, {
+      throw new RegistryError(405, 'UNSUPPORTED', `${clip(path)} takes ${allowed.join(', ')}, not ${request.method}`, {
         headers: { allow: allowed.join(', ') },
       });
     }
@@ -106,12 +106,12 @@ async function route(request: RegistryRequest, store: RegistryStore): Promise<Re
       query: new URLSearchParams(request.target.slice(mark)),
     });
   }
-  throw new RegistryError(404, 'UNSUPPORTED', `There is no endpoint ${path}. The API begins at /v2/.`);
+  throw new RegistryError(404, 'UNSUPPORTED', `There is no endpoint ${clip(path)}. The API begins at /v2/.`);
 }
 
 /** "Determining Support" */
 async function support(call: Call): Promise<RegistryResponse> {
-  await call.permit('pull', '');
+  await call.permit('ping', '');
   return json(200, {});
 }
 
@@ -131,35 +131,12 @@ async function getBlob({ store, name, reference, headers, permit }: Call): Promi
   };
   if (isKnown(headers, digest)) return { status: 304, headers: about };
   const range = unlessChanged(headers, digest) ? rangeOf(`${headers.range ?? ''}`, size) : undefined;
-  if (range === 'unsatisfiable') {
-    throw new RegistryError(
-      416,
-      'SIZE_INVALID',
-      `blob ${digest} has ${size} bytes, so not the range ${headers.range}`,
-      {
-        detail: { size },
-        headers: { 'content-range': `bytes */${size}` },
-      },
-    );
-  }
+  if (range === 'unsatisfiable') throw notInRange(digest, size, `${headers.range}`);
   const [start, end] = range ?? [0, size];
   const body = store.readBlob(digest, start, end);
   const length = { 'content-length': `${end - start}` };
   if (range === undefined) return { status: 200, headers: { ...about, ...length }, body };
   return { status: 206, headers: { ...about, ...length, 'content-range': `bytes ${start}-${end - 1}/${size}` }, body };
-}
-
-/**
- * From the first byte up to the one before the last of a single range; undefined for none, or for one that is not
- * understood, which means the whole. RFC 9110, section 14.
- */
-function rangeOf(header: string, size: number): [start: number, end: number] | 'unsatisfiable' | undefined {
-  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header.trim()) ?? [];
-  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
-  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
-  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
-  return start < end ? [start, end] : 'unsatisfiable';
 }
 
 /** "Deleting Blobs" */
@@ -268,12 +245,7 @@ async function receive({ body, headers, name, reference }: Call, upload: Upload)
   if (range !== undefined && length !== undefined && length !== end - start) {
     throw new RegistryError(400, 'SIZE_INVALID', `the range ${given} has ${end - start} bytes, and the body ${length}`);
   }
-  if (start !== upload.size) {
-    throw new RegistryError(416, 'BLOB_UPLOAD_INVALID', `the next chunk begins at byte ${upload.size}, not ${start}`, {
-      detail: { size: upload.size },
-      headers: accepted(name, reference, upload.size).headers,
-    });
-  }
+  if (start !== upload.size) throw outOfOrder(name, reference, { size: upload.size, start });
   for await (const chunk of body) {
     if (upload.size + chunk.length > end)
       throw new RegistryError(400, 'SIZE_INVALID', `the body is longer than its range ${given}`);
@@ -307,23 +279,6 @@ async function getManifest({ store, name, reference, headers, permit }: Call): P
   const about = { ...content(digest), 'content-type': mediaType, vary: 'Accept' };
   if (isKnown(headers, digest)) return { status: 304, headers: about };
   return { status: 200, headers: { ...about, 'content-length': `${bytes.length}` }, body: bytes };
-}
-
-/** Whether an Accept header, of which there may be several, has a type. RFC 9110, section 12.5.1. */
-function accepts(header: string | string[] | undefined, mediaType: string): boolean {
-  const ranges = [header ?? []]
-    .flat()
-    .join(',')
-    .split(',')
-    .map((range) => range.trim().toLowerCase())
-    .filter(Boolean);
-  const wanted = ranges
-    .filter((range) => !/;\s*q=0(?:\.0*)?\s*$/.test(range))
-    .map((range) => range.split(';')[0]?.trim());
-  const [family] = mediaType.split('/');
-  // What every manifest is, beside what it says it is.
-  const names = [mediaType.toLowerCase(), '*/*', `${family}/*`, 'application/json'];
-  return ranges.length === 0 || wanted.some((range) => names.includes(`${range}`));
 }
 
 /** "Pushing Manifests" */
@@ -413,25 +368,6 @@ async function listRepositories({ store, query, permit }: Call): Promise<Registr
   await permit('catalog', '');
   const { page, link } = pageOf(store.repositories(), query, '/v2/_catalog');
   return json(200, { repositories: page }, link);
-}
-
-function pageOf(
-  names: string[],
-  query: URLSearchParams,
-  path: string,
-): { page: string[]; link: Record<string, string> } {
-  const [n, last] = [query.get('n'), query.get('last')];
-  if (n !== null && !/^\d{1,15}$/.test(n))
-    throw new RegistryError(400, 'UNSUPPORTED', `n must be a number, not "${clip(n)}"`);
-  const rest = last === null ? names : names.filter((each) => each > last);
-  const page = rest.slice(0, Math.min(Number(n ?? PAGE_MAX), PAGE_MAX));
-  const more = page.length > 0 && page.length < rest.length;
-  return { page, link: more ? linkTo(path, { n: n ?? `${PAGE_MAX}`, last: page.at(-1)! }) : {} };
-}
-
-/** RFC 8288. */
-function linkTo(path: string, query: Record<string, string>): Record<string, string> {
-  return { link: `<${path}?${new URLSearchParams(query)}>; rel="next"` };
 }
 
 /** "Listing Referrers" */

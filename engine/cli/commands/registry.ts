@@ -32,7 +32,7 @@ export function registryCheckCommand(context: Context): SkiffCommand {
 export function registryGcCommand(context: Context): SkiffCommand {
   return registryCommand(context, 'gc')
     .description(
-      'Remove blobs that no manifest refers to. A registry that runs does so by itself, and at once on SIGHUP',
+      'Remove blobs that no manifest refers to. A registry that runs does so by itself, and at once on SIGUSR2',
     )
     .option('--data <dir>', DATA_OPTION)
     .option('--older-than <seconds>', 'Keep what came within so many seconds (default: 86400)')

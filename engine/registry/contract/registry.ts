@@ -44,8 +44,11 @@ export class RegistryError extends Error {
   }
 }
 
-/** What a client may want to do with a repository. `catalog` is for the list of all repositories, and names none. */
-export type Action = 'pull' | 'push' | 'delete' | 'catalog';
+/**
+ * What a client may want to do with a repository. `ping` (is this a registry, and does my login work?) and `catalog` (the list
+ * of all repositories) name none: their repository is the empty string.
+ */
+export type Action = 'pull' | 'push' | 'delete' | 'ping' | 'catalog';
 
 export interface RegistryRequest {
   method: string;

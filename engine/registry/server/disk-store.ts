@@ -6,7 +6,7 @@
  * leaves a file whole or not there. The order makes the rest: a blob before its link, a manifest before its tags.
  */
 
-import { closeSync, constants, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Needed, NewManifest, Referrer, RegistryStore, StoredManifest, Upload } from '#contract/registry';
@@ -16,9 +16,13 @@ import { blobRange } from './blob-range.ts';
 import { digestOfFile, Places } from './places.ts';
 import { entriesOf, openInDirectory, Uploads } from './uploads.ts';
 
+/** Milliseconds. */
+const TOUCH_AFTER = 3600_000;
+
 export class DiskStore implements RegistryStore {
   readonly places: Places;
   readonly uploads: Uploads;
+  readonly #watchers = new Set<(digest: string) => void>();
 
   /** @throws Error when the directory cannot be made, or holds an image layout of another version. */
   constructor(directory: string) {
@@ -27,6 +31,16 @@ export class DiskStore implements RegistryStore {
     mkdirSync(this.places.blobs('sha512'), { recursive: true });
     mkdirSync(this.places.repositories, { recursive: true });
     this.uploads = new Uploads(this.places, (repository, digest) => this.#link(repository, digest));
+  }
+
+  /** Be told of each digest that a client links, asks for or needs, in that very turn. @returns the way to end it */
+  watch(watcher: (digest: string) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  #touch(digest: string): void {
+    for (const watcher of this.#watchers) watcher(digest);
   }
 
   repositories(): string[] {
@@ -41,8 +55,13 @@ export class DiskStore implements RegistryStore {
   }
 
   blobSize(repository: string, digest: string): number | undefined {
-    if (!exists(this.places.blobLink(repository, digest))) return undefined;
-    return statSync(this.places.blob(digest), { throwIfNoEntry: false })?.size;
+    const link = this.places.blobLink(repository, digest);
+    const stat = statSync(link, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    this.#touch(digest);
+    // A client that learns that it is here does not push it again: to garbage collection it is as good as new.
+    if (Date.now() - stat.mtimeMs > TOUCH_AFTER) renew(link);
+    return sizeOf(this.places.blob(digest));
   }
 
   readBlob(digest: string, start: number, end: number): AsyncIterable<Uint8Array> {
@@ -94,6 +113,7 @@ export class DiskStore implements RegistryStore {
       const scratch = await Promise.all(parts.map(([, content]) => this.#write(content, written)));
       const missing = needs.filter((need) => !this.#has(repository, need));
       if (missing.length > 0) return missing;
+      for (const each of [manifest, ...needs]) this.#touch(each.digest);
       parts.forEach(([place], at) => {
         moveTo(scratch[at]!, place);
       });
@@ -117,7 +137,7 @@ export class DiskStore implements RegistryStore {
 
   #has(repository: string, { digest, size, kind }: Needed): boolean {
     if (kind === 'blob') return this.blobSize(repository, digest) === size;
-    return exists(this.places.manifestLink(repository, digest)) && statSync(this.places.blob(digest)).size === size;
+    return exists(this.places.manifestLink(repository, digest)) && sizeOf(this.places.blob(digest)) === size;
   }
 
   deleteManifest(repository: string, digest: string): boolean {
@@ -148,6 +168,7 @@ export class DiskStore implements RegistryStore {
   }
 
   #link(repository: string, digest: string): void {
+    this.#touch(digest);
     closeSync(openInDirectory(this.places.blobLink(repository, digest), 'a'));
   }
 
@@ -173,6 +194,17 @@ function moveTo(from: string, to: string): void {
     mkdirSync(dirname(to), { recursive: true });
     renameSync(from, to);
   }
+}
+
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+/** A hint, so it does not matter on a disk that cannot be written to. */
+function renew(path: string): void {
+  try {
+    utimesSync(path, new Date(), new Date());
+  } catch {}
 }
 
 function exists(path: string): boolean {

@@ -15,7 +15,7 @@ const HEADER_SIZE = 32 * 1024;
 const HEADERS_TIMEOUT = 30_000;
 /** Milliseconds that a connection may be silent within a request or an answer. */
 const SILENCE_MAX = 60_000;
-const KEEP_ALIVE = 75_000;
+const KEEP_ALIVE = 60_000;
 /** None for a request as a whole: a layer takes as long as it takes. */
 const REQUEST_TIMEOUT = 0;
 
@@ -37,7 +37,9 @@ export function newRegistryServer(options: ServerOptions): http.Server {
     noDelay: true,
   };
   const server =
-    options.tls === undefined ? http.createServer(settings) : https.createServer({ ...settings, ...options.tls });
+    options.tls === undefined
+      ? http.createServer(settings)
+      : https.createServer({ ...settings, ...options.tls, handshakeTimeout: HEADERS_TIMEOUT });
   const serve = (request: IncomingMessage, response: ServerResponse) => void respond(request, response, options);
   server.on('request', serve);
   // The client sends the body only once it is asked for: a request that is refused costs it nothing.
@@ -85,15 +87,12 @@ async function send(request: IncomingMessage, response: ServerResponse, found: R
   response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
   response.setHeader('X-Content-Type-Options', 'nosniff');
   for (const [name, value] of Object.entries(found.headers)) response.setHeader(name, value);
-  // What the client still sends belongs to this request, so the connection is of no further use.
-  if (!request.complete && hasBody(request)) response.setHeader('Connection', 'close');
   response.statusCode = found.status;
+  // The client waits with a body that we shall never ask for, and may send another request in its place.
+  const unasked = request.headers.expect !== undefined && !request.readableDidRead;
+  if (unasked) response.setHeader('Connection', 'close');
   await sendBody(response, request.method === 'HEAD' ? undefined : found.body);
-  if (!request.complete) await discardRest(request);
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (!unasked && !request.complete) await discardRest(request);
 }
 
 /** The answer to what the heart did not expect; undefined if the client is gone. */

@@ -15,7 +15,10 @@ export async function* bodyOf(request: IncomingMessage, response: ServerResponse
   if (!request.complete) throw hangUp();
 }
 
-/** Read on without keeping anything, then close: a connection that is reset takes the answer with it. */
+/**
+ * Read on without keeping anything: a connection that is reset would take the answer with it. It is closed if the client does
+ * not come to an end.
+ */
 export async function discardRest(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return;
   let size = 0;
@@ -32,7 +35,7 @@ export async function discardRest(request: IncomingMessage): Promise<void> {
     request.once('end', done).once('close', done).once('error', done);
     request.resume();
   });
-  request.socket.destroySoon();
+  if (!request.complete) request.socket.destroySoon();
 }
 
 function hangUp(): Error {

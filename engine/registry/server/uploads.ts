@@ -14,7 +14,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Upload } from '#contract/registry';
 import { beginWriteback } from '#kernel/writeback';
@@ -85,18 +85,20 @@ export class Uploads {
     return await mine;
   }
 
-  /** Remove the uploads that nobody has gone on with since `before` (milliseconds since 1970). */
-  removeIdle(before: number, repositories: string[]): void {
+  /** Remove the uploads that nobody has gone on with since `before` (milliseconds since 1970). @returns how many */
+  removeIdle(before: number, repositories: string[]): number {
+    let removed = 0;
     for (const repository of repositories) {
-      const directory = this.#places.all('uploads', repository);
-      for (const id of entriesOf(directory)) {
-        const path = join(directory, id);
+      for (const id of entriesOf(this.#places.all('uploads', repository))) {
+        const path = this.#places.upload(repository, id);
         const stat = statSync(path, { throwIfNoEntry: false });
         if (stat === undefined || stat.mtimeMs >= before) continue;
         rmSync(path, { force: true });
         this.#sessions.delete(path);
+        removed += 1;
       }
     }
+    return removed;
   }
 }
 
