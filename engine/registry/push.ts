@@ -237,7 +237,7 @@ class Push {
 
   #mayPass(error: unknown): boolean {
     if (this.#request.signal.aborted) return false;
-    return PASSING.has((error as { kind?: string }).kind ?? '') || [413, 416].includes(statusOf(error) ?? 0);
+    return PASSING.has((error as { kind?: string }).kind ?? '') || UPLOAD_LOST.has(statusOf(error) ?? 0);
   }
 
   async #pause(failures: number): Promise<void> {
@@ -261,6 +261,9 @@ class Push {
     this.#request.onProgress?.({ blob, state, ...more });
   }
 }
+
+/** The upload is not known (any more), is too large, or does not fit: it goes on in another way. */
+const UPLOAD_LOST = new Set([404, 413, 416]);
 
 /** What may pass by itself. */
 const PASSING = new Set(['unreachable', 'server', 'too-many']);
