@@ -191,6 +191,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/save.ts')).saveCommand,
   },
   {
+    name: 'search',
+    summary: 'Search Docker Hub for images',
+    load: async () => (await import('./commands/search.ts')).searchCommand,
+  },
+  {
     name: 'start',
     summary: 'Start one or more stopped containers',
     load: async () => (await import('./commands/start.ts')).startCommand,

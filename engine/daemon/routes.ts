@@ -37,6 +37,7 @@ import {
   pruneNetworks,
   removeNetwork,
 } from './routes/networks.ts';
+import { searchRoute } from './routes/search.ts';
 import { stats } from './routes/stats.ts';
 import { info, ping, version } from './routes/system.ts';
 import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
@@ -97,6 +98,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['GET', '/images/json', listImages],
   ['POST', '/images/create', createImage],
   ['GET', '/images/get', saveImages],
+  ['GET', '/images/search', searchRoute],
   ['POST', '/images/load', loadImages],
   ['POST', '/images/prune', pruneImages],
   ['GET', '/images/*', getImage],

@@ -1,13 +1,17 @@
 /** All registries, as one engine talks to them: connections and tokens are shared between pulls and pushes. */
 
-import type { Reference } from '../../image/reference.ts';
+import { DEFAULT_DOMAIN, type Reference } from '../../image/reference.ts';
 import type { Transport } from '../contract/transport.ts';
 import { type Connection, connect } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { Dispatchers } from './dispatchers.ts';
 import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
 import { RegistryError } from './registry-error.ts';
+import { type Found, type SearchOptions, search } from './search.ts';
 import { Tokens } from './tokens.ts';
+
+/** Where Docker Hub is searched. */
+const HUB_SEARCH = 'index.docker.io';
 
 export interface RepositoryOptions {
   /** `push` never goes to a mirror. */
@@ -85,6 +89,12 @@ export class Registries {
       }
     }
     throw failure;
+  }
+
+  /** By words, at a registry that has this. @throws RegistryError */
+  search(domain: string, options: SearchOptions): Promise<Found[]> {
+    const endpoints = this.#endpoints(domain === DEFAULT_DOMAIN ? HUB_SEARCH : domain, 'push');
+    return search(this.#dispatchers, { domain, endpoints }, options);
   }
 
   close(): Promise<void> {
