@@ -1,6 +1,6 @@
 /** `skiff registry serve` as a process of its own, on a free port of the loopback. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,14 +24,25 @@ export interface OurRegistry {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** `skiff registry check` or `gc`: its exit code and what it printed. */
+export function registryCommand(...args: string[]): { code: number | null; text: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bundle, ...args], { encoding: 'utf8' });
+  return { code: status, text: stdout + stderr };
+}
+
 /**
  * Resolves when it listens. Without `data` it has a directory that is gone after `stop`.
  * @param options of `skiff registry serve`, besides `--listen` and `--data`.
+ * @param within a command that becomes the one whose words are appended to its own.
  */
-export async function startOurRegistry(options: string[] = [], data?: string): Promise<OurRegistry> {
+export async function startOurRegistry(
+  options: string[] = [],
+  data?: string,
+  within: string[] = [],
+): Promise<OurRegistry> {
   const directory = data ?? mkdtempSync(path.join(tmpdir(), 'skiff-registry-'));
-  const args = [bundle, 'serve', '--listen', '127.0.0.1:0', '--data', directory, ...options];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = [...within, process.execPath, bundle, 'serve', '--listen', '127.0.0.1:0', '--data', directory];
+  const child = spawn(command[0]!, [...command.slice(1), ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.on('data', (chunk) => {
     log += `${chunk}`;
