@@ -166,6 +166,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/registry.ts')).registryServeCommand,
   },
   {
+    name: 'pull',
+    summary: 'Download an image from a registry',
+    load: async () => (await import('./commands/pull.ts')).pullCommand,
+  },
+  {
     name: 'rename',
     summary: 'Rename a container',
     load: async () => (await import('./commands/rename.ts')).renameCommand,

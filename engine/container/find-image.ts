@@ -11,6 +11,11 @@ const HOMEMADE: Record<string, (images: Images) => Promise<ImageRecord>> = {
   [HELLO_WORLD]: ensureHelloWorld,
 };
 
+/** Whether the engine can make the image of this name by itself. */
+export function isHomemade(reference: string): boolean {
+  return Object.hasOwn(HOMEMADE, displayName(reference));
+}
+
 /** The image a container is to be made of. One that the engine can make by itself is made if it is missing. */
 export async function findImage({ images }: Engine, reference: string): Promise<ImageRecord> {
   try {

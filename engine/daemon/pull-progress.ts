@@ -1,10 +1,39 @@
 /** A pull in Docker's words, line by line, so that the docker command draws its bars. */
 
+import type { Engine } from '../container/engine.ts';
+import type { ImageRecord } from '../image/images.ts';
+import { familiarName, familiarReference } from '../image/reference.ts';
 import type { PullEvent } from '../registry/contract/pull.ts';
+import type { PullRequest } from '../registry/puller.ts';
 import type { Progress } from './json-stream.ts';
 
+/** Pull one image, and tell of it from the first line to the last. @throws as `Puller.pull` */
+export async function pullAndTell(
+  engine: Engine,
+  request: Omit<PullRequest, 'onEvent'>,
+  write: (line: Progress) => void,
+): Promise<ImageRecord> {
+  const { reference } = request;
+  const name = familiarReference(reference);
+  const lines = pullLines(write);
+  const { image, digest, isUpToDate } = await engine.puller.pull({
+    ...request,
+    onEvent: (event) => {
+      if (event.type === 'layers')
+        write({ status: `Pulling from ${reference.path}`, id: reference.digest ?? reference.tag! });
+      lines(event);
+    },
+  });
+  engine.events.emit('image', 'pull', name, { name: familiarName(reference) });
+  write({ status: `Digest: ${digest}` });
+  write({
+    status: isUpToDate ? `Status: Image is up to date for ${name}` : `Status: Downloaded newer image for ${name}`,
+  });
+  return image;
+}
+
 /** Turns what a pull tells into lines. A layer that comes twice in an image has one line. */
-export function pullLines(write: (progress: Progress) => void): (event: PullEvent) => void {
+function pullLines(write: (progress: Progress) => void): (event: PullEvent) => void {
   const sizes = new Map<string, number>();
   return (event) => {
     if (event.type === 'layers') {

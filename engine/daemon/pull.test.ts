@@ -66,6 +66,84 @@ describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry"
     expect(none.stderr).toContain('it has no image for linux/riscv64; it has linux/s390x, linux/arm64, linux/amd64');
   });
 
+  test('--all-tags fetches every tag', async () => {
+    const content = newContent();
+    const tags = Object.fromEntries(
+      await Promise.all(
+        ['one', 'two', 'three'].map(async (tag) => [tag, await addImage(content, { layers: [{ 'a.txt': tag }] })]),
+      ),
+    );
+    await upload(registry.host, 'some/tags', content, tags);
+    const name = `${registry.host}/some/tags`;
+    expect(await docker('pull', '--all-tags', name)).toMatchObject({ code: 0 });
+    expect((await docker('images', '--format', '{{.Tag}}', name)).stdout.split('\n').sort()).toEqual([
+      '',
+      'one',
+      'three',
+      'two',
+    ]);
+  });
+
+  test('--pull always fetches what is newer, and --pull never nothing', async () => {
+    const name = `${registry.host}/some/newer`;
+    const offer = async (text: string) => {
+      const content = newContent();
+      const image = await addImage(content, { layers: [busyboxLayer(), { 'a.txt': `${text}\n` }] });
+      await upload(registry.host, 'some/newer', content, { latest: image });
+    };
+    const run = async (when: string) =>
+      (await docker('run', '--rm', '--pull', when, name, '/bin/sh', '-c', 'read -r line < /a.txt; echo "$line"'))
+        .stdout;
+    expect((await docker('run', '--rm', '--pull', 'never', name, '/bin/sh')).code).toBe(125);
+    await offer('old');
+    expect(await run('missing')).toBe('old\n');
+    await offer('new');
+    expect(await run('missing')).toBe('old\n');
+    expect(await run('always')).toBe('new\n');
+  });
+
+  test('a build begins with an image that is not here, and with --pull with a newer one', async () => {
+    const name = `${registry.host}/some/base`;
+    const offer = async (text: string) => {
+      const content = newContent();
+      const image = await addImage(content, { layers: [busyboxLayer(), { 'a.txt': `${text}\n` }] });
+      await upload(registry.host, 'some/base', content, { latest: image });
+    };
+    const build = (...options: string[]) =>
+      daemon.dockerWithInput(
+        `FROM ${name}\nRUN ["/bin/sh", "-c", "read -r line < /a.txt; echo got $line"]\n`,
+        ...['build', '-t', `${registry.host}/some/built`, ...options, '-'],
+      );
+    await offer('old');
+    const first = await build();
+    expect(first.stdout + first.stderr).toContain('latest: Pulling from some/base');
+    expect(first.stdout).toContain('got old');
+    await offer('new');
+    expect((await build()).stdout).not.toContain('Pulling from');
+    expect((await build('--pull')).stdout).toContain('got new');
+    const other = await build('--platform', 'linux/s390x');
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(
+      /FROM .*: cannot use the configuration .* is for linux\/.* only, not for linux\/s390x/,
+    );
+  });
+
+  test('what a registry has under a name is told without a pull', async () => {
+    const content = newContent();
+    const image = await addImage(content, { layers: [{ 'a.txt': 'a' }] });
+    const arm = await addImage(content, { layers: [{ 'a.txt': 'b' }], architecture: 'arm64' });
+    const index = addIndex(content, [image, arm]);
+    await upload(registry.host, 'some/looked', content, { one: image, both: index });
+    const { mediaType, digest, size, platform } = image;
+    const one = await daemon.get(`/distribution/${registry.host}/some/looked:one/json`);
+    expect(one.json).toEqual({ Descriptor: { mediaType, digest, size }, Platforms: [platform] });
+    const both = await daemon.get(`/distribution/${registry.host}/some/looked:both/json`);
+    expect(both.json.Descriptor.digest).toBe(index.digest);
+    expect(both.json.Platforms).toEqual([platform, arm.platform]);
+    expect((await daemon.get(`/distribution/${registry.host}/some/looked:no/json`)).status).toBe(404);
+    expect((await daemon.get('/images/json')).text).not.toContain('some/looked');
+  });
+
   test('what is not there is named, with the registry and the step', async () => {
     const missing = await docker('pull', `${registry.host}/some/nothing:v1`);
     expect(missing.code).toBe(1);

@@ -23,6 +23,7 @@ import {
   updateContainerRoute,
 } from './routes/containers.ts';
 import { diskUsage } from './routes/disk-usage.ts';
+import { distributionRoute } from './routes/distribution.ts';
 import { events } from './routes/events.ts';
 import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './routes/exec.ts';
 import { containerChanges, exportContainerRoute, getArchive, putArchive, statArchive } from './routes/files.ts';
@@ -120,6 +121,8 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
 
   ['GET', '/plugins', listPlugins],
   ['GET', '/plugins/*', inspectPlugin],
+
+  ['GET', '/distribution/*', distributionRoute],
 
   ['GET', '/system/df', diskUsage],
 ];

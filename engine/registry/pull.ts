@@ -52,8 +52,11 @@ export async function pull(options: PullOptions): Promise<PulledImage> {
   return { named: bare(named), manifest: bare(manifest), config: config.digest, layers: wanted };
 }
 
-/** What a tag or a digest names. */
-async function fetchNamed({ transport, signal }: PullOptions, reference: string): Promise<Document> {
+/** What a tag or a digest names. @throws PullRefused, and the errors of `transport` */
+export async function fetchNamed(
+  { transport, signal }: Pick<PullOptions, 'transport' | 'signal'>,
+  reference: string,
+): Promise<Document> {
   const step = `fetch the manifest ${reference}`;
   const path = `manifests/${reference}`;
   const answer = await transport({ method: 'GET', path, headers: { accept: ACCEPTED }, step, signal });
@@ -65,9 +68,22 @@ async function fetchNamed({ transport, signal }: PullOptions, reference: string)
   return { bytes, digest, size: bytes.length, mediaType: typeOf(answer.headers['content-type'], bytes, step) };
 }
 
-/** A document that is named by its digest. */
-async function fetchDocument(options: PullOptions, wanted: PulledDescriptor, kind: string): Promise<Uint8Array> {
-  const { transport, signal, store } = options;
+/** A document that is named by its digest; it may be in the store already. */
+async function fetchDocument(
+  options: PullOptions,
+  wanted: PulledDescriptor,
+  kind: 'manifest' | 'configuration',
+): Promise<Uint8Array> {
+  const known = await options.store.findDocument(wanted.digest);
+  return known?.length === wanted.size ? known : fetchSmall(options, wanted, kind);
+}
+
+/** A document that is named by its digest. @throws PullRefused, and the errors of `transport` */
+export async function fetchSmall(
+  { transport, signal }: Pick<PullOptions, 'transport' | 'signal'>,
+  wanted: PulledDescriptor,
+  kind: 'manifest' | 'configuration',
+): Promise<Uint8Array> {
   const step = `fetch the ${kind} ${wanted.digest}`;
   if (wanted.size > DOCUMENT_MOST)
     throw new PullRefused(
@@ -75,11 +91,8 @@ async function fetchDocument(options: PullOptions, wanted: PulledDescriptor, kin
       step,
       `it is said to have ${wanted.size} bytes, a document at most ${DOCUMENT_MOST}`,
     );
-  const known = await store.findDocument(wanted.digest);
-  if (known?.length === wanted.size) return known;
-  const isManifest = kind !== 'configuration';
-  const path = `${isManifest ? 'manifests' : 'blobs'}/${wanted.digest}`;
-  const headers = isManifest ? { accept: ACCEPTED } : undefined;
+  const path = `${kind === 'manifest' ? 'manifests' : 'blobs'}/${wanted.digest}`;
+  const headers = kind === 'manifest' ? { accept: ACCEPTED } : undefined;
   const bytes = await readDocument(await transport({ method: 'GET', path, headers, step, signal }), step);
   if (bytes.length !== wanted.size)
     throw new PullRefused('protocol', step, `it has ${bytes.length} bytes, but should have ${wanted.size}`);

@@ -71,6 +71,12 @@ export function parseImageConfig(
   return { diffIds: rootfs.diff_ids };
 }
 
+/** Which platform an image is for. */
+export function platformOf(bytes: Uint8Array, { digest }: PulledDescriptor): PullPlatform {
+  const { os, architecture, variant } = read(ImageConfig, bytes, 'configuration', digest);
+  return { os, architecture, ...(variant !== undefined && { variant }) };
+}
+
 function read<T extends z.ZodType>(schema: T, bytes: Uint8Array, kind: string, digest: string): z.infer<T> {
   try {
     return parseDocument(schema, bytes, `the ${kind}`);

@@ -14,12 +14,14 @@ import type { Registries } from './client/registries.ts';
 import { RegistryError } from './client/registry-error.ts';
 import { type PullEvent, type PulledImage, type PullPlatform, PullRefused, type PullStore } from './contract/pull.ts';
 import { LayerDownloads, type LayerEvent } from './layer-downloads.ts';
+import { lookAt } from './look.ts';
 import { pull } from './pull.ts';
+import { listTags } from './tags.ts';
 
 export interface PullRequest {
   reference: Reference;
   /** The host's unless given; given, an image for another is refused. */
-  platform?: PullPlatform;
+  platform?: PullPlatform | undefined;
   credentials?: Credentials;
   /** Ends the pull. What another pull waits for goes on. */
   signal: AbortSignal;
@@ -36,17 +38,22 @@ export interface Pulled {
 
 /** Milliseconds before the first new attempt of a download that broke. */
 const FIRST_WAIT = 500;
+/** Docker's own number. */
+const CONCURRENCY = 3;
 
 export class Puller {
   readonly #images: Images;
   readonly #registries: Registries;
   readonly #concurrency: number;
+  readonly #firstWait: number;
   readonly #downloads = new LayerDownloads();
 
-  constructor(images: Images, registries: Registries, { concurrency = 3 }: { concurrency?: number } = {}) {
+  /** @param options.firstWait milliseconds before the first new attempt of a download that broke. */
+  constructor(images: Images, registries: Registries, { firstWait = FIRST_WAIT }: { firstWait?: number } = {}) {
+    this.#firstWait = firstWait;
     this.#images = images;
     this.#registries = registries;
-    this.#concurrency = concurrency;
+    this.#concurrency = registries.options.concurrency ?? CONCURRENCY;
   }
 
   /** @throws RegistryError, DiskFull, or the reason of `signal` */
@@ -66,7 +73,7 @@ export class Puller {
           reference: reference.digest ?? reference.tag!,
           platform: { ...platform, isAsked: request.platform !== undefined },
           concurrency: this.#concurrency,
-          firstWait: FIRST_WAIT,
+          firstWait: this.#firstWait,
           signal,
           onEvent: (event) => {
             if (event.type === 'layers' || event.type === 'done') tell(event);
@@ -81,6 +88,24 @@ export class Puller {
       release();
       await this.#images.discard(stored);
     }
+  }
+
+  /** @throws RegistryError, or the reason of `signal` */
+  async tags({ reference, credentials, signal }: Omit<PullRequest, 'platform' | 'onEvent'>): Promise<string[]> {
+    const { domain, path } = reference;
+    return this.#registries.during(reference, { use: 'pull', credentials, signal }, ({ transport }) =>
+      listTags(transport, { registry: domain, repository: path }, signal),
+    );
+  }
+
+  /** What a registry has under a name, and for which platforms. @throws RegistryError, or the reason of `signal` */
+  async look({ reference, credentials, signal }: Omit<PullRequest, 'platform' | 'onEvent'>) {
+    const options = { use: 'pull', credentials, signal } as const;
+    return this.#registries.during(reference, options, ({ transport }) =>
+      lookAt({ transport, signal }, reference.digest ?? reference.tag!).catch((error) => {
+        throw located(error, reference);
+      }),
+    );
   }
 
   /** By its tag, if it has one, and by the digest that the registry knows it by. */

@@ -21,3 +21,10 @@ export function keyOfImage(reference: string): string {
   const isHost = slash !== -1 && (/[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
   return isHost ? serverKey(first) : HUB_KEY;
 }
+
+/** `app` of Docker Hub is `docker.io/library/app`. @param name without tag and digest. */
+export function completeName(name: string): string {
+  if (keyOfImage(name) !== HUB_KEY) return name;
+  const path = name.replace(/^(?:index\.)?docker\.io\//, '');
+  return `docker.io/${path.includes('/') ? path : `library/${path}`}`;
+}

@@ -9,6 +9,8 @@ export interface RegistryOptions {
   insecure?: string[];
   /** Directories that hold `HOST[:PORT]/*.crt`, `*.cert` and `*.key`. */
   certificates?: string[];
+  /** How many layers of one pull are fetched at the same time. 3 unless given. */
+  concurrency?: number;
 }
 
 export interface Endpoint {
