@@ -33,14 +33,10 @@ export class DiskStore implements RegistryStore {
     this.uploads = new Uploads(this.places, (repository, digest) => this.#link(repository, digest));
   }
 
-  /** Be told of each digest that a client links, asks for or needs, in that very turn. @returns the way to end it */
+  /** Be told of each blob that a client asks for, mounts or needs, in that very turn. @returns the way to end it */
   watch(watcher: (digest: string) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
-  }
-
-  #touch(digest: string): void {
-    for (const watcher of this.#watchers) watcher(digest);
   }
 
   repositories(): string[] {
@@ -58,7 +54,7 @@ export class DiskStore implements RegistryStore {
     const link = this.places.blobLink(repository, digest);
     const stat = statSync(link, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
-    this.#touch(digest);
+    for (const watcher of this.#watchers) watcher(digest);
     // A client that learns that it is here does not push it again: to garbage collection it is as good as new.
     if (Date.now() - stat.mtimeMs > TOUCH_AFTER) renew(link);
     return sizeOf(this.places.blob(digest));
@@ -113,7 +109,6 @@ export class DiskStore implements RegistryStore {
       const scratch = await Promise.all(parts.map(([, content]) => this.#write(content, written)));
       const missing = needs.filter((need) => !this.#has(repository, need));
       if (missing.length > 0) return missing;
-      for (const each of [manifest, ...needs]) this.#touch(each.digest);
       parts.forEach(([place], at) => {
         moveTo(scratch[at]!, place);
       });
@@ -168,7 +163,6 @@ export class DiskStore implements RegistryStore {
   }
 
   #link(repository: string, digest: string): void {
-    this.#touch(digest);
     closeSync(openInDirectory(this.places.blobLink(repository, digest), 'a'));
   }
 

@@ -106,6 +106,83 @@ test('what a client was told is here stays until it is pushed, while garbage is 
   expect(registryCommand('check', '--data', data)).toMatchObject({ code: 0 });
 });
 
+/** Blobs and a manifest that are two hours old; of the blobs, only the configuration belongs to the manifest. */
+async function oldStore(): Promise<DiskStore> {
+  const store = new DiskStore(dataDirectory());
+  for (const content of ['{}', 'unnamed']) {
+    const id = store.beginUpload('busy', 'sha256');
+    await store.withUpload('busy', id, async (upload) => {
+      upload.append(Buffer.from(content));
+      expect(await upload.finish(sha256(content))).toBe(true);
+    });
+  }
+  await store.putManifest('busy', newManifest([]));
+  age(store.places.root, 2 * HOUR);
+  return store;
+}
+
+function newManifest(layers: string[]) {
+  const bytes = Buffer.from(manifestOf('{}', layers));
+  const needs = ['{}', ...layers].map((content) => ({
+    kind: 'blob' as const,
+    digest: sha256(content),
+    size: content.length,
+  }));
+  return { digest: sha256(bytes), mediaType: 'x/y', bytes, tags: [], needs };
+}
+
+const unnamed = sha256('unnamed');
+
+/** What a client does at once, and what must be true when the collection is over. */
+const races: Record<string, (store: DiskStore) => Promise<(() => Promise<void>) | undefined>> = {
+  'is told that a blob is here': async (store) => {
+    if (store.blobSize('busy', unnamed) === undefined) return undefined;
+    return async () => expect(await store.putManifest('busy', newManifest(['unnamed']))).toEqual([]);
+  },
+  'pushes a manifest that names it': async (store) => {
+    const missing = await store.putManifest('busy', newManifest(['unnamed']));
+    if (missing.length > 0) return undefined;
+    return async () => expect(store.blobSize('busy', unnamed)).toBe('unnamed'.length);
+  },
+  'mounts it into a repository that was looked at already': async (store) => {
+    if (!store.mountBlob(unnamed, 'busy', 'another')) return undefined;
+    store.deleteBlob('busy', unnamed);
+    return async () => expect(store.blobSize('another', unnamed)).toBe('unnamed'.length);
+  },
+};
+
+test.each(Object.entries(races))(
+  'a client that %s at any pause of the collection keeps the blob',
+  async (_what, act) => {
+    let passes = 1;
+    let kept = 0;
+    for (let at = 0; at < passes; at++) {
+      const store = await oldStore();
+      let pass = 0;
+      let holds: (() => Promise<void>) | undefined;
+      await collectGarbage(store, HOUR, {
+        pass: async () => {
+          if (pass++ === at) holds = await act(store);
+        },
+      });
+      passes = pass;
+      if (holds !== undefined) kept += 1;
+      await holds?.();
+    }
+    expect(kept).toBeGreaterThan(1);
+  },
+);
+
+test('a client that was told that a blob is here has a day to push its manifest', async () => {
+  const store = await oldStore();
+  expect(store.blobSize('busy', unnamed)).toBe('unnamed'.length);
+  await collectGarbage(store, HOUR);
+  expect(await store.putManifest('busy', newManifest(['unnamed']))).toEqual([]);
+  const forgotten = await oldStore();
+  await collectGarbage(forgotten, HOUR);
+  expect(forgotten.blobSize('busy', unnamed)).toBe(undefined);
+});
+
 test('a check names each damaged blob, each missing one, and what it belongs to', async () => {
   const data = dataDirectory();
   const registry = await startOurRegistry([], data);

@@ -29,9 +29,8 @@ export interface Collected {
  * @param age milliseconds: what came, or was asked for, within that time stays.
  * @throws Error when a manifest cannot be read: what it refers to is unknown then, so nothing of its repository goes.
  */
-export async function collectGarbage(store: DiskStore, age: number): Promise<Collected> {
+export async function collectGarbage(store: DiskStore, age: number, turn: Pauses = new Turn()): Promise<Collected> {
   const before = Date.now() - Math.max(age, CLOCK_LAG);
-  const turn = new Turn();
   const seen = new Set<string>();
   const stopWatching = store.watch((digest) => seen.add(digest));
   try {
@@ -47,12 +46,17 @@ export async function collectGarbage(store: DiskStore, age: number): Promise<Col
   }
 }
 
+/** Where clients get their turn. */
+interface Pauses {
+  pass(): Promise<void>;
+}
+
 interface Round {
   /** Milliseconds since 1970. */
   before: number;
   /** Digests that clients have touched since the round began. */
   seen: ReadonlySet<string>;
-  turn: Turn;
+  turn: Pauses;
 }
 
 /** A repository's links to blobs that its manifests do not name, and its entries for referrers that are gone. */
