@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { digestOf } from '../image/digest.ts';
 import { DebianRegistry, PASSWORD, USER } from '../registry/testing/debian-registry.ts';
 import { startOurRegistry } from '../registry/testing/our-registry.ts';
 import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
@@ -27,10 +28,14 @@ function skopeo(...args: string[]): string {
   return execFileSync('skopeo', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function inRegistry(name: string): { digest: string; manifest: { layers: { digest: string; size: number }[] } } {
+interface Stored {
+  digest: string;
+  manifest: { layers: { mediaType: string; digest: string; size: number }[] };
+}
+
+function inRegistry(name: string): Stored {
   const manifest = skopeo('inspect', '--raw', '--tls-verify=false', `docker://${name}`);
-  const digest = execFileSync('sha256sum', { input: manifest, encoding: 'utf8' }).slice(0, 64);
-  return { digest: `sha256:${digest}`, manifest: JSON.parse(manifest) };
+  return { digest: digestOf(Buffer.from(manifest)), manifest: JSON.parse(manifest) };
 }
 
 let daemon: TestDaemon;
@@ -68,8 +73,7 @@ describe.skipIf(missing).each(Object.keys(REGISTRIES))('docker push to %s', (kin
     const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-push-'));
     try {
       skopeo('copy', '-q', '--preserve-digests', '--src-tls-verify=false', `docker://${host}/first`, `dir:${copy}`);
-      const manifest = execFileSync('sha256sum', [path.join(copy, 'manifest.json')], { encoding: 'utf8' });
-      expect(`sha256:${manifest.slice(0, 64)}`).toBe(digest);
+      expect(digestOf(fs.readFileSync(path.join(copy, 'manifest.json')))).toBe(digest);
     } finally {
       fs.rmSync(copy, { recursive: true });
     }
@@ -90,6 +94,28 @@ describe.skipIf(missing).each(Object.keys(REGISTRIES))('docker push to %s', (kin
     expect(code).toBe(0);
     expect(stdout).toContain('Mounted from first');
     expect(inRegistry(`${host}/second/name`).digest).toBe(inRegistry(`${host}/first`).digest);
+  });
+
+  test('sends what was pulled with the very bytes it was pulled with, though it was here with others', async () => {
+    const dockerfile = `FROM hostbox\nRUN echo ${host} > /where\n`;
+    expect((await daemon.dockerWithInput(dockerfile, 'build', '-q', '-t', 'mine', '-')).code).toBe(0);
+    const archive = path.join(daemon.root, 'mine.tar');
+    await docker('save', '-o', archive, 'mine');
+    // skopeo compresses what it sends.
+    skopeo('copy', '-q', '--dest-tls-verify=false', `docker-archive:${archive}`, `docker://${host}/zipped`);
+    const { digest, manifest } = inRegistry(`${host}/zipped`);
+    expect(manifest.layers.at(-1)?.mediaType).toMatch(/gzip$/);
+    expect((await docker('pull', `${host}/zipped`)).code).toBe(0);
+    const elsewhere = await startOurRegistry();
+    try {
+      for (const name of [`${host}/copy`, `${elsewhere.host}/copy`]) {
+        await docker('tag', `${host}/zipped`, name);
+        expect((await docker('push', name)).stdout).toContain(`latest: digest: ${digest}`);
+        expect(inRegistry(name)).toEqual({ digest, manifest });
+      }
+    } finally {
+      await elsewhere.stop();
+    }
   });
 
   test('sends several layers, and each of them once', async () => {

@@ -41,23 +41,37 @@ export async function pushImage({
   // What is removed meanwhile stays until it was sent.
   const release = images.hold();
   try {
-    const { size } = await images.store.stat(image.manifest);
-    const manifest = { mediaType: image.mediaType, digest: image.manifest, size };
-    const source = await sourceOf(images, reference);
+    const known = await images.list();
+    const { mediaType, manifest: digest } = likeliest(known, image, reference);
+    const manifest = { mediaType, digest, size: (await images.store.stat(digest)).size };
+    const source = sourceOf(images, known, reference);
     await registries.during(reference, { use: 'push', credentials, signal }, ({ transport }) =>
       push({ transport, source, manifest, tag: reference.tag, onProgress, signal }),
     );
     const { domain, path } = reference;
-    await images.add(manifest, formatReference({ domain, path, digest: image.manifest }));
+    await images.add(manifest, formatReference({ domain, path, digest }));
     return manifest;
   } finally {
     release();
   }
 }
 
-async function sourceOf(images: Images, { domain, path }: Reference): Promise<PushSource> {
-  const { store } = images;
-  const repositories = await repositoriesOf(images, domain);
+/**
+ * An image may be here with its layers as they are and compressed, under a manifest each. What the repository has is best,
+ * then what the registry has, then what came from some registry: nothing need be sent, or the bytes that others know.
+ */
+function likeliest(known: ImageRecord[], image: ImageRecord, { domain, path }: Reference): ImageRecord {
+  const rank = ({ repoDigests }: ImageRecord) => {
+    const names = repoDigests.map(parseReference).filter((name) => name.domain === domain);
+    if (names.some((name) => name.path === path)) return 3;
+    return names.length > 0 ? 2 : Math.min(repoDigests.length, 1);
+  };
+  const same = known.filter(({ id, manifest }) => id === image.id && manifest !== image.manifest);
+  return same.reduce((best, each) => (rank(each) > rank(best) ? each : best), image);
+}
+
+function sourceOf({ store }: Images, known: ImageRecord[], { domain, path }: Reference): PushSource {
+  const repositories = repositoriesOf(known, domain);
   return {
     document: (digest) => store.read(digest as Digest),
     mounts: (digest) => [...(repositories.get(digest) ?? [])].filter((each) => each !== path),
@@ -72,9 +86,9 @@ async function sourceOf(images: Images, { domain, path }: Reference): Promise<Pu
 }
 
 /** In which repositories of a registry each blob was when we last heard: we have pulled it from there, or pushed it there. */
-async function repositoriesOf(images: Images, domain: string): Promise<Map<string, Set<string>>> {
+function repositoriesOf(known: ImageRecord[], domain: string): Map<string, Set<string>> {
   const repositories = new Map<string, Set<string>>();
-  for (const { id, layers, repoDigests } of await images.list())
+  for (const { id, layers, repoDigests } of known)
     for (const name of repoDigests.map(parseReference))
       for (const digest of name.domain === domain ? [id, ...layers.map((layer) => layer.digest)] : [])
         repositories.set(digest, (repositories.get(digest) ?? new Set()).add(name.path));
