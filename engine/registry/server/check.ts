@@ -16,7 +16,7 @@ export interface CheckResult {
   faults: string[];
 }
 
-/** Changes nothing, so a registry may be running meanwhile: what is deleted while we read is no fault. */
+/** Changes nothing, so a registry may be running meanwhile: what is deleted while we read is not a fault. */
 export async function checkRegistry(places: Places): Promise<CheckResult> {
   const faults: string[] = [];
   const damaged = new Set<string>();

@@ -83,7 +83,7 @@ test('a manifest without an end is refused once it is too large', async () => {
   expect((await ask(registry.url, 'GET', '/v2/good/manifests/endless')).status).toBe(404);
 });
 
-test('a body where none belongs is no part of the next request', async () => {
+test('a body where none belongs is not a part of the next request', async () => {
   const body = 'GET /v2/good/manifests/one HTTP/1.1\r\nHost: x\r\n\r\n';
   const socket = await connect();
   const lines = `GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
