@@ -171,6 +171,11 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/pull.ts')).pullCommand,
   },
   {
+    name: 'push',
+    summary: 'Upload an image to a registry',
+    load: async () => (await import('./commands/push.ts')).pushCommand,
+  },
+  {
     name: 'rename',
     summary: 'Rename a container',
     load: async () => (await import('./commands/rename.ts')).renameCommand,
@@ -292,7 +297,9 @@ export const GROUPS: Record<string, Record<string, string>> = {
   },
   builder: { build: 'build', prune: 'builder prune' },
   image: {
-    ...Object.fromEntries('build history import inspect load save tag'.split(' ').map((name) => [name, name])),
+    ...Object.fromEntries(
+      'build history import inspect load pull push save tag'.split(' ').map((name) => [name, name]),
+    ),
     ls: 'images',
     list: 'images',
     rm: 'rmi',
