@@ -65,9 +65,10 @@ export async function openEngine({
     });
     await recover(engine);
     const cached = engine.buildCache.layers();
+    const kept = engine.puller.kept();
     await engine.images.collect({
-      blobs: cached.map(({ descriptor }) => descriptor.digest),
-      diffIds: cached.map(({ diffId }) => diffId),
+      blobs: [...cached.map(({ descriptor }) => descriptor.digest), ...kept.blobs],
+      diffIds: [...cached.map(({ diffId }) => diffId), ...kept.diffIds],
     });
     return {
       engine,

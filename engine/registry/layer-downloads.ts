@@ -41,6 +41,8 @@ export class LayerDownloads {
         if (running.listeners.size === 0) {
           if (this.#running.get(key) === running) this.#running.delete(key);
           running.abort.abort(signal.reason);
+          // It leaves nothing that would come to light after this pull has cleaned up.
+          await running.finished.catch(() => {});
         }
       }
     }

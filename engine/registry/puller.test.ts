@@ -341,6 +341,61 @@ describe('two pulls', () => {
   });
 });
 
+describe('what was complete when a pull was broken off', () => {
+  /** Lets the first layer through, and ends the pull at the second. */
+  async function brokenOff(): Promise<[first: Descriptor, second: Descriptor]> {
+    const [first, second] = layersOf(await offer());
+    const client = new AbortController();
+    let isDone = () => {};
+    const done = new Promise<void>((resolve) => {
+      isDone = resolve;
+    });
+    registry.tricks.push(
+      forPath(second!.digest, async (_, response, times) => {
+        if (times > 1) return false;
+        await done;
+        client.abort(new Error('the client has gone'));
+        response.destroy();
+        return true;
+      }),
+    );
+    const broken = pull({
+      signal: client.signal,
+      onEvent: (event) => event.type === 'done' && event.digest === first!.digest && isDone(),
+    });
+    await expect(broken).rejects.toThrow('the client has gone');
+    return [first!, second!];
+  }
+
+  test('is not fetched again, also after a new start', async () => {
+    const [first, second] = await brokenOff();
+    expect(await images.list()).toEqual([]);
+    images = await Images.open(directory);
+    puller = new Puller(images, registries);
+    await images.collect(puller.kept());
+    await pull();
+    expect(registry.requests(first.digest)).toHaveLength(1);
+    expect(registry.requests(second.digest)).toHaveLength(2);
+    expect(puller.kept()).toEqual({ blobs: [], diffIds: [] });
+  });
+
+  test('goes when it is given up', async () => {
+    await brokenOff();
+    expect(await images.store.list()).toHaveLength(1);
+    await puller.forget();
+    await expectNothing();
+  });
+
+  test('goes after a day', async () => {
+    const [first] = await brokenOff();
+    const file = path.join(directory, 'kept-layers', first.digest.slice('sha256:'.length));
+    const old = new Date(Date.now() - 25 * 3600 * 1000);
+    fs.utimesSync(file, old, old);
+    await expect(pull({ name: 'some/nothing' })).rejects.toThrow('not found');
+    await expectNothing();
+  });
+});
+
 describe('logins', () => {
   const credentials: Credentials = { username: 'ada', password: 'secret, "quoted"' };
   const basic = `Basic ${Buffer.from('ada:secret, "quoted"').toString('base64')}`;

@@ -1,11 +1,14 @@
 /** Pulls into the images of one engine. */
 
+import { join } from 'node:path';
 import { UnexpectedEnd } from '#contract/byte-reader';
 import { DecoderError } from '#kernel/decoders';
 import { hostPlatform } from '../image/commit.ts';
 import type { Digest } from '../image/digest.ts';
 import type { LayerDescriptor } from '../image/documents.ts';
+import type { Leftovers } from '../image/garbage.ts';
 import type { ImageRecord, Images } from '../image/images.ts';
+import { type KeptLayer, KeptLayers } from '../image/kept-layers.ts';
 import { formatReference, type Reference, withDefaultTag } from '../image/reference.ts';
 import { BlobCorrupt } from '../image/store.ts';
 import { HostileArchive } from '../image/tar-header.ts';
@@ -46,11 +49,13 @@ export class Puller {
   readonly #registries: Registries;
   readonly #concurrency: number;
   readonly #firstWait: number;
+  readonly #kept: KeptLayers;
   readonly #downloads = new LayerDownloads();
 
   /** @param options.firstWait milliseconds before the first new attempt of a download that broke. */
   constructor(images: Images, registries: Registries, { firstWait = FIRST_WAIT }: { firstWait?: number } = {}) {
     this.#firstWait = firstWait;
+    this.#kept = new KeptLayers(join(images.directory, 'kept-layers'));
     this.#images = images;
     this.#registries = registries;
     this.#concurrency = registries.options.concurrency ?? CONCURRENCY;
@@ -83,11 +88,37 @@ export class Puller {
           throw located(error, reference);
         });
       });
-      return await this.#name(pulled, reference);
+      const named = await this.#name(pulled, reference);
+      // Its image has them now.
+      this.#drop(stored);
+      return named;
+    } catch (error) {
+      if (!mayGoOn(error, signal)) this.#drop(stored);
+      throw error;
     } finally {
+      const old = partsOf(this.#kept.forget('old'));
       release();
-      await this.#images.discard(stored);
+      const kept = partsOf(this.#kept.list());
+      await this.#images.discard(old);
+      await this.#images.discard({
+        blobs: stored.blobs.filter((digest) => !kept.blobs.includes(digest)),
+        diffIds: stored.diffIds.filter((diffId) => !kept.diffIds.includes(diffId)),
+      });
     }
+  }
+
+  /** What pulls that were broken off have left, which is theirs for a day. */
+  kept(): Required<Leftovers> {
+    return partsOf(this.#kept.list());
+  }
+
+  /** Give up what pulls that were broken off have left. */
+  async forget(): Promise<void> {
+    await this.#images.discard(partsOf(this.#kept.forget('all')));
+  }
+
+  #drop({ blobs }: Parts): void {
+    for (const digest of blobs) this.#kept.remove(digest);
   }
 
   /** @throws RegistryError, or the reason of `signal` */
@@ -122,6 +153,7 @@ export class Puller {
     const images = this.#images;
     const { store } = images;
     const known = new Set((await images.list()).flatMap(({ layers, config }) => pairs(layers, config.rootfs.diff_ids)));
+    for (const kept of this.#kept.list()) known.add(`${kept.digest} ${kept.diffId}`);
     return {
       findDocument: async (digest) =>
         (await store.has(digest as Digest)) ? store.read(digest as Digest).catch(() => undefined) : undefined,
@@ -152,6 +184,7 @@ export class Puller {
               ? new PullRefused('protocol', `use the layer ${digest}`, (error as Error).message)
               : error;
           });
+          this.#kept.add({ digest, diffId });
         });
         return how;
       },
@@ -163,6 +196,16 @@ export class Puller {
 class Parts {
   readonly blobs: Digest[] = [];
   readonly diffIds: Digest[] = [];
+}
+
+function partsOf(layers: KeptLayer[]): { blobs: Digest[]; diffIds: Digest[] } {
+  return { blobs: layers.map(({ digest }) => digest), diffIds: layers.map(({ diffId }) => diffId) };
+}
+
+/** Whether another pull of the same may succeed: then what is complete is worth keeping. */
+function mayGoOn(error: unknown, signal: AbortSignal): boolean {
+  const passing = ['unreachable', 'server', 'too-many', 'unauthorized'];
+  return signal.aborted || (error instanceof RegistryError && passing.includes(error.kind));
 }
 
 function pairs(layers: LayerDescriptor[], diffIds: Digest[]): string[] {

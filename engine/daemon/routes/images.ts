@@ -78,6 +78,7 @@ export async function pruneImages(call: Call): Promise<void> {
     for (const name of names.length > 0 ? names : [image.id])
       deleted.push(...(await removeOne(engine, name, false).catch(() => [])));
   }
+  await engine.puller.forget();
   const reclaimed = before - (await engine.images.layersSize());
   engine.events.emit('image', 'prune', '', { reclaimed: String(reclaimed) });
   call.send(200, { ImagesDeleted: deleted, SpaceReclaimed: reclaimed });
