@@ -2,14 +2,16 @@
 
 import { type Action, RegistryError } from '#contract/registry';
 import type { Htpasswd } from './htpasswd.ts';
+import type { Tokens } from './tokens.ts';
 
 export type Permit = (action: Action, repository: string) => Promise<void>;
 
 export interface AccessOptions {
   readOnly: boolean;
   noDelete: boolean;
-  /** Absent: everybody may do everything. */
+  /** At most one of these two. Without either everybody may do everything. */
   htpasswd?: Htpasswd;
+  tokens?: Tokens;
   /** The only ones that may push and delete. Absent: everyone that has a password. */
   writers?: readonly string[];
 }
@@ -17,11 +19,12 @@ export interface AccessOptions {
 /** The `permit` of a request with that Authorization header. It names no password, whatever it throws. */
 export function permitFor(options: AccessOptions, authorization: string | undefined): Permit {
   let user: Promise<string | undefined> | undefined;
-  return async (action) => {
+  return async (action, repository) => {
     const changes = action === 'push' || action === 'delete';
     if (options.readOnly && changes) throw new RegistryError(405, 'UNSUPPORTED', 'this registry is read-only');
     if (options.noDelete && action === 'delete')
       throw new RegistryError(405, 'UNSUPPORTED', 'this registry deletes nothing');
+    if (options.tokens !== undefined) return await options.tokens.require(authorization, action, repository);
     if (options.htpasswd === undefined) return;
     user ??= userOf(options.htpasswd, authorization);
     const name = await user;

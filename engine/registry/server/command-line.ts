@@ -12,6 +12,7 @@ import { Htpasswd } from './htpasswd.ts';
 import { newRegistryServer } from './http-server.ts';
 import { listenOn } from './listen.ts';
 import { Places } from './places.ts';
+import { Tokens } from './tokens.ts';
 
 /** Seconds: what nothing refers to is kept so long. A push that takes longer begins again. */
 const KEEP = 86_400;
@@ -43,6 +44,10 @@ const SERVE = {
   data: { type: 'string', default: 'registry' },
   htpasswd: { type: 'string' },
   writers: { type: 'string' },
+  'token-realm': { type: 'string' },
+  'token-service': { type: 'string' },
+  'token-issuer': { type: 'string' },
+  'token-keys': { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'read-only': { type: 'boolean', default: false },
@@ -131,12 +136,30 @@ function accessOf(values: ServeValues): AccessOptions {
   const { htpasswd, writers } = values;
   if (htpasswd === undefined && writers !== undefined)
     throw new Error('--writers needs --htpasswd: without it everybody may do everything.');
+  const tokens = tokensOf(values);
+  if (tokens !== undefined && htpasswd !== undefined)
+    throw new Error(
+      '--htpasswd and --token-realm exclude each other: passwords are then the business of the token server.',
+    );
   return {
     readOnly: values['read-only'],
     noDelete: values['no-delete'],
     ...(htpasswd !== undefined && { htpasswd: new Htpasswd(path.resolve(htpasswd)) }),
+    ...(tokens !== undefined && { tokens }),
     ...(writers !== undefined && { writers: writers.split(',') }),
   };
+}
+
+function tokensOf(values: ServeValues): Tokens | undefined {
+  const { 'token-realm': realm, 'token-service': service, 'token-issuer': issuer, 'token-keys': keys } = values;
+  const given = [realm, service, issuer, keys].filter((value) => value !== undefined);
+  if (given.length === 0) return undefined;
+  if (realm === undefined || service === undefined || issuer === undefined || keys === undefined)
+    throw new Error('--token-realm, --token-service, --token-issuer and --token-keys belong together: give all four.');
+  for (const [option, value] of Object.entries({ realm, service }))
+    if (!/^[^"\\\p{Cc}]+$/u.test(value))
+      throw new Error(`--token-${option} must have no quotes, not ${JSON.stringify(value)}.`);
+  return new Tokens({ realm, service, issuer, keys: path.resolve(keys) });
 }
 
 function tlsOf(values: ServeValues): { cert: Buffer; key: Buffer } | undefined {
