@@ -37,6 +37,7 @@ export class Dispatchers {
     if (dispatcher === undefined) {
       dispatcher = newDispatcher(isLocal, insecure, certificates);
       this.#made.set(key, dispatcher);
+      dispatcher.catch(() => this.#made.delete(key));
     }
     return await dispatcher;
   }
@@ -94,5 +95,13 @@ async function newDispatcher(
   const options = { headersTimeout: SILENCE, bodyTimeout: SILENCE, connect: { ...tls, timeout: CONNECT } };
   // As Go does it: nothing on this machine is asked through a proxy.
   if (isLocal) return new Agent(options);
-  return new EnvHttpProxyAgent({ ...options, requestTls: tls });
+  try {
+    // Without a tunnel for http: many proxies allow one to the port of https alone.
+    return new EnvHttpProxyAgent({ ...options, requestTls: tls, proxyTunnel: false });
+  } catch {
+    // Its own text would repeat the URL, in which a password may stand.
+    throw new Error(
+      'HTTP_PROXY or HTTPS_PROXY of the daemon is not the URL of a proxy; correct it, and start the daemon again',
+    );
+  }
 }

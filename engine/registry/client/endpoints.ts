@@ -7,7 +7,7 @@ export interface RegistryOptions {
   mirrors?: string[];
   /** `--insecure-registry`: `HOST[:PORT]` or a range of addresses such as `10.0.0.0/8`. Loopback is insecure by itself. */
   insecure?: string[];
-  /** Directories that hold `HOST[:PORT]/*.crt`, `*.cert` and `*.key`. */
+  /** Directories that hold `HOST[:PORT]/*.crt`, `*.cert` and `*.key`; Docker's unless given. */
   certificates?: string[];
   /** How many layers of one pull are fetched at the same time. 3 unless given. */
   concurrency?: number;

@@ -3,7 +3,7 @@
 import type { Dispatcher } from 'undici';
 import type { RegistryRequest, RegistryResponse } from '../contract/transport.ts';
 import type { Dispatchers } from './dispatchers.ts';
-import { RegistryError, type Where } from './registry-error.ts';
+import { quoted, RegistryError, type Where } from './registry-error.ts';
 
 export interface Exchange extends Pick<RegistryRequest, 'method' | 'headers' | 'body' | 'signal'> {
   url: URL;
@@ -130,19 +130,15 @@ function connectionError(error: unknown, url: URL, where: Where, signal?: AbortS
   const { code = '', message } = rootOf(error as NodeJS.ErrnoException);
   // No authority at fault: a body that somebody hands over may fail, too.
   if (TLS.test(code)) return new RegistryError('tls', where, tlsReason(code, message, url));
-  if (/^HPE_/.test(code))
-    return new RegistryError('protocol', where, `${url.host} does not answer in HTTP (${quotedCode(code)})`);
+  if (/^HPE_/.test(code) || (error as Error).name === 'HTTPParserError')
+    return new RegistryError('protocol', where, `${url.host} does not answer in HTTP: ${quoted(message, 120)}`);
   const why = WHY[code];
   if (why === undefined && !code.startsWith('UND_ERR')) return error as Error;
   return new RegistryError(
     'unreachable',
     where,
-    `${url.host}: ${why ?? `the connection failed (${quotedCode(code)})`}`,
+    `${url.host}: ${why ?? `the connection failed: ${quoted(message, 120)}`}`,
   );
-}
-
-function quotedCode(code: string): string {
-  return code.slice(0, 60);
 }
 
 /** Of several addresses that were tried, the last one's error. */
@@ -159,7 +155,7 @@ function rootOf(error: NodeJS.ErrnoException): { code?: string; message: string 
 function tlsReason(code: string, message: string, url: URL): string {
   if (/wrong.version.number|packet length too long|http request/i.test(message))
     return `${url.host} does not speak TLS. If it is a registry without TLS, start the daemon with --insecure-registry ${url.host}`;
-  const trust = `put the certificate of its authority into certs.d/${url.host}/ca.crt`;
+  const trust = `put the certificate of its authority into /etc/docker/certs.d/${url.host}/ca.crt`;
   switch (code) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':

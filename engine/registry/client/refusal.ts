@@ -25,7 +25,10 @@ export async function refusalOf(answer: RegistryResponse, where: Where, hasLogin
           'unauthorized',
           `unauthorized${says}. The login is wrong or does not suffice; log in again with docker login`,
         )
-      : error('unauthorized', `unauthorized${says}. It wants a login; log in with docker login`);
+      : error(
+          'unauthorized',
+          `unauthorized${says}. There is no such repository, or it wants a login; log in with docker login`,
+        );
   if (status === 403) return error('denied', `access is denied${says}`);
   if (status === 404) return error('not-found', `not found${says}`);
   if (status === 429) {

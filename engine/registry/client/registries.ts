@@ -1,5 +1,7 @@
 /** All registries, as one engine talks to them: connections and tokens are shared between pulls and pushes. */
 
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { DEFAULT_DOMAIN, type Reference } from '../../image/reference.ts';
 import type { Transport } from '../contract/transport.ts';
 import { type Connection, connect } from './connection.ts';
@@ -36,7 +38,7 @@ export class Registries {
 
   constructor(options: RegistryOptions = {}) {
     this.options = options;
-    this.#dispatchers = new Dispatchers(options.certificates ?? ['/etc/docker/certs.d']);
+    this.#dispatchers = new Dispatchers(options.certificates ?? certificateDirectories());
     this.#tokens = new Tokens(this.#dispatchers);
   }
 
@@ -114,4 +116,10 @@ export class Registries {
 function worse(before: unknown, error: unknown): unknown {
   const isRefused = error instanceof RegistryError && error.kind === 'unreachable';
   return before instanceof RegistryError && before.kind === 'tls' && isRefused ? before : error;
+}
+
+/** Docker's own, and an ordinary user's. */
+function certificateDirectories(): string[] {
+  const config = process.env.XDG_CONFIG_HOME || join(homedir(), '.config');
+  return ['/etc/docker/certs.d', join(config, 'docker', 'certs.d')];
 }

@@ -12,6 +12,8 @@ export interface DebianRegistryOptions {
   login?: boolean;
   /** A certificate of an authority of its own, which lies at `authority`. */
   tls?: boolean;
+  /** Let in only who has a certificate of that authority: `client.cert` and `client.key`. */
+  clients?: boolean;
 }
 
 /** Whom a registry with `login` lets in. */
@@ -37,7 +39,11 @@ export class DebianRegistry {
     return fs.existsSync('/usr/bin/docker-registry');
   }
 
-  static async start({ login = false, tls = false }: DebianRegistryOptions = {}): Promise<DebianRegistry> {
+  static async start({
+    login = false,
+    tls = false,
+    clients = false,
+  }: DebianRegistryOptions = {}): Promise<DebianRegistry> {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-debian-registry-'));
     try {
       if (login) fs.writeFileSync(path.join(directory, 'htpasswd'), HTPASSWD);
@@ -48,7 +54,13 @@ export class DebianRegistry {
         storage: { filesystem: { rootdirectory: path.join(directory, 'data') }, delete: { enabled: true } },
         http: {
           addr: '127.0.0.1:0',
-          ...(tls && { tls: { certificate: path.join(directory, 'own.crt'), key: path.join(directory, 'own.key') } }),
+          ...(tls && {
+            tls: {
+              certificate: path.join(directory, 'own.crt'),
+              key: path.join(directory, 'own.key'),
+              ...(clients && { clientcas: [path.join(directory, 'ca.crt')] }),
+            },
+          }),
         },
         ...(login && {
           auth: { htpasswd: { realm: 'a realm, with "quotes"', path: path.join(directory, 'htpasswd') } },
@@ -112,6 +124,22 @@ function makeCertificates(directory: string): void {
     'ca.crt',
   );
   openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1', '-keyout', 'own.key', '-out', 'own.csr');
+  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=client', '-keyout', 'client.key', '-out', 'client.csr');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'client.csr',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-out',
+    'client.cert',
+  );
   fs.writeFileSync(path.join(directory, 'names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
   openssl(
     'x509',
