@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf } from '../image/digest.ts';
 import { DebianRegistry, PASSWORD, USER } from '../registry/testing/debian-registry.ts';
 import { startOurRegistry } from '../registry/testing/our-registry.ts';
+import { UploadRegistry } from '../registry/testing/upload-registry.ts';
 import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
 
 const missing = dockerIsMissing();
@@ -190,6 +191,61 @@ describe.skipIf(missing || !DebianRegistry.available())('docker push to a regist
     const { code, stdout } = await docker('push', name);
     expect({ code, pushed: /latest: digest: sha256:/.test(stdout) }).toEqual({ code: 0, pushed: true });
     expect(daemon.errors).not.toContain(PASSWORD);
+  });
+});
+
+describe.skipIf(missing)('docker push that fails', () => {
+  test('names a layer that is damaged on this machine', async () => {
+    const registry = await startOurRegistry();
+    try {
+      const name = `${registry.host}/damaged`;
+      await daemon.dockerWithInput('FROM hostbox\nRUN echo sound > /text\n', 'build', '-q', '-t', name, '-');
+      await docker('save', '-o', path.join(daemon.root, 'damaged.tar'), name);
+      const [manifest] = JSON.parse(
+        execFileSync('tar', ['xOf', path.join(daemon.root, 'damaged.tar'), 'manifest.json'], { encoding: 'utf8' }),
+      );
+      const layer = manifest.Layers.at(-1) as string;
+      const blob = execFileSync('find', [daemon.root, '-path', `*/oci/${layer}`], { encoding: 'utf8' }).trim();
+      const bytes = fs.readFileSync(blob);
+      bytes[600]! ^= 1;
+      fs.writeFileSync(blob, bytes);
+      const { code, stderr } = await docker('push', name);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`blob sha256:${path.basename(layer)} is damaged on this machine`);
+      expect((await fetch(`${registry.url}/v2/damaged/manifests/latest`)).status).toBe(404);
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  test('ends when the client hangs up, and cancels what has begun', { timeout: 60_000 }, async () => {
+    const registry = await UploadRegistry.start();
+    try {
+      const name = `${registry.host}/x`;
+      await docker('tag', 'hostbox', name);
+      const client = new AbortController();
+      let cancelled = () => {};
+      const cancel = new Promise<void>((resolve) => {
+        cancelled = resolve;
+      });
+      registry.fault = async ({ method }) => {
+        if (method === 'DELETE') cancelled();
+        if (method === 'PUT') {
+          client.abort();
+          await cancel;
+        }
+        return undefined;
+      };
+      await new Promise<void>((resolve) => {
+        const child = execFile('docker', ['-H', `unix://${daemon.socket}`, 'push', name], () => resolve());
+        client.signal.addEventListener('abort', () => child.kill('SIGKILL'));
+      });
+      await cancel;
+      expect(registry.manifests.size).toBe(0);
+      expect((await docker('run', '--rm', name, 'true')).code).toBe(0);
+    } finally {
+      await registry.close();
+    }
   });
 });
 

@@ -1,12 +1,14 @@
 /** Pushes out of the images of one engine. */
 
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Digest } from '../image/digest.ts';
 import type { ImageRecord, Images } from '../image/images.ts';
 import { formatReference, parseReference, type Reference } from '../image/reference.ts';
-import { BlobCorrupt } from '../image/store.ts';
+import { BlobCorrupt, type Store } from '../image/store.ts';
 import type { Credentials } from './client/credentials.ts';
 import type { Registries } from './client/registries.ts';
+import { RegistryError } from './client/registry-error.ts';
 import type { PushDescriptor, PushProgress, PushSource } from './contract/push.ts';
 import { push } from './push.ts';
 
@@ -42,17 +44,46 @@ export async function pushImage({
   const release = images.hold();
   try {
     const known = await images.list();
-    const { mediaType, manifest: digest } = likeliest(known, image, reference);
+    const pushed = likeliest(known, image, reference);
+    const { mediaType, manifest: digest } = pushed;
     const manifest = { mediaType, digest, size: (await images.store.stat(digest)).size };
     const source = sourceOf(images, known, reference);
-    await registries.during(reference, { use: 'push', credentials, signal }, ({ transport }) =>
-      push({ transport, source, manifest, tag: reference.tag, onProgress, signal }),
-    );
+    // Once connected, the push itself follows `signal`: what it has begun has to be cancelled over this connection.
+    const connecting = new AbortController();
+    const giveUp = () => connecting.abort(signal?.reason);
+    signal?.addEventListener('abort', giveUp);
+    try {
+      await registries.during(
+        reference,
+        { use: 'push', credentials, signal: connecting.signal },
+        async ({ transport }) => {
+          signal?.removeEventListener('abort', giveUp);
+          await push({ transport, source, manifest, tag: reference.tag, onProgress, signal });
+        },
+      );
+    } catch (error) {
+      // What the registry calls a wrong digest may be a fault of our disk.
+      if (error instanceof RegistryError && error.status === 400) await requireSound(images.store, pushed);
+      throw error;
+    }
     const { domain, path } = reference;
     await images.add(manifest, formatReference({ domain, path, digest }));
     return manifest;
   } finally {
     release();
+  }
+}
+
+/** Read the layers once more. @throws BlobCorrupt that names the first one whose bytes are not those of its digest. */
+async function requireSound(store: Store, { layers }: ImageRecord): Promise<void> {
+  for (const { digest } of layers) {
+    const hash = createHash('sha256');
+    for await (const chunk of await store.stream(digest)) hash.update(chunk as Buffer);
+    const found = `sha256:${hash.digest('hex')}`;
+    if (found === digest) continue;
+    throw new BlobCorrupt(
+      `blob ${digest} is damaged on this machine: its bytes have the digest ${found}; pull, load or build the image again`,
+    );
   }
 }
 

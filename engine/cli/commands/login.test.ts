@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -18,6 +21,14 @@ get|erase) server=$(cat); file=$(grep -lF "\\"ServerURL\\":\\"$server\\"" * 2>/d
   if test "$1" = get; then cat "$file"; else rm "$file"; fi ;;
 esac
 `;
+
+function commandLine(pid: string): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
 
 /** What a login without a question ends with. */
 const AGAIN = {
@@ -144,9 +155,30 @@ describe.runIf(DebianRegistry.available())('skiff login', () => {
   });
 
   test('takes a password as an argument, with a warning, and writes over it', async () => {
-    const { code, stderr } = await skiff('login', '-u', USER, '-p', PASSWORD, registry.host);
-    expect(code).toBe(0);
-    expect(stderr).toContain('--password-stdin');
+    // While the registry has not answered yet, everybody may look at the process.
+    let seen = '';
+    const server = http.createServer((_request, response) => {
+      seen = fs
+        .readdirSync('/proc')
+        .filter((pid) => /^\d+$/.test(pid))
+        .map((pid) => commandLine(pid))
+        .filter((line) => line.includes('skiff') && line.includes('login'))
+        .join('\n');
+      response.end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const { code, stderr } = await skiff('login', '-u', 'ada', '-p', 'seen-by-nobody', host);
+      expect(code).toBe(0);
+      expect(stderr).toContain('--password-stdin');
+      expect(seen).toContain('login');
+      expect(seen).not.toContain('seen-by');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   test('a registry that is not there is named', async () => {
