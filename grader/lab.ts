@@ -12,7 +12,7 @@ const testSchema = z.strictObject({
   title: z.string().regex(/^task \d+: \S/),
   points: z.int().min(1).max(100),
   /** What to look at when just this test fails; `hint` shows it before the hints of the task. */
-  hint: z.string().optional(),
+  hint: z.string().min(1),
 });
 export type LabTest = z.infer<typeof testSchema>;
 

@@ -107,6 +107,8 @@ function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits:
     finishedAt: NEVER,
     exitCode: 0,
     oomKilled: false,
+    restartCount: 0,
+    stoppedByHand: false,
     error: '',
   };
 }

@@ -19,7 +19,26 @@ export function mergeImageConfig(config: ContainerConfig, image: Execution): Con
     Labels: { ...image.Labels, ...config.Labels },
     ExposedPorts: { ...image.ExposedPorts, ...config.ExposedPorts },
     StopSignal: config.StopSignal || image.StopSignal || '',
-    Healthcheck: config.Healthcheck ?? ContainerConfig.shape.Healthcheck.catch(null).parse(image.Healthcheck),
+    Healthcheck: mergeHealthcheck(
+      config.Healthcheck,
+      ContainerConfig.shape.Healthcheck.catch(null).parse(image.Healthcheck),
+    ),
+  };
+}
+
+/** Each of its fields comes from the image where the request leaves it empty. */
+function mergeHealthcheck(
+  own: ContainerConfig['Healthcheck'],
+  image: ContainerConfig['Healthcheck'],
+): ContainerConfig['Healthcheck'] {
+  if (own === null || image === null) return own ?? image;
+  return {
+    Test: own.Test.length > 0 ? own.Test : image.Test,
+    Interval: own.Interval || image.Interval,
+    Timeout: own.Timeout || image.Timeout,
+    StartPeriod: own.StartPeriod || image.StartPeriod,
+    StartInterval: own.StartInterval || image.StartInterval,
+    Retries: own.Retries || image.Retries,
   };
 }
 

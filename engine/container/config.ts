@@ -73,7 +73,15 @@ export const ContainerConfig = z.object({
     .nullish()
     .transform((value) => value ?? null),
   Healthcheck: z
-    .object({ Test: strings })
+    .object({
+      Test: strings,
+      /** Nanoseconds, as all durations here; 0 leaves each to the image, and then to the engine. */
+      Interval: integer,
+      Timeout: integer,
+      StartPeriod: integer,
+      StartInterval: integer,
+      Retries: integer,
+    })
     .nullish()
     .transform((value) => value ?? null),
 });
@@ -110,6 +118,10 @@ export const HostConfig = z.object({
   Mounts: list(Mount),
   Tmpfs: map,
   AutoRemove: flag,
+  RestartPolicy: z
+    .object({ Name: string, MaximumRetryCount: integer })
+    .nullish()
+    .transform((value) => value ?? { Name: '', MaximumRetryCount: 0 }),
   /** Names or ids of containers, each with `:ro` or `:rw`, whose mounts this one gets too. */
   VolumesFrom: strings,
   NetworkMode: string,

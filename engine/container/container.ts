@@ -8,6 +8,17 @@ import type { ContainerRecord } from './record.ts';
 import type { ContainerPaths } from './root.ts';
 import { type LifeEvent, nextStatus } from './state.ts';
 
+/** @throws ContainerError `conflict` in Docker's words when it has no process */
+export function requireRunning({ id, running, restarting }: Container): void {
+  if (restarting)
+    throw new ContainerError('conflict', `Container ${id} is restarting, wait until the container is running`);
+  if (!running) throw notRunning(id);
+}
+
+export function notRunning(id: string): ContainerError {
+  return new ContainerError('conflict', `container ${id} is not running`);
+}
+
 /** A container of this engine: its record, and what only matters while the daemon lives. */
 export class Container {
   readonly record: ContainerRecord;
@@ -28,6 +39,12 @@ export class Container {
   shimKnows: boolean;
   /** An exit may be heard of before the answer to the start it belongs to has been dealt with. */
   starting = false;
+  /** A client has asked for its end, so no restart policy follows it. */
+  endsForGood = false;
+  /** Milliseconds its restart policy waited before the last start; 0 when the last start was asked for. */
+  backOff = 0;
+  /** While it is `restarting`. */
+  nextStart: NodeJS.Timeout | undefined;
   earlyExit: Exited | null = null;
   readonly #file: AtomicFile;
 
@@ -46,6 +63,11 @@ export class Container {
   /** Whether it has a process, which may stand still. */
   get running(): boolean {
     return this.record.status === 'running' || this.paused;
+  }
+
+  /** Whether it waits for the start that its restart policy has promised. To clients it runs. */
+  get restarting(): boolean {
+    return this.record.status === 'restarting';
   }
 
   get paused(): boolean {

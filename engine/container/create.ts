@@ -15,12 +15,14 @@ import { ContainerError } from './errors.ts';
 import { checkDns, checkExtraHosts } from './etc-files.ts';
 import { makeInContainer } from './files/files.ts';
 import { findImage } from './find-image.ts';
+import { checkHealthCheck } from './health.ts';
 import { inventName, newId, parseName } from './identity.ts';
 import { inheritedMounts } from './inherited-mounts.ts';
 import { completeLogConfig } from './log-options.ts';
 import { containerMounts } from './mounts.ts';
 import { networkMode } from './network.ts';
 import type { ContainerRecord } from './record.ts';
+import { checkRestartPolicy } from './restart-policy.ts';
 import { containerPaths } from './root.ts';
 import { parseSignal } from './signals.ts';
 import { forgetSizeLimit, limitSize, sizeLimit } from './size-limit.ts';
@@ -69,6 +71,8 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
     LogConfig: completeLogConfig(request.hostConfig.LogConfig),
   };
   checkModes(config, hostConfig);
+  checkRestartPolicy(hostConfig);
+  checkHealthCheck(request.config);
   const record: ContainerRecord = {
     version: 1,
     id,
@@ -95,6 +99,8 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
     finishedAt: NEVER,
     exitCode: 0,
     oomKilled: false,
+    restartCount: 0,
+    stoppedByHand: false,
     error: '',
   };
   for (const mount of record.mounts)

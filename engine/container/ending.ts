@@ -1,7 +1,7 @@
 /** A container's process may have ended before its exit has been told, and with it its cgroup. */
 
 import { once } from 'node:events';
-import fs from 'node:fs';
+import { isOver, processStat } from '#kernel/process-stat';
 import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 
@@ -11,16 +11,11 @@ const PATIENCE = 30;
 /** From linux/sched.h: it has given up its namespaces, and waits for the other processes of its PID namespace. */
 const PF_EXITING = 4;
 
-/** Whether its first process has ended or is ending, told or not. proc_pid_stat(5), fields 3, 9 and 22. */
+/** Whether its first process has ended or is ending, told or not. */
 export function hasEnded({ running, record: { pid, startTime } }: Container): boolean {
   if (!running) return true;
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return ['Z', 'X'].includes(fields[0]!) || (Number(fields[6]) & PF_EXITING) !== 0 || fields[19] !== startTime;
-  } catch {
-    return true;
-  }
+  const stat = processStat(pid);
+  return stat === undefined || isOver(stat) || (stat.flags & PF_EXITING) !== 0 || stat.startTime !== startTime;
 }
 
 /** Resolves when its exit has been told. */

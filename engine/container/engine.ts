@@ -31,12 +31,14 @@ export interface Engine {
   remap?: UserRemap;
   /** Why containers cannot be run here, in a sentence that says the way out. */
   refusal?: string;
+  /** The start that a restart policy has promised. What sees an end lies below what starts, so it is handed down. */
+  startAgain(container: Container): Promise<void>;
   /** Told of what went wrong where nobody waits for an answer. */
   warn(message: string): void;
 }
 
 export function newEngine(
-  parts: Pick<Engine, 'root' | 'images' | 'registries' | 'shim' | 'remap' | 'refusal' | 'warn'>,
+  parts: Pick<Engine, 'root' | 'images' | 'registries' | 'shim' | 'remap' | 'refusal' | 'startAgain' | 'warn'>,
 ): Engine {
   return {
     ...parts,

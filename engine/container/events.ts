@@ -18,6 +18,7 @@ const KEPT = 256;
 /** What happens in the engine, told to the listener, in the order it happens. */
 export class EventBus {
   readonly #listeners = new Set<Listener>();
+  readonly #attendants = new Set<Listener>();
   readonly #past: EngineEvent[] = [];
 
   emit(type: EngineEvent['Type'], action: string, id: string, attributes: Record<string, string>): void {
@@ -30,7 +31,7 @@ export class EventBus {
     };
     this.#past.push(event);
     if (this.#past.length > KEPT) this.#past.shift();
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of [...this.#attendants, ...this.#listeners]) listener(event);
   }
 
   /** Hear of every event from now on, after those of the past at or after `since` (nanoseconds). Returns the way to stop. */
@@ -38,6 +39,12 @@ export class EventBus {
     if (since !== undefined) for (const event of this.#past) if (event.timeNano >= since) listener(event);
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** As `listen` from now on, for the engine's own parts: `info` does not count them. */
+  attend(listener: Listener): () => void {
+    this.#attendants.add(listener);
+    return () => this.#attendants.delete(listener);
   }
 
   get listenerCount(): number {

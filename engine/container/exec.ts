@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { Exited } from '../runtime/shim/protocol.ts';
-import type { Container } from './container.ts';
+import { type Container, notRunning, requireRunning } from './container.ts';
 import { hasEnded } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
@@ -15,7 +15,7 @@ const REMEMBERED = 5 * 60_000;
 
 /** @throws ContainerError `conflict` when the container does not run, `invalid` when there is nothing to run */
 export function createExec(engine: Engine, container: Container, request: ExecRequest): Exec {
-  requireRunning(container);
+  requireMoving(container);
   if (request.args.length === 0) throw new ContainerError('invalid', 'No exec command specified');
   const exec: Exec = {
     id: newId(),
@@ -42,7 +42,7 @@ export function findExec(engine: Engine, id: string): Exec {
 
 /** Make its streams, so that they can be attached to before it runs. @throws ContainerError `conflict` if it was started */
 export async function openExec(engine: Engine, exec: Exec, attachStdin: boolean): Promise<void> {
-  requireRunning(exec.container);
+  requireMoving(exec.container);
   if (exec.state !== 'created')
     throw new ContainerError('conflict', `exec ${exec.id.slice(0, 12)} has been started already`);
   exec.state = 'running';
@@ -57,7 +57,7 @@ export async function startExec(engine: Engine, exec: Exec): Promise<void> {
   const { args } = exec.request;
   try {
     const { pid } = await exec.container.joins.pass(() => {
-      requireRunning(exec.container);
+      requireMoving(exec.container);
       return engine.shim.request('exec', {
         container: exec.container.id,
         exec: exec.id,
@@ -71,7 +71,7 @@ export async function startExec(engine: Engine, exec: Exec): Promise<void> {
     if (cause instanceof ContainerError || cause instanceof ShimGone || hasEnded(exec.container)) {
       end(engine, exec, 126);
       if (cause instanceof ContainerError) throw cause;
-      throw notRunning(exec.container);
+      throw notRunning(exec.container.id);
     }
     const { exitCode, error } = startFailure(cause, args[0] ?? '');
     // As Docker has it: a process that could not be started, for whatever reason but that there is no such program.
@@ -111,14 +111,10 @@ function end(engine: Engine, exec: Exec, exitCode: number): void {
   }, REMEMBERED).unref();
 }
 
-function notRunning({ id }: { id: string }): ContainerError {
-  return new ContainerError('conflict', `container ${id} is not running`);
-}
-
-function requireRunning({ record, running, paused }: Container): void {
-  if (!running) throw notRunning({ id: record.id });
-  if (paused)
-    throw new ContainerError('conflict', `Container ${record.id} is paused, unpause the container before exec`);
+function requireMoving(container: Container): void {
+  requireRunning(container);
+  if (container.paused)
+    throw new ContainerError('conflict', `Container ${container.id} is paused, unpause the container before exec`);
 }
 
 function processOf({ container, request }: Exec) {

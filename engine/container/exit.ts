@@ -5,6 +5,7 @@ import { finishExec } from './exec.ts';
 import { disconnectNetwork } from './network.ts';
 import { removeContainer } from './remove.ts';
 import { isShimFailure } from './shim-client.ts';
+import { waitForRestart } from './supervise.ts';
 import { emitVolumeEvents } from './volumes.ts';
 
 /** Deal with the end of a process that the shim tells of. Told twice, it counts once. */
@@ -61,6 +62,7 @@ export function finishExit(
     execDuration: String(Math.max(0, Math.round((Date.parse(finishedAt) - Date.parse(record.startedAt)) / 1000))),
   });
   emitVolumeEvents(engine, container, 'unmount');
+  waitForRestart(engine, container);
   container.changes.emit('exit');
   void afterExit(engine, container).catch((error: Error) =>
     engine.warn(`${record.name}: after its end: ${error.message}`),

@@ -62,7 +62,7 @@ async function* read(container: Container, request: LogRequest, signal: AbortSig
     while (!signal.aborted) {
       pending = false;
       // Looked at before the file is: what comes after the end of the container does not come.
-      const over = !request.follow || !container.running;
+      const over = !request.follow || !(container.running || container.restarting);
       for (let batch = await files.next(); batch; batch = await files.next()) {
         const { entries, past } = select(batch, request);
         if (entries.length > 0) yield entries;

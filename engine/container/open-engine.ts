@@ -4,10 +4,13 @@ import type { RegistryOptions } from '../registry/client/endpoints.ts';
 import { Registries } from '../registry/client/registries.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
+import { monitorHealth } from './health-monitor.ts';
 import { acquireLock } from './lock.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
 import { ShimClient } from './shim-client.ts';
+import { startAgain } from './start.ts';
+import { superviseNoMore } from './supervise.ts';
 import { checkRemap, userRemap } from './user-remap.ts';
 
 export interface EngineOptions {
@@ -54,9 +57,16 @@ export async function openEngine({
     runDirectory: root.run,
   });
   try {
-    const images = await Images.open(root.images);
-    const registries = new Registries(options);
-    const engine = newEngine({ root, images, registries, shim: client, remap: ids, refusal, warn });
+    const engine: Engine = newEngine({
+      root,
+      images: await Images.open(root.images),
+      registries: new Registries(options),
+      shim: client,
+      remap: ids,
+      refusal,
+      startAgain: (container) => startAgain(engine, container),
+      warn,
+    });
     client.on('exit', (exited) => handleExit(engine, exited));
     client.on('oom', (news) => handleOutOfMemory(engine, news));
     client.on('lost', () => {
@@ -64,6 +74,7 @@ export async function openEngine({
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
     });
     await recover(engine);
+    const stopMonitoring = monitorHealth(engine);
     const cached = engine.buildCache.layers();
     const kept = engine.puller.kept();
     await engine.images.collect({
@@ -73,6 +84,8 @@ export async function openEngine({
     return {
       engine,
       close: async () => {
+        superviseNoMore(engine);
+        stopMonitoring();
         await client.shutdown();
         await registries.close();
         await Promise.all(engine.containers.all().map((container) => container.flush()));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isFrozen, setFrozen } from '../runtime/cgroups/freezer.ts';
 import { whyNoCgroups } from '../runtime/cgroups/host.ts';
 import { cgroupOf } from './cgroup.ts';
-import type { Container } from './container.ts';
+import { type Container, requireRunning } from './container.ts';
 import { hasEnded, untilEnded } from './ending.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
@@ -16,7 +16,7 @@ const PATIENCE = 5_000;
  */
 export async function pauseContainer(engine: Engine, container: Container): Promise<void> {
   await container.lock.run(async () => {
-    if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+    requireRunning(container);
     if (container.paused) throw new ContainerError('conflict', `Container ${container.id} is already paused`);
     const why = whyNoCgroups();
     if (why !== null)

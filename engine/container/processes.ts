@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
+import { processStat } from '#kernel/process-stat';
 import { hostCgroups } from '../runtime/cgroups/host.ts';
 import { userNames } from '../runtime/user.ts';
 import { cgroupOf } from './cgroup.ts';
-import type { Container } from './container.ts';
+import { type Container, requireRunning } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
 
@@ -24,7 +25,7 @@ const TITLES = ['UID', 'PID', 'PPID', 'C', 'STIME', 'TTY', 'TIME', 'CMD'];
  * @throws ContainerError `conflict` when it does not run, `invalid` when ps does not understand `options`
  */
 export async function listProcesses(engine: Engine, container: Container, options: string): Promise<ProcessTable> {
-  if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+  requireRunning(container);
   const pids = hostCgroups().find(cgroupOf(engine.root, container.record))?.processes() ?? [container.record.pid];
   if (options !== '' && options !== '-ef') return await askPs(options, pids);
   const bootTime = Number(/^btime (\d+)/m.exec(fs.readFileSync('/proc/stat', 'utf8'))?.[1] ?? 0);
@@ -41,25 +42,22 @@ interface Host {
 /** One row; none for a process that ended meanwhile. */
 function readProcess(pid: number, { bootTime, users }: Host): string[][] {
   try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name stands in parentheses and may have any byte in it.
-    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const field = (number: number) => Number(fields[number - 3]);
+    const stat = processStat(pid);
+    if (stat === undefined) return [];
     const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '').replaceAll('\0', ' ');
-    const started = new Date((bootTime + field(22) / TICKS) * 1000);
-    const cpu = Math.floor((field(14) + field(15)) / TICKS);
+    const started = new Date((bootTime + Number(stat.startTime) / TICKS) * 1000);
+    const cpu = Math.floor((stat.userTime + stat.systemTime) / TICKS);
     const age = Math.max(1, Date.now() / 1000 - started.getTime() / 1000);
     return [
       [
         userName(fs.statSync(`/proc/${pid}`).uid, users),
         String(pid),
-        fields[1] ?? '0',
+        String(stat.parent),
         String(Math.min(99, Math.floor((cpu * 100) / age))),
         started.toTimeString().slice(0, 5),
-        terminalName(field(7)),
+        terminalName(stat.terminal),
         [cpu / 3600, (cpu / 60) % 60, cpu % 60].map((part) => String(Math.floor(part)).padStart(2, '0')).join(':'),
-        command === '' ? `[${name}]` : command,
+        command === '' ? `[${stat.name}]` : command,
       ],
     ];
   } catch {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ContainerConfig, HostConfig } from './config.ts';
+import { HealthState } from './health.ts';
 import { ContainerMount } from './mounts.ts';
 import type { Status } from './state.ts';
 
@@ -18,7 +19,7 @@ export const ContainerRecord = z.object({
   /** Entrypoint and command as one list. */
   args: z.array(z.string()).min(1),
   mounts: z.array(ContainerMount),
-  status: z.enum(['created', 'running', 'paused', 'exited', 'dead', 'removing'] satisfies Status[]),
+  status: z.enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing'] satisfies Status[]),
   /** While it runs: the process, by number and start time together. 0 and empty else. */
   pid: z.int(),
   startTime: z.string(),
@@ -26,6 +27,12 @@ export const ContainerRecord = z.object({
   finishedAt: z.string(),
   exitCode: z.int(),
   oomKilled: z.boolean(),
+  /** How often its restart policy has started it since a client did. */
+  restartCount: z.int().default(0),
+  /** A client has stopped or killed it since its last start. */
+  stoppedByHand: z.boolean().default(false),
+  /** Of a container with a health check that has been started. */
+  health: HealthState.optional(),
   /** Why the last start failed. */
   error: z.string(),
 });

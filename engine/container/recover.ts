@@ -14,6 +14,7 @@ import { ContainerRecord } from './record.ts';
 import { removeContainer } from './remove.ts';
 import { containerPaths } from './root.ts';
 import { forgetSizeLimit } from './size-limit.ts';
+import { superviseAgain } from './supervise.ts';
 import { now } from './time.ts';
 
 const ID = /^[0-9a-f]{64}$/;
@@ -51,6 +52,7 @@ export async function recover(engine: Engine): Promise<void> {
         .run(() => removeContainer(engine, container, { volumes: true }))
         .catch((error: Error) => engine.warn(error.message));
   }
+  superviseAgain(engine);
 }
 
 /** The shim has gone, and with it all that ran: clean up behind it and say so in the records. */

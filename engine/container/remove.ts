@@ -4,6 +4,7 @@ import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { forgetSizeLimit, sizeLimit } from './size-limit.ts';
 import { stopLocked } from './stop.ts';
+import { giveUpRestart } from './supervise.ts';
 
 export interface RemoveOptions {
   /** Kill it first if it runs. */
@@ -20,17 +21,20 @@ export async function remove(engine: Engine, container: Container, options: Remo
     // With --rm its end has removed it by the time it is our turn.
     if (engine.containers.get(container.id) !== container) return;
     if (!options.force) refuseRunning(container);
+    if (container.restarting) await giveUpRestart(container);
     if (container.running) await stopLocked(engine, container, { signal: 9, timeout: -1 });
     if (engine.containers.get(container.id) === container) await removeContainer(engine, container, options);
   });
 }
 
-function refuseRunning({ running, paused, record: { name } }: Container): void {
-  if (!running) return;
+function refuseRunning({ running, restarting, paused, record: { name } }: Container): void {
+  if (!running && !restarting) return;
   throw new ContainerError(
     'conflict',
     `cannot remove container "/${name}": container is ${
-      paused ? 'paused and must be unpaused first' : 'running: stop the container before removing or force remove'
+      paused
+        ? 'paused and must be unpaused first'
+        : `${restarting ? 'restarting' : 'running'}: stop the container before removing or force remove`
     }`,
   );
 }

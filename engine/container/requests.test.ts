@@ -124,7 +124,6 @@ test('what would weaken or change a container is never left out in silence', () 
   for (const hostConfig of [
     { UsernsMode: 'remap' },
     { Runtime: 'runsc' },
-    { RestartPolicy: { Name: 'always' } },
     { PortBindings: { '80/tcp': [{ HostPort: '80' }] } },
   ])
     expect(refusal(() => refuseUnsupported({ HostConfig: hostConfig }))).toContain(

@@ -38,6 +38,8 @@ function specFor(config: object = {}, hostConfig: object = {}) {
     finishedAt: NEVER,
     exitCode: 0,
     oomKilled: false,
+    restartCount: 0,
+    stoppedByHand: false,
     error: '',
   };
   return buildSpec(record, { root, paths: containerPaths(root, ID), lower: ['/top', '/bottom'] });

@@ -21,18 +21,38 @@ import { emitVolumeEvents } from './volumes.ts';
  * @throws ContainerError `not-modified` when it runs already, else what was wrong
  */
 export async function startContainer(engine: Engine, container: Container): Promise<void> {
-  await container.lock.run(() => startLocked(engine, container));
+  await container.lock.run(() => {
+    if (container.restarting) throw runsAlready(container);
+    return startLocked(engine, container);
+  });
 }
 
-/** As `startContainer`, for the holder of the lock. */
+/** The start that its restart policy has promised, unless that has been given up. @throws as `startContainer` does */
+export async function startAgain(engine: Engine, container: Container): Promise<void> {
+  await container.lock.run(async () => {
+    if (container.restarting) await launch(engine, container);
+  });
+}
+
+function runsAlready({ record }: Container): ContainerError {
+  return new ContainerError('not-modified', `container ${record.name} is running already`);
+}
+
+/** As `startContainer`, for the holder of the lock. What its restart policy has counted begins anew. */
 export async function startLocked(engine: Engine, container: Container): Promise<void> {
+  container.backOff = 0;
+  await launch(engine, container, { restartCount: 0 });
+}
+
+async function launch(engine: Engine, container: Container, begin: { restartCount?: number } = {}): Promise<void> {
   const { record } = container;
   if (container.paused) throw new ContainerError('conflict', 'cannot start a paused container, try unpause instead');
-  if (container.running) throw new ContainerError('not-modified', `container ${record.name} is running already`);
+  if (container.running) throw runsAlready(container);
   if (record.status === 'removing' || record.status === 'dead')
     throw new ContainerError('conflict', `container is marked for removal and cannot be started`);
   container.starting = true;
-  record.oomKilled = false;
+  container.endsForGood = false;
+  Object.assign(record, { oomKilled: false, stoppedByHand: false, ...begin });
   try {
     const started = await runInShim(engine, container);
     container.apply('start');

@@ -25,6 +25,14 @@ test('an exit is the end of a running container and of no other', () => {
     expect(nextStatus(status, 'exit')).toBeNull();
 });
 
+test('one that is to start again does, or stays where its end has left it', () => {
+  expect(walk('start', 'exit', 'back-off')).toBe('restarting');
+  expect(walk('start', 'exit', 'back-off', 'start')).toBe('running');
+  expect(walk('start', 'exit', 'back-off', 'start-failed')).toBe('exited');
+  expect(walk('start', 'exit', 'back-off', 'give-up')).toBe('exited');
+  for (const event of ['pause', 'exit', 'remove'] as const) expect(nextStatus('restarting', event)).toBeNull();
+});
+
 test('what could not be removed is dead, cannot be started, and can be removed again', () => {
   expect(walk('remove', 'remove-failed')).toBe('dead');
   expect(nextStatus('dead', 'start')).toBeNull();

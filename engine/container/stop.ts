@@ -5,6 +5,7 @@ import { ContainerError } from './errors.ts';
 import { unpauseLocked } from './pause.ts';
 import { isShimFailure, ShimGone } from './shim-client.ts';
 import { parseSignal } from './signals.ts';
+import { giveUpRestart } from './supervise.ts';
 
 const SIGKILL = 9;
 const SIGTERM = 15;
@@ -20,8 +21,10 @@ export interface StopOptions {
 
 /** @throws ContainerError `not-modified` when it does not run */
 export async function stopContainer(engine: Engine, container: Container, options: StopOptions): Promise<void> {
-  if (!container.running) throw new ContainerError('not-modified', `container ${container.record.name} is not running`);
+  if (!container.running && !container.restarting)
+    throw new ContainerError('not-modified', `container ${container.record.name} is not running`);
   await container.lock.run(async () => {
+    if (container.restarting) await stopRestarting(engine, container);
     if (container.running) await stopLocked(engine, container, options);
   });
 }
@@ -32,6 +35,7 @@ export async function stopLocked(engine: Engine, container: Container, options: 
   const signal = options.signal ?? (config.StopSignal === '' ? SIGTERM : parseSignal(config.StopSignal));
   const timeout = options.timeout ?? config.StopTimeout ?? STOP_TIMEOUT;
   const ended = untilExit(container);
+  container.endsForGood = true;
   await sendSignal(engine, container, signal);
   if (signal === SIGKILL || !(await within(ended, timeout))) {
     if (signal !== SIGKILL) await sendSignal(engine, container, SIGKILL);
@@ -46,17 +50,28 @@ export async function stopLocked(engine: Engine, container: Container, options: 
 
 /** @throws ContainerError `conflict` when it does not run */
 export async function killContainer(engine: Engine, container: Container, signal: number): Promise<void> {
+  if (container.restarting) return await container.lock.run(() => stopRestarting(engine, container));
   if (!container.running)
     throw new ContainerError(
       'conflict',
       `cannot kill container: ${container.record.name}: container ${container.id} is not running`,
     );
   const ended = untilExit(container);
+  if (isToEnd(container, signal)) container.endsForGood = true;
   await sendSignal(engine, container, signal);
   if (signal === SIGKILL) await untilEnded(engine, container, ended);
 }
 
+/** For one that waits to be started again, stopping is to wait no more. */
+async function stopRestarting(engine: Engine, container: Container): Promise<void> {
+  if (!container.restarting) return;
+  container.record.stoppedByHand = true;
+  await giveUpRestart(container);
+  emitContainerEvent(engine, container, 'stop');
+}
+
 async function sendSignal(engine: Engine, container: Container, signal: number): Promise<void> {
+  container.record.stoppedByHand = true;
   try {
     await engine.shim.request('signal', { key: { container: container.id }, signal });
   } catch (error) {

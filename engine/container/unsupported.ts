@@ -53,13 +53,10 @@ export function refuseUnsupported(body: Record<string, unknown>): void {
   for (const [field, flag] of Object.entries(HOST_FIELDS)) if (isSet(host[field])) refuse(`HostConfig.${field}`, flag);
   for (const [field, { flag, values }] of Object.entries(HARMLESS))
     if (isSet(host[field]) && !values.includes(host[field])) refuse(`HostConfig.${field}`, flag);
-  refuseRestartPolicy(host, 'HostConfig.RestartPolicy');
   if (isSet(body.MacAddress)) refuse('MacAddress', '--mac-address');
   if (isSet(body.NetworkDisabled)) refuse('NetworkDisabled', 'none');
   refuseEndpoints(asRecord(asRecord(body.NetworkingConfig).EndpointsConfig));
   refuseMountOptions(Array.isArray(host.Mounts) ? host.Mounts.map(asRecord) : []);
-  if (isSet(asRecord(body.Healthcheck).Test) && !isNone(asRecord(body.Healthcheck).Test))
-    refuse('Healthcheck', '--health-cmd');
 }
 
 function refuseEndpoints(endpoints: Record<string, unknown>): void {
@@ -77,23 +74,12 @@ function refuseMountOptions(mounts: Record<string, unknown>[]): void {
 }
 
 /**
- * The same for an update, which takes the limits and nothing else.
+ * The same for an update, which takes the limits, the restart policy and nothing else.
  * @param body as it came in; `known` the fields there are.
  */
 export function refuseUnsupportedUpdate(body: Record<string, unknown>, known: string[]): void {
   for (const [field, value] of Object.entries(body))
-    if (!known.includes(field) && field !== 'RestartPolicy' && isSet(value))
-      refuse(field, HOST_FIELDS[field] ?? 'none');
-  refuseRestartPolicy(body, 'RestartPolicy');
-}
-
-function refuseRestartPolicy(host: Record<string, unknown>, field: string): void {
-  const restart = asRecord(host.RestartPolicy).Name;
-  if (isSet(restart) && restart !== 'no') refuse(field, '--restart');
-}
-
-function isNone(test: unknown): boolean {
-  return Array.isArray(test) && test.length === 1 && test[0] === 'NONE';
+    if (!known.includes(field) && isSet(value)) refuse(field, HOST_FIELDS[field] ?? 'none');
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -7,9 +7,11 @@ import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { adaptLimits } from './kernel-lacks.ts';
 import { containerResources } from './resources.ts';
+import { checkRestartPolicy, isSet } from './restart-policy.ts';
 
-/** The limits that can be changed, and the restart policy, which is `no`. 0 and empty leave a limit as it is. */
+/** The limits that can be changed, and the restart policy. 0 and empty leave each as it is. */
 export const UpdateRequest = HostConfig.pick({
+  RestartPolicy: true,
   Memory: true,
   MemoryReservation: true,
   MemorySwap: true,
@@ -39,7 +41,14 @@ export async function updateContainer(engine: Engine, container: Container, aske
     const { record } = container;
     if (record.status === 'removing' || record.status === 'dead')
       throw cannot(container, 'conflict', 'container is marked for removal and cannot be "update"');
-    const { PidsLimit: _, ...limits } = asked;
+    const { PidsLimit: _, RestartPolicy: policy, ...limits } = asked;
+    checkRestartPolicy({ RestartPolicy: policy, AutoRemove: false });
+    if (record.hostConfig.AutoRemove && isSet(policy))
+      throw cannot(
+        container,
+        'conflict',
+        'Restart policy cannot be updated because AutoRemove is enabled for the container',
+      );
     const alone = HostConfig.parse({ ...limits, MemorySwap: asked.Memory === 0 ? 0 : asked.MemorySwap });
     containerResources(alone);
     const conflict = conflictWith(record.hostConfig, asked);
@@ -55,9 +64,14 @@ export async function updateContainer(engine: Engine, container: Container, aske
 }
 
 /** The current limits, overlaid with the requested ones. */
-function merge(before: HostConfig, { PidsLimit, ...asked }: UpdateRequest): HostConfig {
+function merge(before: HostConfig, { PidsLimit, RestartPolicy, ...asked }: UpdateRequest): HostConfig {
   const said = Object.entries(asked).filter(([, value]) => value !== 0 && value !== '');
-  return { ...before, ...Object.fromEntries(said), ...(PidsLimit !== null && { PidsLimit: Math.max(0, PidsLimit) }) };
+  return {
+    ...before,
+    ...Object.fromEntries(said),
+    ...(PidsLimit !== null && { PidsLimit: Math.max(0, PidsLimit) }),
+    ...(RestartPolicy.Name !== '' && { RestartPolicy }),
+  };
 }
 
 /** A limit that is taken away has to be said to the kernel, while a new container has none anyway. */

@@ -20,7 +20,8 @@ export function waitForContainer(
     // That it is gone is what was asked for, and no failure.
     error: condition === 'removed' ? '' : container.record.error,
   });
-  if (condition === 'not-running' && !container.running && !container.starting) return Promise.resolve(result());
+  const { running, starting, restarting } = container;
+  if (condition === 'not-running' && !running && !starting && !restarting) return Promise.resolve(result());
   return new Promise((resolve) => {
     const finish = (value: WaitResult | null) => {
       container.changes.off('exit', onExit).off('removed', onRemoved);

@@ -9,6 +9,7 @@ export const CONTAINER_FILTERS = [
   'ancestor',
   'before',
   'exited',
+  'health',
   'id',
   'label',
   'name',
@@ -19,6 +20,8 @@ export const CONTAINER_FILTERS = [
 ] as const;
 
 const STATUSES = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
+
+const HEALTHS = ['starting', 'healthy', 'unhealthy', 'none'];
 
 export interface Selection {
   /** Also those that do not run. */
@@ -34,7 +37,10 @@ export async function selectContainers(engine: Engine, { all, limit, filters }: 
   const tests = await Promise.all([...filters].map(([name, values]) => newTest(engine, name, values)));
   const chosen = engine.containers
     .all()
-    .filter((container) => (everything || container.running) && tests.every((test) => test(container)))
+    .filter(
+      (container) =>
+        (everything || container.running || container.restarting) && tests.every((test) => test(container)),
+    )
     .sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
   return limit === undefined ? chosen : chosen.slice(0, limit);
 }
@@ -59,6 +65,11 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
       const wrong = values.find((value) => !/^\d{1,3}$/.test(value));
       if (wrong !== undefined) throw new ApiError(400, `invalid filter 'exited=${wrong.slice(0, 60)}'`);
       return ({ record }) => record.status === 'exited' && values.includes(String(record.exitCode));
+    }
+    case 'health': {
+      const wrong = values.find((value) => !HEALTHS.includes(value));
+      if (wrong !== undefined) throw new ApiError(400, `invalid filter 'health=${wrong.slice(0, 60)}'`);
+      return ({ record }) => values.includes(record.health?.Status ?? 'none');
     }
     case 'label':
       // Of labels all have to fit, unlike the values of other filters.

@@ -11,7 +11,8 @@ export function watchIdleness(server: Server, engine: Engine, seconds: number, e
   const look = () => {
     clearTimeout(timer);
     const busy =
-      clients.size > 0 || engine.containers.all().some((container) => container.running || container.starting);
+      clients.size > 0 ||
+      engine.containers.all().some((container) => container.running || container.starting || container.restarting);
     if (!busy) timer = setTimeout(end, seconds * 1000);
   };
   const count = ({ socket }: IncomingMessage) => {
@@ -25,6 +26,6 @@ export function watchIdleness(server: Server, engine: Engine, seconds: number, e
   };
   server.on('request', count);
   server.on('upgrade', count);
-  engine.events.listen(look);
+  engine.events.attend(look);
   look();
 }

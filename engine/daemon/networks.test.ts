@@ -64,12 +64,3 @@ test('there are no plugins, which an empty list says', async () => {
   expect(await daemon.get('/plugins')).toMatchObject({ status: 200, json: [] });
   expect((await daemon.get('/plugins/nosuch/json')).status).toBe(404);
 });
-
-test('a health check of the image is not run, and create says so', async () => {
-  const { json } = await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['true'] });
-  expect(json.Warnings).toEqual([]);
-  const change = encodeURIComponent('HEALTHCHECK CMD true');
-  await daemon.post(`/commit?container=${json.Id}&repo=healthy&changes=${change}`);
-  const healthy = await daemon.post('/containers/create', { Image: 'healthy', Cmd: ['true'] });
-  expect(healthy.json.Warnings).toEqual([expect.stringContaining('HEALTHCHECK')]);
-});

@@ -141,7 +141,6 @@ describe('an update', () => {
     );
     expect(await refusal(id, { CpusetCpus: 'x' })).toMatch(/^400 Invalid value x for CpusetCpus/);
     expect(await refusal(id, { BlkioWeight: 5 })).toBe('400 Range of blkio weight is from 10 to 1000');
-    expect(await refusal(id, { RestartPolicy: { Name: 'always' } })).toMatch(/^501 .*RestartPolicy.*--restart/);
     expect(await refusal(id, { Devices: [{ PathOnHost: '/dev/null' }] })).toMatch(/^501 .*Devices/);
     expect(await refusal('nobody', { Memory: 64 * MEBIBYTE })).toBe('404 No such container: ID');
     expect((await inspect(id)).HostConfig).toMatchObject({

@@ -4,18 +4,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { processStat } from '#kernel/process-stat';
 
 /** The disk that the state is on cannot take more. */
 export class DiskFull extends Error {
@@ -42,7 +33,7 @@ const NAME = /^(\d+)-(\d+)-[0-9a-f]{16}$/;
 
 /** A path in `directory` that nothing has yet. */
 export function scratchPath(directory: string): string {
-  return join(directory, `${process.pid}-${startTime('self')}-${randomBytes(8).toString('hex')}`);
+  return join(directory, `${process.pid}-${processStat('self')?.startTime}-${randomBytes(8).toString('hex')}`);
 }
 
 /** Remove what processes that have ended left in `directory`, and make the directory if it is missing. */
@@ -50,7 +41,7 @@ export function sweepScratch(directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (const entry of readdirSync(directory)) {
     const [, pid, started] = NAME.exec(entry) ?? [];
-    if (pid === undefined || startTime(pid) === started) continue;
+    if (pid === undefined || processStat(Number(pid))?.startTime === started) continue;
     rmSync(join(directory, entry), { recursive: true, force: true });
   }
 }
@@ -75,15 +66,5 @@ export function syncDirectory(directory: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** Field 22 of /proc/PID/stat, undefined when there is no such process. proc(5). */
-function startTime(pid: string): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
   }
 }

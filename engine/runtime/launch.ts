@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { SeccompFilter } from '#contract/privileges';
 import type { Child, ExitStatus, Program } from '#contract/process';
 import { close, pipe, read, write } from '#kernel/descriptors';
+import { startTimeOf } from '#kernel/process-stat';
 import { spawn } from '#process';
 import { dieWithParent } from './become.ts';
 import type { Cgroup, Entrance } from './cgroups/driver.ts';
@@ -186,10 +187,4 @@ function setOomScore(pid: number, score: number | undefined): void {
   inherited ??= Number(readFileSync('/proc/self/oom_score_adj', 'latin1'));
   if (score === undefined || score === inherited) return;
   step(`oom_score_adj ${score}`, () => writeFileSync(`/proc/${pid}/oom_score_adj`, String(score)));
-}
-
-/** The name of a program may itself hold spaces and brackets, so fields are counted from the last bracket. proc_pid_stat(5). */
-export function startTimeOf(pid: number): string {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]!;
 }

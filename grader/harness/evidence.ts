@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isOver, parseProcessStat } from '../../engine/kernel/process-stat.ts';
 import { stopwatch } from './own-time.ts';
 import { draw } from './random.ts';
 import { rootfsTemplate } from './rootfs.ts';
@@ -222,7 +223,7 @@ export function pause(waited: number): number {
 /** Whether there is a process `pid` that has not ended; a zombie has. */
 export function isRunning(pid: number): boolean {
   const text = textOf(`/proc/${pid}/stat`);
-  return text !== '' && !'ZX'.includes(text.slice(text.lastIndexOf(')') + 2)[0]!);
+  return text !== '' && !isOver(parseProcessStat(text));
 }
 
 /** What a machine cannot do is not learned from a process that has ended: that is its own doing. @throws Error */

@@ -46,14 +46,15 @@ const MOST_BYTES = 16 << 20;
  * Watch the subject, its threads, and all that it forks meanwhile, until `work` is done. Calls stand in the order of
  * their ends. A call that has ended before `work` is done is among them.
  * @param standIn let mknod of a device make an empty file instead, where it could make nothing.
+ * @param slowKills let 20 ms pass before each signal is sent, so that what forks has the time to.
  * @throws HarnessUnsupported where no process can be traced; what `work` throws.
  */
 export async function traceSyscalls<T>(
   subject: Pick<Subject, 'pid'>,
   work: () => Promise<T>,
-  { standIn = false }: { standIn?: boolean } = {},
+  { standIn = false, slowKills = false }: { standIn?: boolean; slowKills?: boolean } = {},
 ): Promise<{ value: T; calls: SystemCall[] }> {
-  const tracer = startTracer(subject.pid, standIn ? ['stand-in'] : []);
+  const tracer = startTracer(subject.pid, [...(standIn ? ['stand-in'] : []), ...(slowKills ? ['slow-kills'] : [])]);
   const said = listen(tracer);
   const closed = once(tracer, 'close');
   try {

@@ -3,7 +3,7 @@
  * whole life, says each finished call as a line of JSON before the caller may go on, and is ended by a signal: the kernel
  * then lets go of whatever it traced.
  *
- * Usage: node --single-threaded grade.cjs trace PID [stand-in]
+ * Usage: node --single-threaded grade.cjs trace PID [stand-in] [slow-kills]
  */
 
 import fs from 'node:fs';
@@ -61,9 +61,14 @@ const watched: Record<string, { call: SystemCallName; first: Argument; second?: 
   mknodat: { call: 'mknod', first: ['at', 0] },
 };
 
+const KILLS = ['kill', 'tkill', 'tgkill', 'pidfd_send_signal'];
+/** Milliseconds: many forks long. */
+const BETWEEN_KILLS = 20;
+
 export async function trace(): Promise<void> {
   const pid = Number(process.argv[3]);
-  const standIn = process.argv[4] === 'stand-in';
+  const standIn = process.argv.includes('stand-in', 4);
+  const slowKills = process.argv.includes('slow-kills', 4);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const names = new Map(Array.from(thisMachine().native.syscalls(), ([name, number]) => [number, name]));
   const unfinished = new Map<number, SystemCall>();
@@ -108,6 +113,7 @@ export async function trace(): Promise<void> {
   function look(tid: number): void {
     const stop = ptrace.systemCallStop(tid);
     if (stop?.at === 'entry') {
+      if (slowKills && KILLS.includes(names.get(stop.number) ?? '')) holdUp(BETWEEN_KILLS);
       const wanted = watched[names.get(stop.number) ?? ''];
       if (wanted === undefined) return;
       const call: SystemCall = { pid: tid, call: wanted.call, path: pathOf(tid, wanted.first, stop.args), result: 0 };
@@ -120,6 +126,11 @@ export async function trace(): Promise<void> {
       if (call !== undefined) say(JSON.stringify({ ...call, result: stop.result }));
     }
   }
+}
+
+/** The traced process stands still meanwhile, and all others go on. */
+function holdUp(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 function say(line: string): void {

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { processStat } from '../../engine/kernel/process-stat.ts';
 import { freshReport, hasPassed } from './check/check-lab.ts';
 import { home, stateFolder } from './home.ts';
 import { type CourseLab, existingLabs, findLab } from './labs.ts';
@@ -71,14 +72,9 @@ function sayOnce(line: string): void {
   console.error(paint.dim(line));
 }
 
-/** Of the terminal session that this process belongs to; undefined where there is no /proc. proc_pid_stat(5), field 6. */
-function sessionId(): string | undefined {
-  try {
-    const stat = fs.readFileSync('/proc/self/stat', 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3];
-  } catch {
-    return undefined;
-  }
+/** Of the terminal session that this process belongs to; undefined where there is no /proc. */
+function sessionId(): number | undefined {
+  return processStat('self')?.session;
 }
 
 async function passing(labs: CourseLab[]): Promise<CourseLab[]> {

@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { expect } from 'vitest';
 import { capabilityNames } from '../../engine/kernel/capability-names.ts';
 import { encode } from '../../engine/kernel/classic-bpf.ts';
+import { parseProcessStat } from '../../engine/kernel/process-stat.ts';
 import { assembleFilter } from '../../engine/runtime/seccomp/program.ts';
 import { childOf, cmdline, environ, eventually, nonce, status } from '../../grader/harness/evidence.ts';
 import { readFileSync } from '../../grader/harness/files.ts';
@@ -137,10 +138,8 @@ async function becomesSleep({ pid, mark }: Child): Promise<number> {
 
 /** What an ended process, which nobody has waited for, ended with. proc_pid_stat(5), exit_code. */
 function endingOf(pid: number): string | null {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] !== 'Z') return null;
-  const code = Number(fields[49]);
+  const { state, exitCode: code } = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (state !== 'Z') return null;
   const signal = Object.entries(constants.signals).find(([, number]) => number === (code & 0x7f))?.[0];
   if (signal === 'SIGSYS') return 'SIGSYS, so the filter answered one of its calls with KILL';
   return signal === undefined ? `exit code ${code >> 8}` : signal;

@@ -7,6 +7,8 @@
 import { symlinkSync } from 'node:fs';
 import * as mine from '#exec';
 import { close, dup2, O_DIRECTORY, O_PATH, O_RDWR, open, pipe, read, readAll, write } from '#kernel/descriptors';
+import { execve } from '#kernel/execve';
+import { fork } from '#kernel/fork';
 import * as kernel from '#kernel/mounts';
 import { pidfdGetFd, pidfdOpen } from '#kernel/pidfd';
 import { cloneFlags, configureNamespaces, enterNamespaces, writeIdMappings } from '#namespaces';
@@ -212,6 +214,11 @@ export function openTerminalHere(size?: ConsoleSize): { master: number; slave: n
   } finally {
     close(devpts);
   }
+}
+
+/** A program that keeps of the subject's descriptors what an exec leaves open. @returns its pid, as the subject sees it. */
+export function keepAcrossExec(args: string[], env: string[]): number {
+  return fork(() => execve(args[0]!, args, env));
 }
 
 /** A directory in which somebody has put a link to `target` where the multiplexer should be; in `real` is a real one. */

@@ -1,5 +1,6 @@
 /** What the suite has in its hands: containers and what joined them, found and looked at from outside. */
 
+import { parseProcessStat } from '../../engine/kernel/process-stat.ts';
 import { getWindowSize } from '../../engine/kernel/terminal.ts';
 import {
   childOf,
@@ -78,6 +79,13 @@ export async function join(
     ...request,
   })) as number;
   return { pid: await processWithNonce(subject, mark, { program, patience: 10_000 }), master };
+}
+
+/** Start a program that keeps the descriptors of the subject that exec does not close. @returns its pid */
+export async function afterExec(subject: Subject): Promise<number> {
+  const mark = nonce();
+  await subject.call('keepAcrossExec', sleeper(subject), [`SKIFF_NONCE=${mark}`]);
+  return await processWithNonce(subject, mark, { program: 'sleep', patience: 10_000 });
 }
 
 export function sleeper(subject: Subject): string[] {
@@ -224,12 +232,8 @@ export function cgroupOf(pid: number, hierarchy: string): string | undefined {
 
 /** What the kernel says of a process's session. proc_pid_stat(5). */
 export function sessionOf(pid: number): { session: number; group: number; terminal: number; foreground: number } {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const [, , group, session, terminal, foreground] = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number);
-  return { session: session!, group: group!, terminal: terminal!, foreground: foreground! };
+  const { session, group, terminal, foreground } = parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  return { session, group, terminal, foreground };
 }
 
 /** tty_nr of /proc/PID/stat packs a device number otherwise than stat(2) does: the minor's high bits lie above. */
@@ -255,14 +259,6 @@ function isTerminal(rdev: number): boolean {
   const major = (rdev >> 8) & 0xfff;
   return major >= 136 && major <= 143;
 }
-
-/** The flags of an open descriptor, FD_CLOEXEC as O_CLOEXEC among them. proc_pid_fdinfo(5). */
-export function closedByExec(pid: number, fd: number): boolean {
-  const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
-  return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
-}
-
-const O_CLOEXEC = 0o2000000;
 
 /** What a scanner should answer to each piece, by the words of its contract. */
 export function scanned(keys: string, chunks: string[]): { passed: string; detached: boolean }[] {

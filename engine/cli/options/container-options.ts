@@ -16,6 +16,7 @@ import {
 } from './container-option.ts';
 import type { CreateBody } from './create-body.ts';
 import { environment, labels } from './environment.ts';
+import { HEALTH } from './health-options.ts';
 import { LIMITS, UPDATABLE } from './limit-options.ts';
 import { parseMount, parseVolume } from './mounts.ts';
 import { addPublished, exposed } from './ports.ts';
@@ -66,6 +67,7 @@ function pairs(list: string[]): Record<string, string> {
 const OPTIONS: ContainerOption[] = [
   ...UPDATABLE,
   ...LIMITS,
+  ...HEALTH,
   hostList('--add-host <host:ip>', 'Add a custom host-to-IP mapping', 'ExtraHosts'),
   many('--cap-add <capability>', 'Add Linux capabilities', (body, value) => {
     body.HostConfig.CapAdd = capabilities(value);
@@ -234,7 +236,9 @@ export function createBody(operands: string[], options: ContainerOptions): Creat
   if (Cmd.length > 0) body.Cmd = Cmd;
   for (const { option, apply } of OPTIONS) {
     const value = options[option.attributeName()];
-    if (value !== undefined && value !== false) apply(body, value);
+    // commander has `true` for a --no-… that is not given.
+    const given = option.negate ? value === false : value !== undefined && value !== false;
+    if (given) apply(body, value);
   }
   const env = environment(options.envFile ?? [], options.env ?? [], process.env);
   if (env.length > 0) body.Env = env;

@@ -100,6 +100,9 @@ describe.skipIf(!has('docker'))('create asks the daemon for what docker asks for
     '--blkio-weight 100 --blkio-weight-device /dev/null:200 --device-cgroup-rule c_5:*_rw hostbox',
     '--device-read-bps /dev/null:1mb --device-write-bps /dev/zero:2k --device-read-iops /dev/null:10 hostbox',
     '--device-write-iops /dev/null:20 --oom-kill-disable --memory-swappiness 30 hostbox',
+    '--health-cmd true --health-interval 1m30s --health-timeout 500ms --health-retries 2 hostbox',
+    '--health-cmd true --health-start-period 1h --health-start-interval 1.5s hostbox',
+    '--no-healthcheck hostbox',
     '--cidfile DIFFERENT-EACH-TIME hostbox',
   ])('%s', async (line) => {
     const args = (client: string): string[] =>
@@ -119,6 +122,8 @@ describe('create refuses, before it asks the daemon,', () => {
   test.each([
     ['--foo hostbox', 'unknown flag: --foo'],
     ['--nam x hostbox', 'Did you mean --name?'],
+    ['--health-cmd true --no-healthcheck hostbox', '--no-healthcheck conflicts with --health-* options'],
+    ['--health-interval soon hostbox', 'invalid argument "soon" for "--health-interval" flag'],
     ['-m x hostbox', 'invalid argument "x" for "-m, --memory" flag'],
     ['--cpus x hostbox', 'invalid argument "x" for "--cpus" flag'],
     ['--pids-limit x hostbox', 'invalid argument "x" for "--pids-limit" flag'],

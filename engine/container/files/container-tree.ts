@@ -1,8 +1,8 @@
 /** Where a container's files are: in its own mount namespace while it runs, else in a stack that is mounted for the purpose. */
 
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { startTimeOf } from '#kernel/process-stat';
 import { inUserNamespace } from '#kernel/user-namespace';
-import { startTimeOf } from '../../runtime/launch.ts';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';

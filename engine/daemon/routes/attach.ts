@@ -17,6 +17,8 @@ export async function attach(call: Call): Promise<void> {
   const container = engine.containers.find(call.parameter('id'));
   const { config, status } = container.record;
   if (status === 'removing' || status === 'dead') throw new ApiError(409, `container ${container.id} is being removed`);
+  if (container.restarting)
+    throw new ApiError(409, `Container ${container.id} is restarting, wait until the container is running`);
   if (container.paused)
     throw new ApiError(409, `container ${container.id} is paused, unpause the container before attach`);
   const detachKeys = parseDetachKeys(query.text('detachKeys'));

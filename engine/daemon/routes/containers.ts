@@ -1,7 +1,6 @@
 import { ContainerConfig, HostConfig } from '../../container/config.ts';
-import type { Container } from '../../container/container.ts';
+import { requireRunning } from '../../container/container.ts';
 import { createContainer } from '../../container/create.ts';
-import { ContainerError } from '../../container/errors.ts';
 import { adaptLimits } from '../../container/kernel-lacks.ts';
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
 import { listProcesses } from '../../container/processes.ts';
@@ -50,14 +49,7 @@ export async function createContainerRoute(call: Call): Promise<void> {
   if (config.Image === '') throw new ApiError(400, 'no image specified: name the image the container is to be made of');
   const platform = call.query.text('platform');
   const container = await createContainer(call.engine, { name: call.query.text('name'), config, hostConfig, platform });
-  call.send(201, { Id: container.id, Warnings: [...warnings, ...healthWarning(container)] });
-}
-
-/** What the image brings along is not the client's to leave out, so it is said instead of refused. */
-function healthWarning({ record }: Container): string[] {
-  const test = record.config.Healthcheck?.Test ?? [];
-  if (test.length === 0 || test[0] === 'NONE') return [];
-  return ['The image has a HEALTHCHECK, which this engine does not run: the container has no health status.'];
+  call.send(201, { Id: container.id, Warnings: warnings });
 }
 
 /** `GET /containers/{id}/json` */
@@ -131,7 +123,7 @@ export async function renameContainerRoute(call: Call): Promise<void> {
 /** `POST /containers/{id}/resize` */
 export async function resizeContainer(call: Call): Promise<void> {
   const container = findContainer(call);
-  if (!container.running) throw new ContainerError('conflict', `container ${container.id} is not running`);
+  requireRunning(container);
   await resizeTerminal(call, { container: container.id });
 }
 
@@ -149,7 +141,7 @@ export async function pruneContainers(call: Call): Promise<void> {
   const stopped = await selectContainers(engine, { all: true, filters });
   const deleted: string[] = [];
   let reclaimed = 0;
-  for (const container of stopped.filter(({ running }) => !running)) {
+  for (const container of stopped.filter(({ running, restarting }) => !running && !restarting)) {
     const size = treeSize(container.paths.upper);
     // One that somebody starts or removes meanwhile is not ours any more.
     const gone = await remove(engine, container, {}).then(

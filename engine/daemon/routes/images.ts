@@ -96,7 +96,7 @@ function usersOf(engine: Engine, id: string): ImageUser[] {
   return engine.containers
     .all()
     .filter(({ record }) => record.image.id === id)
-    .map((container) => ({ id: container.id, running: container.running }));
+    .map((container) => ({ id: container.id, running: container.running || container.restarting }));
 }
 
 /** `POST /images/create`: an import, or a pull. */

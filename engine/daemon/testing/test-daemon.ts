@@ -127,6 +127,16 @@ export class TestDaemon {
     return answer;
   }
 
+  /** The actions of all that happened to a container so far. */
+  async eventsOf(id: string): Promise<string[]> {
+    const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
+    const { text } = await this.exchange('GET', `/events?since=1&until=${Date.now() / 1000}&filters=${filters}`);
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line).Action as string);
+  }
+
   async exchange(method: string, url: string, body?: string): Promise<Answer> {
     const address = socketAddress(this.socket);
     const request = http.request({ socketPath: address.path, agent: this.#agent, method, path: url });

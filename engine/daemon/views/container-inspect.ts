@@ -18,9 +18,10 @@ export async function containerInspect(engine: Engine, container: Container, { s
     Args: record.args.slice(1),
     State: {
       Status: record.status,
-      Running: container.running,
+      // Docker counts one that waits to be started again among those that run.
+      Running: container.running || container.restarting,
       Paused: container.paused,
-      Restarting: false,
+      Restarting: container.restarting,
       OOMKilled: record.oomKilled,
       Dead: record.status === 'dead',
       Pid: record.pid,
@@ -28,6 +29,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
       Error: record.error,
       StartedAt: record.startedAt,
       FinishedAt: record.finishedAt,
+      ...(record.health && { Health: record.health }),
     },
     Image: record.image.id,
     ResolvConfPath: paths.resolvConf,
@@ -35,7 +37,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
     HostsPath: paths.hosts,
     LogPath: ['none', 'local'].includes(record.hostConfig.LogConfig.Type) ? '' : paths.log,
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: record.restartCount,
     Driver: 'overlay2',
     Platform: 'linux',
     MountLabel: '',
@@ -60,7 +62,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
 }
 
 function configView({ config }: ContainerRecord) {
-  const { Healthcheck: _, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
+  const { Healthcheck, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
   return {
     ...rest,
     // Where Docker writes null, its own description of the API allows none.
@@ -69,17 +71,23 @@ function configView({ config }: ContainerRecord) {
     Volumes,
     OnBuild: null,
     ...(Object.keys(ExposedPorts).length > 0 && { ExposedPorts }),
+    ...(Healthcheck !== null && { Healthcheck: withoutZeros(Healthcheck) }),
     ...(StopSignal !== '' && { StopSignal }),
     ...(StopTimeout !== null && { StopTimeout }),
   };
 }
 
+/** What was left to the engine is left out. */
+function withoutZeros(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== 0));
+}
+
 /** What the engine acts on, and Docker's value for "left alone" for all else. */
 function hostConfigView({ hostConfig }: ContainerRecord) {
-  const { Mounts, Tmpfs, Annotations, MemorySwappiness, PidsLimit, LogConfig, ShmSize, ...rest } = hostConfig;
+  const { Mounts, Tmpfs, Annotations, MemorySwappiness, PidsLimit, LogConfig, ShmSize, RestartPolicy, ...rest } =
+    hostConfig;
   return {
     ContainerIDFile: '',
-    RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
     PortBindings: {},
     PublishAllPorts: false,
     VolumeDriver: '',
@@ -95,6 +103,7 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
     ...rest,
+    RestartPolicy: { ...RestartPolicy, Name: RestartPolicy.Name || 'no' },
     CgroupnsMode: hostConfig.CgroupnsMode || 'private',
     IpcMode: hostConfig.IpcMode || 'private',
     LogConfig: { Type: LogConfig.Type || 'json-file', Config: LogConfig.Config },

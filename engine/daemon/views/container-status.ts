@@ -14,9 +14,11 @@ export function describeStatus(record: ContainerRecord, now: number = Date.now()
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(record.startedAt)}`;
+      return `Up ${since(record.startedAt)}${inParentheses(record.health?.Status)}`;
     case 'paused':
       return `Up ${since(record.startedAt)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${record.exitCode}) ${since(record.finishedAt)} ago`;
     case 'exited':
       return `Exited (${record.exitCode}) ${since(record.finishedAt)} ago`;
     case 'removing':
@@ -24,6 +26,11 @@ export function describeStatus(record: ContainerRecord, now: number = Date.now()
     case 'dead':
       return 'Dead';
   }
+}
+
+function inParentheses(health: string | undefined): string {
+  if (health === undefined) return '';
+  return health === 'starting' ? ' (health: starting)' : ` (${health})`;
 }
 
 /** A number of seconds in words, as Docker has it. */

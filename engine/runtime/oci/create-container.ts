@@ -3,11 +3,12 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { pidfdOpen } from '#kernel/pidfd';
+import { startTimeOf } from '#kernel/process-stat';
 import { killUnlessGone } from '../cgroups/files.ts';
 import { isFrozen } from '../cgroups/freezer.ts';
 import { hostCgroups } from '../cgroups/host.ts';
 import { checkCgroupsPath, releaseParents } from '../cgroups/parents.ts';
-import { type Started, type Streams, startTimeOf } from '../launch.ts';
+import type { Started, Streams } from '../launch.ts';
 import { startReaper } from '../reaper.ts';
 import { runUnwritable } from '../run-unwritable.ts';
 import { startContainer } from '../start.ts';

@@ -1,7 +1,8 @@
 /** What a container is up to, asked of the kernel each time. runtime.md, "State". */
 
-import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { isOver, processStat } from '#kernel/process-stat';
 import { isFrozen } from '../cgroups/freezer.ts';
 import { type ContainerRecord, directoryOf, type ProcessName } from './record.ts';
 
@@ -21,15 +22,10 @@ export function statusOf(root: string, { id, creator, init, cgroupsPath }: Conta
   return isFrozen(cgroupsPath) ? 'paused' : 'running';
 }
 
-/** Neither gone nor a zombie, and not another one with the same pid. proc_pid_stat(5). */
+/** Neither gone nor a zombie, and not another one with the same pid. */
 export function isAlive({ pid, startTime }: ProcessName): boolean {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[19] === startTime && !/[ZXx]/.test(fields[0]!);
-  } catch {
-    return false;
-  }
+  const stat = processStat(pid);
+  return !isOver(stat) && stat?.startTime === startTime;
 }
 
 /**
