@@ -34,6 +34,8 @@ export class UploadRegistry {
   uploadOrigin = '';
   /** Asked before each request; may wait. */
   fault: (request: Seen) => Fault | undefined | Promise<Fault | undefined> = () => undefined;
+  /** What it answers to `GET /v2/` in place of 200. */
+  hello: (request: Seen) => { status: number; headers?: Record<string, string> } | undefined = () => undefined;
   /** Bytes of bodies that it was sent. */
   received = 0;
   readonly #server: http.Server;
@@ -69,8 +71,11 @@ export class UploadRegistry {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').replace(/^\/v2\//, '');
-    if (path === '') return void response.end();
     const seen = { method: request.method ?? '', path, headers: request.headers };
+    if (path === '') {
+      const refusal = this.hello(seen);
+      return void response.writeHead(refusal?.status ?? 200, refusal?.headers).end();
+    }
     this.seen.push(seen);
     const fault = await this.fault(seen);
     if (fault && 'status' in fault) {
@@ -108,7 +113,7 @@ export class UploadRegistry {
   }
 
   #work({ method, headers }: Seen, url: URL, upload: string | undefined, body: Buffer) {
-    const [, kind = '', name = ''] = /\/(manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
+    const [, repository = '', kind = '', name = ''] = /^\/(.+?)\/(manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
     const found = (is: boolean) => reply(is ? 200 : 404);
     if (method === 'HEAD') return found((kind === 'blobs' ? this.blobs : this.manifests).has(decodeURIComponent(name)));
     if (kind === 'manifests') {
@@ -121,20 +126,20 @@ export class UploadRegistry {
       if (mount !== null && this.mounts) return reply(201, { 'Docker-Content-Digest': mount });
       this.#count += 1;
       this.uploads.set(`u${this.#count}`, Buffer.alloc(0));
-      return reply(202, { ...this.#location(`u${this.#count}`, 0), ...this.uploadHeaders });
+      return reply(202, { ...this.#location(repository, `u${this.#count}`, 0), ...this.uploadHeaders });
     }
     const before = this.uploads.get(upload ?? '');
     if (upload === undefined || before === undefined) return reply(404);
-    if (method === 'GET') return reply(204, this.#location(upload, before.length));
+    if (method === 'GET') return reply(204, this.#location(repository, upload, before.length));
     if (method === 'DELETE') {
       this.uploads.delete(upload);
       return reply(204);
     }
     const from = /^(\d+)-\d+$/.exec(headers['content-range'] ?? '')?.[1] ?? '0';
-    if (Number(from) !== before.length) return reply(416, this.#location(upload, before.length));
+    if (Number(from) !== before.length) return reply(416, this.#location(repository, upload, before.length));
     const content = Buffer.concat([before, body]);
     this.uploads.set(upload, content);
-    if (method === 'PATCH') return reply(202, this.#location(upload, content.length));
+    if (method === 'PATCH') return reply(202, this.#location(repository, upload, content.length));
     const digest = url.searchParams.get('digest') ?? '';
     if (digestOf(content) !== digest) return reply(400);
     this.uploads.delete(upload);
@@ -142,8 +147,8 @@ export class UploadRegistry {
     return reply(201, { 'Docker-Content-Digest': digest });
   }
 
-  #location(upload: string, size: number): Record<string, string> {
-    const path = `/v2/x/blobs/uploads/${upload}?state=${size}`;
+  #location(repository: string, upload: string, size: number): Record<string, string> {
+    const path = `/v2/${repository}/blobs/uploads/${upload}?state=${size}`;
     return { Location: `${this.uploadOrigin}${path}`, Range: `0-${Math.max(size - 1, 0)}` };
   }
 }
