@@ -87,7 +87,7 @@ export async function openEngine({
         superviseNoMore(engine);
         stopMonitoring();
         await client.shutdown();
-        await registries.close();
+        await engine.registries.close();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);
