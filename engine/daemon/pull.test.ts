@@ -1,5 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { DebianRegistry } from '../registry/testing/debian-registry.ts';
+import { DebianRegistry, PASSWORD, USER } from '../registry/testing/debian-registry.ts';
+import { startOurRegistry } from '../registry/testing/our-registry.ts';
 import {
   addImage,
   addIndex,
@@ -151,4 +155,102 @@ describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry"
       `cannot fetch the manifest v1 (registry ${registry.host}, repository some/nothing): not found`,
     );
   });
+
+  test('what was pulled is saved as skopeo copies it', async () => {
+    const content = newContent();
+    const layers = [busyboxLayer(), { 'a.txt': 'a' }];
+    const image = await addImage(content, { layers, compression: ['gzip', 'none'] });
+    await upload(registry.host, 'some/saved', content, { latest: image });
+    const name = `${registry.host}/some/saved`;
+    await docker('pull', name);
+    const at = (file: string) => path.join(daemon.root, file);
+    expect(await docker('save', '-o', at('saved.tar'), name)).toMatchObject({ code: 0 });
+    execFileSync('skopeo', ['copy', '-q', `oci-archive:${at('saved.tar')}`, `dir:${at('ours')}`]);
+    execFileSync('skopeo', ['copy', '-q', '--src-tls-verify=false', `docker://${name}`, `dir:${at('theirs')}`]);
+    const files = (directory: string) => fs.readdirSync(at(directory)).sort();
+    expect(files('ours')).toEqual(files('theirs'));
+    for (const file of files('ours'))
+      expect(fs.readFileSync(at(`ours/${file}`)).equals(fs.readFileSync(at(`theirs/${file}`))), file).toBe(true);
+  });
+
+  test('run --platform fetches the image for that platform', async () => {
+    const content = newContent();
+    const image = (architecture: string) => addImage(content, { layers: [{ 'a.txt': architecture }], architecture });
+    const index = addIndex(content, [await image('amd64'), await image('arm64')]);
+    await upload(registry.host, 'some/platforms', content, { latest: index });
+    const name = `${registry.host}/some/platforms`;
+    for (const architecture of ['amd64', 'arm64']) {
+      const created = await docker('create', '--platform', `linux/${architecture}`, name, '/x');
+      expect(created.code, created.stderr).toBe(0);
+      expect((await docker('inspect', '-f', '{{.Architecture}}', name)).stdout.trim()).toBe(architecture);
+      await docker('rm', created.stdout.trim());
+    }
+  });
+});
+
+describe.runIf(DebianRegistry.available())('pulls with a login', () => {
+  test('docker run and docker build send it, and no error or event repeats it', async () => {
+    const registry = await DebianRegistry.start({ login: true });
+    const daemon = await TestDaemon.start();
+    try {
+      const content = newContent();
+      const image = await addImage(content, { layers: [busyboxLayer()] });
+      const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
+      await upload(registry.host, 'some/secret', content, { latest: image }, { authorization });
+      const name = `${registry.host}/some/secret`;
+      const build = () => daemon.dockerWithInput(`FROM ${name}\nRUN ["/bin/sh", "-c", "echo built"]\n`, 'build', '-');
+
+      const refused = [await daemon.docker('pull', name), await build()];
+      for (const { code, stderr } of refused) {
+        expect(code).toBe(1);
+        expect(stderr).toContain(`(registry ${registry.host}, repository some/secret): unauthorized`);
+      }
+      const wrong = Buffer.from(JSON.stringify({ username: USER, password: 'not-this-one' })).toString('base64url');
+      const url = `/images/create?fromImage=${encodeURIComponent(name)}&tag=latest`;
+      const answer = await daemon.exchange('POST', url, undefined, { 'X-Registry-Auth': wrong });
+      expect(answer.status).toBe(404);
+      expect(answer.text).toContain('The login is wrong');
+      expect(answer.text).not.toContain('not-this-one');
+
+      expect(
+        (await daemon.dockerWithInput(PASSWORD, 'login', '-u', USER, '--password-stdin', registry.host)).code,
+      ).toBe(0);
+      expect((await build()).stdout).toContain('built');
+      const ran = await daemon.docker('run', '--rm', '--pull', 'always', name, '/bin/sh', '-c', 'echo ran');
+      expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
+      const events = await daemon.docker(
+        'events',
+        '--since',
+        '1',
+        '--until',
+        String(Math.floor(Date.now() / 1000) + 1),
+        '--filter',
+        'type=image',
+      );
+      expect(events.stdout).toMatch(new RegExp(`image pull ${name}:latest \\(name=${name}\\)`));
+      expect(events.stdout + daemon.errors).not.toContain(PASSWORD);
+    } finally {
+      await registry.close();
+      expect(await daemon.destroy()).toEqual([]);
+    }
+  });
+});
+
+test('docker run fetches an index from our own registry', async () => {
+  const daemon = await TestDaemon.start();
+  const registry = await startOurRegistry();
+  try {
+    const content = newContent();
+    const layers = [busyboxLayer(), { 'hello.txt': 'hello from our own\n' }];
+    const image = await addImage(content, { layers, compression: ['zstd', 'gzip'] });
+    const index = addIndex(content, [await addImage(content, { layers, architecture: 'riscv64' }), image]);
+    await upload(registry.host, 'some/name', content, { latest: index });
+    const name = `${registry.host}/some/name`;
+    const ran = await daemon.docker('run', '--rm', name, '/bin/sh', '-c', 'read -r line < /hello.txt; echo "$line"');
+    expect(ran).toMatchObject({ code: 0, stdout: 'hello from our own\n' });
+    expect(ran.stderr).toContain(`Digest: ${index.digest}`);
+  } finally {
+    await registry.stop();
+    expect(await daemon.destroy()).toEqual([]);
+  }
 });

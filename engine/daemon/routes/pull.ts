@@ -1,6 +1,8 @@
 import { parsePlatform } from '../../image/build/build-image.ts';
 import { isDigest } from '../../image/digest.ts';
 import { parseReference, type Reference } from '../../image/reference.ts';
+import { RegistryError } from '../../registry/client/registry-error.ts';
+import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { JsonStream } from '../json-stream.ts';
 import { pullAndTell } from '../pull-progress.ts';
@@ -14,7 +16,7 @@ export async function pullRoute(call: Call): Promise<void> {
   const text = query.text('platform');
   const platform = text === '' ? undefined : parsePlatform(text);
   const progress = new JsonStream(response);
-  await progress.during(async () => {
+  const work = async () => {
     const isOne = reference.tag !== undefined || reference.digest !== undefined;
     // Without a tag, as Docker has it, all of them.
     const tags = isOne ? [] : await call.engine.puller.tags({ reference, credentials, signal });
@@ -23,7 +25,14 @@ export async function pullRoute(call: Call): Promise<void> {
       await pullAndTell(call.engine, { reference: each, platform, credentials, signal }, (line) =>
         progress.write(line),
       );
-  });
+  };
+  await progress.during(() => work().catch(hideUnauthorized));
+}
+
+/** As Docker's daemon: to 401 the docker command would ask for a login, in a script without end. */
+function hideUnauthorized(error: unknown): never {
+  if (error instanceof RegistryError && error.kind === 'unauthorized') throw new ApiError(404, error.message);
+  throw error;
 }
 
 /** A digest is the API's `tag` as well. */

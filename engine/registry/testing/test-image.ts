@@ -133,12 +133,13 @@ function compressed(tar: Buffer, compression: Compression): Buffer {
   return compression === 'zstd' ? execFileSync('zstd', ['-qc'], { input: tar, maxBuffer: 1 << 30 }) : tar;
 }
 
-/** Upload everything to a registry, and give the manifest a tag. */
+/** Upload everything to a registry, and give manifests their tags. @param login headers of every request */
 export async function upload(
   host: string,
   repository: string,
   { blobs, manifests }: Content,
   tags: Record<string, Descriptor>,
+  login: Record<string, string> = {},
 ): Promise<void> {
   const base = `http://${host}/v2/${repository}`;
   const done = async (answer: Response, status: number) => {
@@ -146,15 +147,15 @@ export async function upload(
     await answer.arrayBuffer();
   };
   for (const [digest, body] of blobs) {
-    const begun = await fetch(`${base}/blobs/uploads/`, { method: 'POST' });
+    const begun = await fetch(`${base}/blobs/uploads/`, { method: 'POST', headers: login });
     const url = new URL(begun.headers.get('location')!, base);
     await done(begun, 202);
     url.searchParams.set('digest', digest);
-    const headers = { 'content-type': 'application/octet-stream' };
+    const headers = { ...login, 'content-type': 'application/octet-stream' };
     await done(await fetch(url, { method: 'PUT', body: new Uint8Array(body), headers }), 201);
   }
   const put = async (name: string, { mediaType, bytes }: { mediaType: string; bytes: Buffer }) => {
-    const headers = { 'content-type': mediaType };
+    const headers = { ...login, 'content-type': mediaType };
     await done(await fetch(`${base}/manifests/${name}`, { method: 'PUT', body: new Uint8Array(bytes), headers }), 201);
   };
   for (const [digest, manifest] of manifests) await put(digest, manifest);
