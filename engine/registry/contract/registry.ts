@@ -68,7 +68,9 @@ export interface RegistryRequest {
 export interface RegistryResponse {
   status: number;
   headers: Record<string, string>;
-  /** For HEAD too: the caller leaves it out, and sends the headers alone. */
+  /**
+   * For HEAD too: the caller leaves it out, and sends the headers alone. A chunk is valid until the next one is asked for.
+   */
   body?: string | Uint8Array | AsyncIterable<Uint8Array>;
 }
 
@@ -131,7 +133,7 @@ export interface RegistryStore {
 
   /** Bytes; undefined if this repository does not have the blob, even if another one has. */
   blobSize(repository: string, digest: string): number | undefined;
-  /** From the byte `start` up to the byte before `end`. */
+  /** From the byte `start` up to the byte before `end`. A chunk is valid until the next one is asked for. */
   readBlob(digest: string, start: number, end: number): AsyncIterable<Uint8Array>;
   /** Make a blob of `from` a blob of `to` as well; false if `from` does not have it. No byte is copied. */
   mountBlob(digest: string, from: string, to: string): boolean;

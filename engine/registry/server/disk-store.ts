@@ -117,9 +117,16 @@ export class DiskStore implements RegistryStore {
     } finally {
       for (const path of written) rmSync(path, { force: true });
     }
-    const directories = new Set([...parts.map(([place]) => dirname(place)), places.all('blobs', repository)]);
-    await Promise.all([...directories].map(syncDirectory));
+    await Promise.all(this.#directories(repository, parts).map(syncDirectory));
     return [];
+  }
+
+  /** Those that have got names since the first blob of a manifest was pushed. */
+  #directories(repository: string, parts: [place: string, content: unknown][]): string[] {
+    const { places } = this;
+    const blobs = [places.blobs('sha256'), places.blobs('sha512'), places.all('blobs', repository)];
+    const above = [places.repository(repository), places.repositories];
+    return [...new Set([...blobs, ...parts.map(([place]) => dirname(place)), ...above])];
   }
 
   #referrerPart(

@@ -1,6 +1,5 @@
 /** The body of an answer, no faster than the client takes it. */
 
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { RegistryResponse } from '#contract/registry';
 
@@ -10,20 +9,19 @@ export async function sendBody(response: ServerResponse, body: RegistryResponse[
     response.end(body);
     return;
   }
-  for await (const chunk of body) {
-    if (response.destroyed) return;
-    if (!response.write(chunk)) await drained(response);
-  }
+  for await (const chunk of body) if (!(await written(response, chunk))) return;
   response.end();
 }
 
-async function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return;
-  const abort = new AbortController();
-  const { signal } = abort;
-  try {
-    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
-  } finally {
-    abort.abort();
-  }
+/** Once the kernel has taken the chunk, its memory may be used again. @returns false if the client is gone */
+function written(response: ServerResponse, chunk: Uint8Array): Promise<boolean> {
+  if (response.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const gone = () => resolve(false);
+    response.once('close', gone);
+    response.write(chunk, (error) => {
+      response.off('close', gone);
+      resolve(!error);
+    });
+  });
 }
