@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -339,6 +340,59 @@ describe('two pulls', () => {
     await expect(stopped).rejects.toThrow('the client has gone');
     await expectNothing();
   });
+});
+
+test.skipIf(process.getuid?.() !== 0)('a disk that fills is told of, with the step, and nothing is left', async () => {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', directory]);
+  try {
+    images = await Images.open(directory);
+    puller = new Puller(images, registries);
+    await offer({ layers: [{ 'a.bin': noise(1 << 20, 1) }, { 'b.bin': noise(4 << 20, 2) }] });
+    await expect(pull()).rejects.toThrow(
+      `cannot store the image (registry ${registry.host}, repository some/name): no space left on the disk of ${directory}`,
+    );
+    await expectNothing();
+  } finally {
+    execFileSync('umount', [directory]);
+  }
+});
+
+test('of two pulls that share a layer, one does not fail with the registry of the other', async () => {
+  const other = await RecordingRegistry.start();
+  try {
+    const image = await offer();
+    const [layer] = layersOf(image);
+    other.content = { ...registry.content, blobs: new Map(registry.content.blobs) };
+    other.tags.set('some/name:latest', image);
+    let isAsked = () => {};
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
+    });
+    let fail = () => {};
+    const failing = new Promise<void>((resolve) => {
+      fail = resolve;
+    });
+    registry.tricks.push(
+      forPath(layer!.digest, async (_, response) => {
+        isAsked();
+        await failing;
+        send(response, 404, '{}');
+        return true;
+      }),
+    );
+    const first = pull();
+    first.catch(() => {});
+    await asked;
+    const second = puller.pull({
+      reference: parseReference(`${other.host}/some/name`),
+      signal: new AbortController().signal,
+      onEvent: ({ type }) => type === 'layers' && setImmediate(fail),
+    });
+    await expect(first).rejects.toThrow(`cannot fetch the layer ${layer!.digest} (registry ${registry.host}`);
+    expect((await second).image.manifest).toBe(image.digest);
+  } finally {
+    await other.close();
+  }
 });
 
 describe('what was complete when a pull was broken off', () => {

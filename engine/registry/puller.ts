@@ -10,6 +10,7 @@ import type { Leftovers } from '../image/garbage.ts';
 import type { ImageRecord, Images } from '../image/images.ts';
 import { type KeptLayer, KeptLayers } from '../image/kept-layers.ts';
 import { formatReference, type Reference, withDefaultTag } from '../image/reference.ts';
+import { DiskFull } from '../image/scratch.ts';
 import { BlobCorrupt } from '../image/store.ts';
 import { HostileArchive } from '../image/tar-header.ts';
 import type { Credentials } from './client/credentials.ts';
@@ -233,6 +234,8 @@ function isContentError(error: unknown): boolean {
 }
 
 function located(error: unknown, { domain, path }: Reference): unknown {
+  const where = { registry: domain, repository: path };
+  if (error instanceof DiskFull) return new RegistryError('disk', { ...where, step: 'store the image' }, error.message);
   if (!(error instanceof PullRefused)) return error;
-  return new RegistryError(error.kind, { registry: domain, repository: path, step: error.step }, error.message);
+  return new RegistryError(error.kind, { ...where, step: error.step }, error.message);
 }

@@ -18,6 +18,8 @@ export type RegistryFailure =
   | 'protocol'
   /** Sound, but not for this engine. */
   | 'unsupported'
+  /** There is no room on the own disk for what it sends. */
+  | 'disk'
   /** The client that wanted it has gone. */
   | 'cancelled';
 
