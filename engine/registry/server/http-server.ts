@@ -2,6 +2,7 @@
 
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import type { RegistryResponse, RegistryStore } from '#contract/registry';
 import { DiskFull } from '../../image/scratch.ts';
 import { answer } from '../registry.ts';
@@ -13,7 +14,6 @@ import { sendBody } from './response-body.ts';
 const HEADER_SIZE = 32 * 1024;
 /** Milliseconds for the headers to arrive. */
 const HEADERS_TIMEOUT = 30_000;
-/** Milliseconds that a connection may be silent within a request or an answer. */
 const SILENCE_MAX = 60_000;
 const KEEP_ALIVE = 60_000;
 /** None for a request as a whole: a layer takes as long as it takes. */
@@ -25,6 +25,8 @@ export interface ServerOptions {
   /** PEM. Without it the server speaks HTTP. */
   tls?: { cert: Buffer; key: Buffer };
   warn: (message: string) => void;
+  /** Milliseconds that a connection may be silent within a request or an answer. */
+  silence?: number;
 }
 
 /** A server that does not listen yet. */
@@ -40,11 +42,21 @@ export function newRegistryServer(options: ServerOptions): http.Server {
     options.tls === undefined
       ? http.createServer(settings)
       : https.createServer({ ...settings, ...options.tls, handshakeTimeout: HEADERS_TIMEOUT });
-  const serve = (request: IncomingMessage, response: ServerResponse) => void respond(request, response, options);
+  const current = new WeakMap<Socket, [IncomingMessage, ServerResponse]>();
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
+    current.set(request.socket, [request, response]);
+    void respond(request, response, options);
+  };
   server.on('request', serve);
   // The client sends the body only once it is asked for: a request that is refused costs it nothing.
   server.on('checkContinue', serve);
-  server.setTimeout(SILENCE_MAX, (socket) => socket.destroy());
+  const silence = options.silence ?? SILENCE_MAX;
+  server.setTimeout(silence, (socket: Socket) => {
+    const [request, response] = current.get(socket) ?? [];
+    // It is not the client that is silent: a large blob takes its time to reach the disk.
+    if (request?.complete && response?.headersSent === false) socket.setTimeout(silence);
+    else socket.destroy();
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable) return socket.destroy();
     const [status, text] =
