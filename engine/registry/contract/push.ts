@@ -81,10 +81,10 @@ export interface PushPlank {
    * 2. An upload of at most `chunkSize` bytes is one PUT. A longer one is chunks of `chunkSize` (PATCH, with
    *    `Content-Range`), and its last chunk comes with the PUT. Each request goes to the `Location` of the answer before.
    * 3. After a failure that may pass (the transport's error has the `kind` `unreachable`, `server` or `too-many`) the
-   *    registry is asked how far it got (GET of the location), and the upload goes on from there. It does
-   *    the same when the upload is not known (404) or a chunk does not fit (416). If the registry cannot say how far it got,
-   *    the blob is looked for again, and sent anew if it is not there. Five
-   *    failures in a row that bring no byte further end the push with the error of the last.
+   *    registry is asked how far it got (GET of the location), and the upload goes on from there. So it does when the
+   *    upload is not known (404) or a chunk does not fit (416). If the registry cannot say how far it got, the blob is
+   *    looked for again, and sent anew if it is not there. Five failures in a row that bring no byte further end the push
+   *    with the error of the last.
    * 4. A registry that takes less at once (413) gets chunks a quarter as large, down to 1 MiB.
    * 5. The manifest is sent, byte for byte, once all its blobs are there; the manifests of an index before the index.
    *    Manifests of an index that the repository has are not sent.
