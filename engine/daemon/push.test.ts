@@ -164,6 +164,20 @@ describe.skipIf(missing).each(Object.keys(REGISTRIES))('docker push to %s', (kin
     expect(stderr).toMatch(/does not provide the specified platform \(linux\/riscv64\): it is for linux\//);
   });
 
+  test('is forgotten with the last tag of the repository', async () => {
+    const names = [`${host}/gone:one`, `${host}/gone:two`];
+    for (const name of names) {
+      await docker('tag', 'hostbox', name);
+      await docker('push', '-q', name);
+    }
+    const digests = async () =>
+      (await daemon.get('/images/hostbox/json')).json.RepoDigests.filter((each: string) => each.includes('/gone@'));
+    await docker('rmi', names[0]!);
+    expect(await digests()).toHaveLength(1);
+    expect((await docker('rmi', names[1]!)).stdout.match(/^Untagged: /gm)).toHaveLength(2);
+    expect(await digests()).toEqual([]);
+  });
+
   test('is told of as an event', async () => {
     const { stdout } = await docker('events', '--since', '0', '--until', '0s', '--filter', 'event=push');
     expect(stdout).toContain(`${host}/first:latest`);
