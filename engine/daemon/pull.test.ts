@@ -63,6 +63,9 @@ describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry"
 
     expect((await docker('pull', name)).stdout).toContain(`Digest: ${index.digest}`);
     expect(await architecture()).toBe(process.arch === 'x64' ? 'amd64' : process.arch);
+    const both = await docker('create', '--pull', 'never', `${name}:v1@${index.digest}`, '/x');
+    expect(both.code, both.stderr).toBe(0);
+    await docker('rm', both.stdout.trim());
     expect((await docker('pull', '-q', '--platform', 'linux/s390x', name)).stdout).toBe(`${name}:latest\n`);
     expect(await architecture()).toBe('s390x');
     const none = await docker('pull', '--platform', 'linux/riscv64', name);

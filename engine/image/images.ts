@@ -356,7 +356,9 @@ export class Images {
   async #findByName(reference: string): Promise<ImageRecord | undefined> {
     let parsed: ReturnType<typeof parseReference>;
     try {
-      parsed = withDefaultTag(parseReference(reference));
+      const { domain, path, digest, tag } = withDefaultTag(parseReference(reference));
+      // Beside a digest a tag says nothing.
+      parsed = { domain, path, ...(digest ? { digest } : { tag }) };
     } catch (error) {
       // An id is not a name, but it is not a mistake either.
       if (error instanceof InvalidReference && ID_PREFIX.test(reference)) return undefined;
