@@ -24,6 +24,7 @@ const ENGINE = {
   shim: 'engine/runtime/shim/main.ts',
   files: 'engine/container/files/main.ts',
   runtime: 'engine/runtime/oci/main.ts',
+  registry: 'engine/registry/server/main.ts',
 };
 const GRADER = {
   workshop: 'grader/workshop/main.ts',
@@ -33,7 +34,7 @@ const GRADER = {
 
 /** What a command cannot do without, beside its own bundle. */
 const PARTS = {
-  skiff: ['skiff', 'daemon', 'shim', 'files'],
+  skiff: ['skiff', 'daemon', 'shim', 'files', 'registry'],
   runtime: ['runtime'],
   workshop: ['workshop', 'grade', 'subject'],
   grade: ['grade', 'subject'],

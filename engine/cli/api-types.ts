@@ -181,6 +181,8 @@ export const ProgressSchema = z.looseObject({
   id: z.optional(z.string()),
   status: z.optional(z.string()),
   progress: z.optional(z.string()),
+  progressDetail: z.optional(z.looseObject({ current: z.optional(z.number()), total: z.optional(z.number()) })),
+  aux: z.optional(z.unknown()),
   stream: z.optional(z.string()),
   error: z.optional(z.string()),
 });

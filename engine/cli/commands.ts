@@ -121,6 +121,16 @@ export const COMMANDS: CommandEntry[] = [
     load: async () => (await import('./commands/load.ts')).loadCommand,
   },
   {
+    name: 'login',
+    summary: 'Authenticate to a registry',
+    load: async () => (await import('./commands/login.ts')).loginCommand,
+  },
+  {
+    name: 'logout',
+    summary: 'Log out from a registry',
+    load: async () => (await import('./commands/logout.ts')).logoutCommand,
+  },
+  {
     name: 'logs',
     summary: 'Fetch the logs of a container',
     load: async () => (await import('./commands/logs.ts')).logsCommand,
@@ -139,6 +149,31 @@ export const COMMANDS: CommandEntry[] = [
     name: 'port',
     summary: 'List port mappings or a specific mapping for the container',
     load: async () => (await import('./commands/port.ts')).portCommand,
+  },
+  {
+    name: 'registry check',
+    summary: 'Read back everything a registry stores, and name what is damaged',
+    load: async () => (await import('./commands/registry.ts')).registryCheckCommand,
+  },
+  {
+    name: 'registry gc',
+    summary: 'Remove what no manifest of a registry refers to',
+    load: async () => (await import('./commands/registry.ts')).registryGcCommand,
+  },
+  {
+    name: 'registry serve',
+    summary: 'Run a registry in the foreground',
+    load: async () => (await import('./commands/registry.ts')).registryServeCommand,
+  },
+  {
+    name: 'pull',
+    summary: 'Download an image from a registry',
+    load: async () => (await import('./commands/pull.ts')).pullCommand,
+  },
+  {
+    name: 'push',
+    summary: 'Upload an image to a registry',
+    load: async () => (await import('./commands/push.ts')).pushCommand,
   },
   {
     name: 'rename',
@@ -164,6 +199,11 @@ export const COMMANDS: CommandEntry[] = [
     name: 'save',
     summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)',
     load: async () => (await import('./commands/save.ts')).saveCommand,
+  },
+  {
+    name: 'search',
+    summary: 'Search Docker Hub for images',
+    load: async () => (await import('./commands/search.ts')).searchCommand,
   },
   {
     name: 'start',
@@ -257,7 +297,9 @@ export const GROUPS: Record<string, Record<string, string>> = {
   },
   builder: { build: 'build', prune: 'builder prune' },
   image: {
-    ...Object.fromEntries('build history import inspect load save tag'.split(' ').map((name) => [name, name])),
+    ...Object.fromEntries(
+      'build history import inspect load pull push save tag'.split(' ').map((name) => [name, name]),
+    ),
     ls: 'images',
     list: 'images',
     rm: 'rmi',
@@ -273,5 +315,6 @@ export const GROUPS: Record<string, Record<string, string>> = {
     remove: 'volume rm',
     prune: 'volume prune',
   },
+  registry: { serve: 'registry serve', check: 'registry check', gc: 'registry gc' },
   system: { info: 'info', events: 'events', df: 'system df', prune: 'system prune' },
 };

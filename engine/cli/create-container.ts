@@ -25,8 +25,9 @@ export async function createContainer(client: ApiClient, body: CreateBody, optio
   try {
     created = await create();
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 404 && /no such image/i.test(error.reason))) throw error;
-    if (options.pull !== 'missing') throw error;
+    if (!(error instanceof ApiError && error.status === 404) || options.pull !== 'missing') throw error;
+    // It is not here, or not for the platform that was asked for.
+    if (!/no such image|^image .* is for .*, not for /i.test(error.reason)) throw error;
     complain(`Unable to find image '${withTag(body.Image)}' locally`);
     await pullImage(client, body.Image, options);
     created = await create();

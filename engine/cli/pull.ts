@@ -1,32 +1,35 @@
+import type { Writable } from 'node:stream';
 import type { ApiClient } from './api-client.ts';
-import { ProgressSchema } from './api-types.ts';
-import { CliError } from './errors.ts';
-import { documents } from './ndjson.ts';
-import { complain } from './output.ts';
+import { registryAuth } from './registry/credentials.ts';
+import { followProgress } from './registry/progress.ts';
 
-/** Have the daemon fetch an image; what it does is told on stderr, so that stdout stays the container's. */
+interface PullOptions {
+  platform?: string;
+  quiet?: boolean;
+  /** Every tag of the repository that `image` names. */
+  allTags?: boolean;
+  /** Where is told what happens: stderr unless given, so that stdout stays the container's. */
+  out?: Writable;
+  /** When it fails; 125, a container's, unless given. */
+  exitCode?: number;
+}
+
+/** Have the daemon fetch an image. @throws CliError */
 export async function pullImage(
   client: ApiClient,
   image: string,
-  options: { platform?: string; quiet?: boolean },
+  { platform, quiet, allTags, out = process.stderr, exitCode = 125 }: PullOptions,
 ): Promise<void> {
-  const { name, tag } = splitReference(image);
+  const { name, tag } = allTags ? { name: image, tag: undefined } : splitReference(image);
   const stream = await client.stream('POST', '/images/create', {
-    query: { fromImage: name, tag, platform: options.platform },
+    query: { fromImage: name, tag, platform },
+    headers: await registryAuth(image),
   });
-  let last = '';
-  for await (const { document } of documents(stream)) {
-    const { id, status, error } = ProgressSchema.parse(document);
-    if (error !== undefined) throw new CliError(`Error response from daemon: ${error}`, 125);
-    const line = id === undefined ? status : `${id}: ${status}`;
-    // Progress repeats its status hundreds of times, with other numbers.
-    if (!options.quiet && line !== undefined && line !== last) complain(line);
-    last = line ?? last;
-  }
+  await followProgress(stream, quiet ? undefined : out, exitCode);
 }
 
 /** A digest is the API's `tag` as well. */
-function splitReference(image: string): { name: string; tag: string } {
+export function splitReference(image: string): { name: string; tag: string } {
   const at = image.indexOf('@');
   if (at !== -1) return { name: image.slice(0, at), tag: image.slice(at + 1) };
   const match = /^(.*):([^/:]+)$/.exec(image);

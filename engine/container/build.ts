@@ -8,9 +8,9 @@ import { applyIgnore, unpackContext } from '../image/build/context.ts';
 import type { BuildOptions } from '../image/build/options.ts';
 import { remoteContext } from '../image/build/remote-context.ts';
 import type { ImageRecord } from '../image/images.ts';
+import { baseImage, type Pull } from './base-image.ts';
 import { commandRunner, type RunLimits } from './build-run.ts';
 import type { Engine } from './engine.ts';
-import { findImage } from './find-image.ts';
 
 export interface BuildRequest {
   /** A tar, gzip or zstd or none; undefined for a context that has only a Dockerfile, in `options.dockerfileText`. */
@@ -19,6 +19,10 @@ export interface BuildRequest {
   remote?: string;
   options: BuildOptions;
   limits: RunLimits;
+  /** Ask registries for what FROM names even if it is here. */
+  alwaysPull: boolean;
+  /** Fetches an image from its registry. */
+  pull: Pull;
   onOutput(text: string): void;
   /** Told of the image before it gets its names. */
   onImage?(id: string): void;
@@ -29,7 +33,7 @@ export interface BuildRequest {
 /** @throws BuildError, HostileArchive, UnexpectedEnd, InvalidReference, DiskFull, or the reason of the abort */
 export async function build(
   engine: Engine,
-  { context, remote, options, limits, onOutput, onImage, signal }: BuildRequest,
+  { context, remote, options, limits, alwaysPull, pull, onOutput, onImage, signal }: BuildRequest,
 ): Promise<ImageRecord> {
   const scratch = path.join(engine.root.builds, randomUUID());
   mkdirSync(scratch, { mode: 0o700 });
@@ -52,7 +56,7 @@ export async function build(
         scratch,
         context: unpacked,
         run: commandRunner(engine, limits),
-        findImage: (reference) => findImage(engine, reference),
+        findImage: (reference, platform) => baseImage(engine, reference, { platform, always: alwaysPull, pull }),
         onOutput,
         ...(onImage && { onImage }),
         signal,

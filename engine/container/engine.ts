@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { BuildCache } from '../image/build/cache.ts';
 import type { Images } from '../image/images.ts';
+import type { Registries } from '../registry/client/registries.ts';
+import { Puller } from '../registry/puller.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
@@ -15,6 +17,7 @@ import type { UserRemap } from './user-remap.ts';
 export interface Engine {
   root: StateRoot;
   images: Images;
+  registries: Registries;
   shim: ShimClient;
   events: EventBus;
   trash: Trash;
@@ -23,6 +26,7 @@ export interface Engine {
   /** Commands of builds that run, by the id of their container: who is told of their end. */
   hidden: Map<string, (exited: Exited) => void>;
   buildCache: BuildCache;
+  puller: Puller;
   /** Whose ids containers have that do not share the host's; absent when all of them do. */
   remap?: UserRemap;
   /** Why containers cannot be run here, in a sentence that says the way out. */
@@ -34,10 +38,11 @@ export interface Engine {
 }
 
 export function newEngine(
-  parts: Pick<Engine, 'root' | 'images' | 'shim' | 'remap' | 'refusal' | 'startAgain' | 'warn'>,
+  parts: Pick<Engine, 'root' | 'images' | 'registries' | 'shim' | 'remap' | 'refusal' | 'startAgain' | 'warn'>,
 ): Engine {
   return {
     ...parts,
+    puller: new Puller(parts.images, parts.registries),
     events: new EventBus(),
     trash: new Trash(parts.root.removed, parts.warn),
     containers: new ContainerTable(),

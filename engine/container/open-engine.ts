@@ -1,5 +1,7 @@
 import path from 'node:path';
 import { Images } from '../image/images.ts';
+import type { RegistryOptions } from '../registry/client/endpoints.ts';
+import { Registries } from '../registry/client/registries.ts';
 import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
 import { monitorHealth } from './health-monitor.ts';
@@ -20,6 +22,7 @@ export interface EngineOptions {
   remap?: string;
   /** Why this process can run no containers, if so. */
   refusal?: string;
+  registries?: RegistryOptions;
   warn(message: string): void;
 }
 
@@ -36,7 +39,14 @@ const CLOSING_MOST = 5_000;
  * Take hold of a state root and of all that is in it.
  * @throws ContainerError `conflict` while another daemon has it
  */
-export async function openEngine({ directory, shim, remap, refusal, warn }: EngineOptions): Promise<OpenEngine> {
+export async function openEngine({
+  directory,
+  shim,
+  remap,
+  refusal,
+  registries: options = {},
+  warn,
+}: EngineOptions): Promise<OpenEngine> {
   const root = openRoot(directory);
   const ids = remap === undefined ? undefined : userRemap(remap);
   if (ids) checkRemap(root);
@@ -50,6 +60,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
     const engine: Engine = newEngine({
       root,
       images: await Images.open(root.images),
+      registries: new Registries(options),
       shim: client,
       remap: ids,
       refusal,
@@ -65,9 +76,10 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
     await recover(engine);
     const stopMonitoring = monitorHealth(engine);
     const cached = engine.buildCache.layers();
+    const kept = engine.puller.kept();
     await engine.images.collect({
-      blobs: cached.map(({ descriptor }) => descriptor.digest),
-      diffIds: cached.map(({ diffId }) => diffId),
+      blobs: [...cached.map(({ descriptor }) => descriptor.digest), ...kept.blobs],
+      diffIds: [...cached.map(({ diffId }) => diffId), ...kept.diffIds],
     });
     return {
       engine,
@@ -75,6 +87,7 @@ export async function openEngine({ directory, shim, remap, refusal, warn }: Engi
         superviseNoMore(engine);
         stopMonitoring();
         await client.shutdown();
+        await engine.registries.close();
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);

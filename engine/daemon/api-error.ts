@@ -6,6 +6,7 @@ import { PatternTooLong } from '../image/glob.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from '../image/image-errors.ts';
 import { InvalidReference } from '../image/reference.ts';
 import { HostileArchive } from '../image/tar-header.ts';
+import { RegistryError, type RegistryFailure } from '../registry/client/registry-error.ts';
 
 /** An answer other than success. */
 export class ApiError extends Error {
@@ -28,12 +29,21 @@ const STATUS: Record<FailureKind, number> = {
   failed: 500,
 };
 
+/** Where none is named, 500: the fault is not the client's. */
+const REGISTRY_STATUS: Partial<Record<RegistryFailure, number>> = {
+  unauthorized: 401,
+  denied: 403,
+  'not-found': 404,
+  unsupported: 501,
+};
+
 /** What to answer for whatever was thrown. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof ContainerError) return new ApiError(STATUS[error.kind], error.message);
   if (error instanceof ImageNotFound) return new ApiError(404, error.message);
   if (error instanceof InvalidReference || error instanceof AmbiguousImage) return new ApiError(400, error.message);
+  if (error instanceof RegistryError) return new ApiError(REGISTRY_STATUS[error.kind] ?? 500, error.message);
   if (error instanceof ImageConflict) return new ApiError(409, error.message);
   if (error instanceof InvalidBuild) return new ApiError(400, error.message);
   if (error instanceof HostileArchive || error instanceof UnexpectedEnd || error instanceof DecoderError)

@@ -9,13 +9,12 @@ import { packEntries } from '../image/archive.ts';
 import { parametersOf } from './testing/api-schema.ts';
 import { TestDaemon } from './testing/test-daemon.ts';
 
-/** `remote` has a file of its own: build-remote.test.ts. */
-const ELSEWHERE = ['remote'];
+/** They have files of their own: build-remote.test.ts, pull.test.ts. */
+const ELSEWHERE = ['remote', 'pull'];
 /** Refused: a value that means something, and what the answer names. */
 const REFUSED: Record<string, [value: string, name: string]> = {
   squash: ['1', '--squash'],
   outputs: ['[{"Type":"local"}]', '--output'],
-  pull: ['1', '--pull'],
   version: ['2', 'DOCKER_BUILDKIT=0'],
 };
 /** What they ask for is the case, whatever they say: the cache is the engine's own, and no step leaves a container. */

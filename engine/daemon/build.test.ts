@@ -376,7 +376,10 @@ COPY --from=b /b /
         "Dockerfile:2: RUN exit 3: The command '/bin/sh -c exit 3' returned a non-zero",
         3,
       ],
-      ['FROM nothing-here\n', 'Dockerfile:1: FROM nothing-here: No such image: nothing-here:latest'],
+      [
+        'FROM 127.0.0.1:1/nothing-here\n',
+        'Dockerfile:1: FROM 127.0.0.1:1/nothing-here: cannot pull (registry 127.0.0.1:1, repository nothing-here): ',
+      ],
       ['FROM hostbox\nUSER\n', 'Dockerfile:2: USER: USER requires exactly one argument'],
       ['FROM hostbox\nEXPOSE many\n', 'Dockerfile:2: EXPOSE many: invalid containerPort: many'],
       ['FROM hostbox\nRUN --security=insecure x\n', 'RUN --security=insecure is not supported'],

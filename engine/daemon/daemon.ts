@@ -4,12 +4,15 @@ import { parseArgs } from 'node:util';
 import { openEngine } from '../container/open-engine.ts';
 import { defaultRootDirectory, openRoot } from '../container/root.ts';
 import { REMAP_IS_FOR_ROOT } from '../container/user-remap.ts';
+import { checkInsecure, checkMirror, type RegistryOptions } from '../registry/client/endpoints.ts';
 import { watchIdleness } from './idle.ts';
 import { listenOn, requireSafe } from './listen.ts';
 import { enterUserNamespace, hasEntered } from './rootless/enter.ts';
 import { newServer } from './server.ts';
 
-const USAGE = 'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS] [--userns-remap USER]';
+const USAGE =
+  'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS] [--userns-remap USER]\n' +
+  '  [--registry-mirror URL]... [--insecure-registry HOST]... [--max-concurrent-downloads NUMBER]';
 
 interface Options {
   root: string;
@@ -19,6 +22,7 @@ interface Options {
   idleExit: number | undefined;
   /** Whose ids containers get; undefined for the host's. */
   remap: string | undefined;
+  registries: RegistryOptions;
 }
 
 /**
@@ -45,7 +49,7 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 /** An ordinary user's daemon starts over as root of a user namespace. @returns why it cannot run containers, if so */
-async function becomeRoot({ root, socket, idleExit, remap }: Options): Promise<string | undefined> {
+async function becomeRoot({ root, socket, idleExit, remap, registries }: Options): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.geteuid?.() === 0) return undefined;
   if (remap !== undefined) throw new Error(REMAP_IS_FOR_ROOT);
   // In the namespace everybody whose id it lacks looks the same, so who owns what is asked before.
@@ -53,6 +57,7 @@ async function becomeRoot({ root, socket, idleExit, remap }: Options): Promise<s
   requireSafe(path.dirname(socket ?? own));
   const options = ['--root', dir, ...(socket === undefined ? [] : ['--socket', socket])];
   if (idleExit !== undefined) options.push('--idle-exit', String(idleExit));
+  options.push(...registryArguments(registries));
   return await enterUserNamespace([process.argv[1]!, ...options], run);
 }
 
@@ -63,7 +68,10 @@ interface Powers {
   refusal: string | undefined;
 }
 
-async function serve({ root, socket, idleExit, remap }: Options, { entered, refusal }: Powers): Promise<void> {
+async function serve(
+  { root, socket, idleExit, remap, registries }: Options,
+  { entered, refusal }: Powers,
+): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
     idle = resolve;
@@ -74,7 +82,7 @@ async function serve({ root, socket, idleExit, remap }: Options, { entered, refu
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 
   if (refusal !== undefined) warn(refusal);
-  const { engine, close } = await openEngine({ directory: root, remap, refusal, warn });
+  const { engine, close } = await openEngine({ directory: root, remap, refusal, registries, warn });
   try {
     const server = newServer(engine);
     const path = socket ?? engine.root.socket;
@@ -106,6 +114,9 @@ function parse(argv: string[]): Options {
       socket: { type: 'string' },
       'idle-exit': { type: 'string' },
       'userns-remap': { type: 'string' },
+      'registry-mirror': { type: 'string', multiple: true },
+      'insecure-registry': { type: 'string', multiple: true },
+      'max-concurrent-downloads': { type: 'string' },
     },
   });
   if (positionals.length > 0 && positionals[0] !== 'daemon')
@@ -113,13 +124,30 @@ function parse(argv: string[]): Options {
   const idleExit = values['idle-exit'];
   if (idleExit !== undefined && !/^\d{1,7}$/.test(idleExit))
     throw new Error(`--idle-exit must be a number of seconds, not "${idleExit}".`);
+  const concurrency = values['max-concurrent-downloads'];
+  if (concurrency !== undefined && !/^[1-9]\d{0,2}$/.test(concurrency))
+    throw new Error(`--max-concurrent-downloads must be a number from 1 to 999, not "${concurrency}".`);
   return {
+    registries: {
+      mirrors: values['registry-mirror']?.map(checkMirror),
+      insecure: values['insecure-registry']?.map(checkInsecure),
+      ...(concurrency !== undefined && { concurrency: Number(concurrency) }),
+    },
     root: path.resolve(values.root ?? defaultRootDirectory()),
     socket:
       values.socket === undefined ? undefined : path.join(realDirectory(values.socket), path.basename(values.socket)),
     idleExit: idleExit === undefined ? undefined : Number(idleExit),
     remap: (values['userns-remap'] ?? process.env.SKIFF_USERNS_REMAP) || undefined,
   };
+}
+
+/** The same options once more. */
+function registryArguments({ mirrors = [], insecure = [], concurrency }: RegistryOptions): string[] {
+  return [
+    ...mirrors.flatMap((mirror) => ['--registry-mirror', mirror]),
+    ...insecure.flatMap((host) => ['--insecure-registry', host]),
+    ...(concurrency === undefined ? [] : ['--max-concurrent-downloads', String(concurrency)]),
+  ];
 }
 
 /** The directory of a file, made if missing, so that a later change of directory or link does not move it. */

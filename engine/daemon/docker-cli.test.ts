@@ -172,7 +172,7 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
       [127, /no such file or directory/, 'hostbox', '/no/thing'],
       [126, /permission denied/, 'hostbox', '/etc/passwd'],
       [126, /permission denied|is a directory/, 'hostbox', '/etc'],
-      [125, /cannot pull docker.io\/library\/nothing:latest/, 'nothing', 'true'],
+      [125, /cannot pull .registry 127.0.0.1:1, repository nothing.: .*refused/, '127.0.0.1:1/nothing', 'true'],
       [125, /unable to find user nobody-there/, '-u', 'nobody-there', 'hostbox', 'true'],
       [125, /does not have HostConfig.Links/, '--link', 'x', 'hostbox', 'true'],
       [125, /EndpointsConfig.MacAddress.*--mac-address/, '--mac-address', '02:42:ac:11:00:02', 'hostbox', 'true'],

@@ -2,6 +2,7 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 import type { Call } from './call.ts';
 import { loadImages, saveImages } from './routes/archives.ts';
 import { attach, attachWebSocket } from './routes/attach.ts';
+import { authRoute } from './routes/auth.ts';
 import { buildRoute, pruneBuilds } from './routes/build.ts';
 import { commitRoute } from './routes/commit.ts';
 import {
@@ -22,6 +23,7 @@ import {
   updateContainerRoute,
 } from './routes/containers.ts';
 import { diskUsage } from './routes/disk-usage.ts';
+import { distributionRoute } from './routes/distribution.ts';
 import { events } from './routes/events.ts';
 import { createExecRoute, inspectExec, resizeExec, startExecRoute } from './routes/exec.ts';
 import { containerChanges, exportContainerRoute, getArchive, putArchive, statArchive } from './routes/files.ts';
@@ -36,6 +38,7 @@ import {
   pruneNetworks,
   removeNetwork,
 } from './routes/networks.ts';
+import { searchRoute } from './routes/search.ts';
 import { stats } from './routes/stats.ts';
 import { info, ping, version } from './routes/system.ts';
 import { UNSUPPORTED, unsupported } from './routes/unsupported.ts';
@@ -56,6 +59,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['GET', '/version', version],
   ['GET', '/info', info],
   ['GET', '/events', events],
+  ['POST', '/auth', authRoute],
 
   ['GET', '/containers/json', listContainers],
   ['POST', '/containers/create', createContainerRoute],
@@ -95,6 +99,7 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['GET', '/images/json', listImages],
   ['POST', '/images/create', createImage],
   ['GET', '/images/get', saveImages],
+  ['GET', '/images/search', searchRoute],
   ['POST', '/images/load', loadImages],
   ['POST', '/images/prune', pruneImages],
   ['GET', '/images/*', getImage],
@@ -116,6 +121,8 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
 
   ['GET', '/plugins', listPlugins],
   ['GET', '/plugins/*', inspectPlugin],
+
+  ['GET', '/distribution/*', distributionRoute],
 
   ['GET', '/system/df', diskUsage],
 ];

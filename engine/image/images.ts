@@ -56,6 +56,8 @@ export interface Removed {
 const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
 export class Images {
+  /** Absolute. */
+  readonly directory: string;
   readonly store: Store;
   readonly #snapshots: Snapshots;
   readonly #index: IndexCache;
@@ -69,7 +71,8 @@ export class Images {
   readonly #pins = new Map<Digest, Set<symbol>>();
   readonly #removing = new Set<Digest>();
 
-  private constructor(store: Store, snapshots: Snapshots) {
+  private constructor(directory: string, store: Store, snapshots: Snapshots) {
+    this.directory = directory;
     this.store = store;
     this.#snapshots = snapshots;
     this.#index = new IndexCache(store);
@@ -84,7 +87,7 @@ export class Images {
     await mkdir(directory, { recursive: true });
     const store = await Store.open(join(directory, 'oci'));
     await syncIndex(store);
-    return new Images(store, await Snapshots.open(join(directory, 'snapshots')));
+    return new Images(directory, store, await Snapshots.open(join(directory, 'snapshots')));
   }
 
   /**
@@ -353,7 +356,9 @@ export class Images {
   async #findByName(reference: string): Promise<ImageRecord | undefined> {
     let parsed: ReturnType<typeof parseReference>;
     try {
-      parsed = withDefaultTag(parseReference(reference));
+      const { domain, path, digest, tag } = withDefaultTag(parseReference(reference));
+      // Beside a digest a tag says nothing.
+      parsed = { domain, path, ...(digest ? { digest } : { tag }) };
     } catch (error) {
       // An id is not a name, but it is not a mistake either.
       if (error instanceof InvalidReference && ID_PREFIX.test(reference)) return undefined;

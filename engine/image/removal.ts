@@ -37,7 +37,7 @@ export function decideRemoval(image: RemovableImage, { name, force, users }: Rem
   const [user] = users;
   if (name !== undefined) {
     const others = image.repoTags.some((tag) => tag !== name);
-    if (others) return { untag: [name], isDeleted: false };
+    if (others) return { untag: [name, ...orphanedDigests(image, name)], isDeleted: false };
     if (user && !force)
       throw new ImageConflict(
         `conflict: unable to remove repository reference "${name}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${shortId(image.id)}`,
@@ -53,6 +53,15 @@ export function decideRemoval(image: RemovableImage, { name, force, users }: Rem
     throw conflict('must be forced', `image is being used by stopped container ${user.id.slice(0, 12)}`);
   if (!force && !isSingle(image)) throw conflict('must be forced', 'image is referenced in multiple repositories');
   return { untag: names, isDeleted: !user };
+}
+
+/** With the last tag of a repository go the digests that the image has there. */
+function orphanedDigests({ repoTags, repoDigests }: RemovableImage, name: string): string[] {
+  const repository = (each: string) => familiarName(parseReference(each));
+  const own = repository(name);
+  const keepsTag = repoTags.some((tag) => tag !== name && repository(tag) === own);
+  if (keepsTag || !repoTags.includes(name)) return [];
+  return repoDigests.filter((each) => repository(each) === own);
 }
 
 /** All names are of one repository, and at most one of them is a tag. */

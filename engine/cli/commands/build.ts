@@ -10,6 +10,8 @@ import { parseBytes } from '../format/size.ts';
 import { documents } from '../ndjson.ts';
 import { labels } from '../options/environment.ts';
 import { write } from '../output.ts';
+import { registryConfig } from '../registry/credentials.ts';
+import { lineByLine } from '../registry/progress.ts';
 
 interface BuildCommandOptions {
   addHost?: string[];
@@ -76,13 +78,19 @@ export function buildCommand({ client }: Context): SkiffCommand {
       const answer = await client.stream('POST', '/build', {
         query: queryOf(options, dockerfile),
         content,
-        headers: { 'Content-Type': 'application/x-tar', ...secretsHeader(options.secret ?? []) },
+        headers: {
+          'Content-Type': 'application/x-tar',
+          ...secretsHeader(options.secret ?? []),
+          ...(await registryConfig()),
+        },
       });
       let id = '';
+      const screen = lineByLine(process.stdout);
       for await (const { document } of documents(answer)) {
-        const { stream, error, aux, errorDetail } = BuildProgress.parse(document);
+        const { stream, error, aux, errorDetail, status, id: layer } = BuildProgress.parse(document);
         if (error !== undefined) throw new CliError(error, errorDetail?.code ?? 1);
         if (aux?.ID !== undefined) id = aux.ID;
+        if (status !== undefined) screen.show(layer, status, {});
         if (stream !== undefined) await write(stream);
         if (options.quiet && stream !== undefined) id = stream.trim();
       }
@@ -92,6 +100,8 @@ export function buildCommand({ client }: Context): SkiffCommand {
 }
 
 const BuildProgress = z.looseObject({
+  id: z.optional(z.string()),
+  status: z.optional(z.string()),
   stream: z.optional(z.string()),
   error: z.optional(z.string()),
   aux: z.optional(z.looseObject({ ID: z.optional(z.string()) })),

@@ -1,10 +1,28 @@
 import fs from 'node:fs';
-import { SkiffCommand } from '../command.ts';
+import { collect, SkiffCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { handOver, siblingBundle } from '../handover.ts';
 import { say } from '../output.ts';
 import { stopDaemon } from '../stop-daemon.ts';
+
+interface DaemonOptions {
+  socket?: string;
+  idleExit?: string;
+  usernsRemap?: string;
+  registryMirror?: string[];
+  insecureRegistry?: string[];
+  maxConcurrentDownloads?: string;
+}
+
+/** Which the daemon's own program takes under the same names, and checks. */
+const PASSED_ON = [
+  'idleExit',
+  'usernsRemap',
+  'registryMirror',
+  'insecureRegistry',
+  'maxConcurrentDownloads',
+] as const satisfies (keyof DaemonOptions)[];
 
 export function daemonCommand({ location }: Context): SkiffCommand {
   return new SkiffCommand('daemon')
@@ -16,26 +34,29 @@ export function daemonCommand({ location }: Context): SkiffCommand {
       '--userns-remap <user>',
       'Give containers a user namespace, with the ids that /etc/subuid has for that user',
     )
+    .option('--registry-mirror <url>', 'Ask there before Docker Hub; may be repeated', collect)
+    .option(
+      '--insecure-registry <host>',
+      'Reach this registry without TLS, or with any certificate; may be repeated',
+      collect,
+    )
+    .option('--max-concurrent-downloads <number>', 'Fetch so many layers of a pull at the same time (default 3)')
     .examples('skiff daemon', 'skiff --root DIR daemon --socket DIR/docker.sock', 'skiff --root DIR daemon stop')
-    .run(
-      async (
-        [verb],
-        { socket, idleExit, usernsRemap }: { socket?: string; idleExit?: string; usernsRemap?: string },
-      ) => {
-        if (verb === 'stop') return await stop(location.root);
-        if (verb !== undefined)
-          throw new CliError(
-            `There is no 'skiff daemon ${verb}'. There are 'skiff daemon' and 'skiff daemon stop'.`,
-            125,
-          );
-        const bundle = siblingBundle('daemon.cjs');
-        if (!fs.existsSync(bundle)) throw new CliError(`The daemon is not built: there is no ${bundle}.`, 125);
-        const args = ['--root', location.root, '--socket', socket ?? location.socket];
-        if (idleExit !== undefined) args.push('--idle-exit', idleExit);
-        if (usernsRemap !== undefined) args.push('--userns-remap', usernsRemap);
-        process.exitCode = await handOver(bundle, args);
-      },
-    );
+    .run(async ([verb], options: DaemonOptions) => {
+      if (verb === 'stop') return await stop(location.root);
+      if (verb !== undefined)
+        throw new CliError(
+          `There is no 'skiff daemon ${verb}'. There are 'skiff daemon' and 'skiff daemon stop'.`,
+          125,
+        );
+      const bundle = siblingBundle('daemon.cjs');
+      if (!fs.existsSync(bundle)) throw new CliError(`The daemon is not built: there is no ${bundle}.`, 125);
+      const args = ['--root', location.root, '--socket', options.socket ?? location.socket];
+      for (const name of PASSED_ON)
+        for (const value of [options[name] ?? []].flat())
+          args.push(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, value);
+      process.exitCode = await handOver(bundle, args);
+    });
 }
 
 async function stop(root: string): Promise<void> {

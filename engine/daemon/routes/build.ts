@@ -7,8 +7,10 @@ import { unreasonableJson } from '../../image/json-shape.ts';
 import { parseReference } from '../../image/reference.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
-import { JsonStream } from '../json-stream.ts';
+import { JsonStream, type Progress } from '../json-stream.ts';
+import { pullAndTell } from '../pull-progress.ts';
 import type { Query } from '../query.ts';
+import { registryConfig } from '../registry-auth.ts';
 
 /** Beyond Docker's API, whose classic builder has no secrets: a JSON map of ids to base64, itself in base64. */
 const SECRETS_HEADER = 'x-skiff-build-secrets';
@@ -22,6 +24,10 @@ export async function buildRoute(call: Call): Promise<void> {
   const limits = limitsOf(query);
   const progress = new JsonStream(response);
   const quiet = query.flag('q');
+  const logins = registryConfig(call);
+  const tell = (line: Progress) => {
+    if (!quiet) progress.write(line);
+  };
   const remote = query.text('remote') === 'client-session' ? '' : query.text('remote');
   await progress.during(async () => {
     const image = await build(engine, {
@@ -29,12 +35,11 @@ export async function buildRoute(call: Call): Promise<void> {
       ...(remote !== '' && { remote }),
       options,
       limits,
-      onOutput: (text) => {
-        if (!quiet) progress.write({ stream: text });
-      },
-      onImage: (ID) => {
-        if (!quiet) progress.write({ aux: { ID } });
-      },
+      alwaysPull: query.flag('pull'),
+      pull: (reference, platform) =>
+        pullAndTell(engine, { reference, platform, credentials: logins(reference.domain), signal }, tell),
+      onOutput: (text) => tell({ stream: text }),
+      onImage: (ID) => tell({ aux: { ID } }),
       signal,
     });
     if (quiet) progress.write({ stream: `${image.id}\n` });
@@ -82,8 +87,6 @@ function optionsOf({ query, request }: Call): BuildOptions {
 
 /** `rm` and `forcerm` ask for nothing: no container is left of a step. */
 function refuseUnsupported(query: Query): void {
-  if (query.flag('pull'))
-    throw new ApiError(501, 'This engine builds on the images it has. Leave --pull out, and load newer ones.');
   if (query.text('version') === '2')
     throw new ApiError(501, 'This engine has the classic builder only. Set DOCKER_BUILDKIT=0, or use skiff build.');
   for (const [name, flag] of [

@@ -8,6 +8,8 @@ import { tagReference } from '../tag-reference.ts';
 import { imageHistory, imageInspect, imageSummary, sharedSizes, virtualSize } from '../views/image.ts';
 import { saveImage } from './archives.ts';
 import { importRoute } from './commit.ts';
+import { pullRoute } from './pull.ts';
+import { pushRoute } from './push.ts';
 
 /** `GET /images/json` */
 export async function listImages(call: Call): Promise<void> {
@@ -39,15 +41,12 @@ export async function getImage(call: Call): Promise<void> {
   throw new ApiError(404, 'page not found');
 }
 
-/** `POST /images/{name}/tag`, and the image routes that are answered with 501. */
+/** `POST /images/{name}/tag` and `/push`. */
 export async function postImage(call: Call): Promise<void> {
   const { engine, query } = call;
   const [, name, what] = /^(.+)\/([a-z]+)$/.exec(call.parameter('*')) ?? [];
-  if (name === undefined || what !== 'tag') {
-    if (what === 'push')
-      throw new ApiError(501, 'This engine does not push images. Save them, and push with another tool.');
-    throw new ApiError(404, 'page not found');
-  }
+  if (name !== undefined && what === 'push') return pushRoute(call, name);
+  if (name === undefined || what !== 'tag') throw new ApiError(404, 'page not found');
   const image = await engine.images.find(name);
   const reference = tagReference(query.text('repo'), query.text('tag'));
   await engine.images.tag(image.id, reference);
@@ -79,6 +78,7 @@ export async function pruneImages(call: Call): Promise<void> {
     for (const name of names.length > 0 ? names : [image.id])
       deleted.push(...(await removeOne(engine, name, false).catch(() => [])));
   }
+  await engine.puller.forget();
   const reclaimed = before - (await engine.images.layersSize());
   engine.events.emit('image', 'prune', '', { reclaimed: String(reclaimed) });
   call.send(200, { ImagesDeleted: deleted, SpaceReclaimed: reclaimed });
@@ -99,23 +99,16 @@ function usersOf(engine: Engine, id: string): ImageUser[] {
     .map((container) => ({ id: container.id, running: container.running || container.restarting }));
 }
 
-/** `POST /images/create`: an import, or what the docker command tries when an image is missing. */
+/** `POST /images/create`: an import, or a pull. */
 export async function createImage(call: Call): Promise<void> {
-  const { engine, query } = call;
+  const { query } = call;
   const from = query.text('fromImage');
   if (query.text('fromSrc') !== '') return importRoute(call);
   if (from === '') throw new ApiError(400, 'bad parameter: there is neither fromImage nor fromSrc');
-  const tag = query.text('tag');
-  const name = tag === '' ? from : `${from}${tag.startsWith('sha256:') ? '@' : ':'}${tag}`;
   if (from.includes('moby/buildkit'))
     throw new ApiError(
       501,
       'This engine has the classic builder and does not run BuildKit. Set DOCKER_BUILDKIT=0, and run docker build again.',
     );
-  const there = (await engine.images.list()).flatMap((image) => image.repoTags);
-  throw new ApiError(
-    501,
-    `This engine cannot pull ${name.slice(0, 200)} from a registry yet. ` +
-      `Use an image it has: ${there.length > 0 ? there.slice(0, 10).join(', ') : 'there is none yet'}.`,
-  );
+  await pullRoute(call);
 }

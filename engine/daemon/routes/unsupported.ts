@@ -4,9 +4,6 @@ import type { Call } from '../call.ts';
 
 /** The rest of the Docker Engine API, and what to do without it. */
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
-  ['POST', '/auth', 'Run without logging in: images are local to this engine.'],
-  ['GET', '/distribution/*', 'This engine does not talk to registries.'],
-  ['GET', '/images/search', 'This engine does not talk to registries.'],
   ['POST', '/networks/create', 'There are --network none and --network host.'],
   ['POST', '/plugins/*', 'This engine has no plugins.'],
   ['DELETE', '/plugins/*', 'This engine has no plugins.'],

@@ -68,7 +68,9 @@ export function routeOf(method: string, url: string): string {
   const fits = Object.keys(document.paths).filter(
     (route) =>
       document.paths[route]?.[method.toLowerCase()] &&
-      new RegExp(`^${route.replace(/\{[^}]+\}/g, route.startsWith('/images') ? '.+' : '[^/]+')}$`).test(asked),
+      new RegExp(`^${route.replace(/\{[^}]+\}/g, /^\/(?:images|distribution)/.test(route) ? '.+' : '[^/]+')}$`).test(
+        asked,
+      ),
   );
   // `/containers/json` is not an `{id}`.
   return fits.find((route) => !route.includes('{')) ?? fits.sort((a, b) => b.length - a.length)[0] ?? asked;

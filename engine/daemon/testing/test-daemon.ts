@@ -137,9 +137,9 @@ export class TestDaemon {
       .map((line) => JSON.parse(line).Action as string);
   }
 
-  async exchange(method: string, url: string, body?: string): Promise<Answer> {
+  async exchange(method: string, url: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
     const address = socketAddress(this.socket);
-    const request = http.request({ socketPath: address.path, agent: this.#agent, method, path: url });
+    const request = http.request({ socketPath: address.path, agent: this.#agent, method, path: url, headers });
     if (body !== undefined) request.setHeader('Content-Type', 'application/json');
     request.end(body);
     const [response] = (await once(request, 'response').finally(address.release)) as [http.IncomingMessage];

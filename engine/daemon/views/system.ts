@@ -5,6 +5,8 @@ import type { Engine } from '../../container/engine.ts';
 import { DEFAULT_LOG_DRIVER, DEFAULT_LOG_OPTIONS, LOG_DRIVERS } from '../../container/log-options.ts';
 import { canLimitSize } from '../../container/size-limit.ts';
 import { now } from '../../container/time.ts';
+import { DEFAULT_DOMAIN } from '../../image/reference.ts';
+import type { RegistryOptions } from '../../registry/client/endpoints.ts';
 import { cgroupVersion, mountedHierarchies } from '../../runtime/cgroups/detect.ts';
 import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
 import { API_VERSION, ENGINE_VERSION, MIN_API_VERSION } from '../version.ts';
@@ -93,8 +95,8 @@ export async function infoView(engine: Engine) {
     Architecture: MACHINE[process.arch] ?? process.arch,
     NCPU: os.availableParallelism(),
     MemTotal: os.totalmem(),
-    IndexServerAddress: '',
-    RegistryConfig: null,
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: registryConfig(engine.registries.options),
     GenericResources: [],
     HttpProxy: '',
     HttpsProxy: '',
@@ -142,4 +144,24 @@ function readText(file: string): string {
   } catch {
     return '';
   }
+}
+
+/** Loopback may be without TLS, whatever was said. */
+function registryConfig({ mirrors = [], insecure = [] }: RegistryOptions) {
+  const entry = (Name: string, Secure: boolean, Official: boolean) => ({
+    Name,
+    Mirrors: Official ? mirrors : [],
+    Secure,
+    Official,
+  });
+  return {
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
+    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...insecure.filter((each) => each.includes('/'))],
+    IndexConfigs: Object.fromEntries([
+      [DEFAULT_DOMAIN, entry(DEFAULT_DOMAIN, true, true)],
+      ...insecure.filter((each) => !each.includes('/')).map((host) => [host, entry(host, false, false)]),
+    ]),
+    Mirrors: mirrors,
+  };
 }

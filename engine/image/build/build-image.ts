@@ -158,7 +158,7 @@ class Build {
     }
     if (stage.base === SCRATCH)
       return { state: this.#dated(stateOf(undefined, platform)), said: ' --->\n', isStage: false };
-    const image = await this.#builder.findImage(stage.base);
+    const image = await this.#builder.findImage(stage.base, platform);
     if (platform) requirePlatform(image, platform, stage.base);
     return { state: this.#dated(stateOf(image, platform)), said: ` ---> ${short(image.id)}\n`, isStage: false };
   }
@@ -192,14 +192,20 @@ export function parsePlatform(text: string): Platform {
   return { os, architecture: arch === '' ? hostPlatform().architecture : arch, ...(variant && { variant }) };
 }
 
-function requirePlatform({ config }: ImageRecord, { os, architecture, variant }: Platform, name: string): void {
-  const fits =
+/** Whether the image can stand in for one of that platform. */
+export function isForPlatform({ config }: ImageRecord, { os, architecture, variant }: Platform): boolean {
+  return (
     config.os === os &&
     config.architecture === architecture &&
-    (!variant || !config.variant || config.variant === variant);
-  if (!fits)
+    (!variant || !config.variant || config.variant === variant)
+  );
+}
+
+function requirePlatform(image: ImageRecord, platform: Platform, name: string): void {
+  const { os, architecture } = image.config;
+  if (!isForPlatform(image, platform))
     throw new InvalidImage(
-      `image ${name} is for ${config.os}/${config.architecture}, not for ${os}/${architecture}; leave the platform out or load another image`,
+      `image ${name} is for ${os}/${architecture}, not for ${platform.os}/${platform.architecture}; leave the platform out or load another image`,
     );
 }
 

@@ -71,8 +71,12 @@ export interface Builder {
   scratch: string;
   context: Context;
   run: Run;
-  /** The image that FROM names. @throws ImageNotFound */
-  findImage(reference: string): Promise<ImageRecord>;
+  /**
+   * The image that FROM names.
+   * @param platform that was asked for; undefined leaves it to the image.
+   * @throws ImageNotFound
+   */
+  findImage(reference: string, platform?: Platform): Promise<ImageRecord>;
   /** What is told to the client that waits. */
   onOutput(text: string): void;
   /** Told of the image before it gets its names. */

@@ -1,0 +1,169 @@
+/**
+ * Access tokens of token servers, kept until they expire. Distribution specification, "Token Authentication".
+ *
+ * A registry's Bearer challenge names the server (`realm`) and itself (`service`). The server is told who asks and what
+ * for (`scope`), and gives a token that the registry takes.
+ */
+
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { basicAuthorization, type Credentials } from './credentials.ts';
+import type { Dispatchers } from './dispatchers.ts';
+import { isLoopback } from './endpoints.ts';
+import { exchange } from './exchange.ts';
+import { readText, refusalOf } from './refusal.ts';
+import { RegistryError, type Where } from './registry-error.ts';
+
+/** What OAuth 2 wants to know about the program that asks. */
+const CLIENT_ID = 'skiff';
+/** Seconds that a token lasts if the server does not say. */
+const LIFE = 60;
+/** Seconds before its end at which a token is not used any more: the request takes time, and clocks differ. */
+const SLACK = 10;
+const KEPT_MOST = 1000;
+
+const Answer = z.looseObject({
+  token: z.string().optional(),
+  access_token: z.string().optional(),
+  refresh_token: z.string().optional(),
+  expires_in: z.number().optional(),
+});
+
+interface Token {
+  value: string;
+  /** Milliseconds since 1970. */
+  expires: number;
+  identityToken?: string;
+}
+
+export interface TokenRequest {
+  /** The parameters of the challenge. */
+  parameters: ReadonlyMap<string, string>;
+  scopes: string[];
+  credentials: Credentials;
+  /** The registry that sent the challenge. */
+  registry: URL;
+  insecure: boolean;
+  /** Ask for an identity token, too, and take none that is known. */
+  offline?: boolean;
+  signal?: AbortSignal;
+}
+
+export class Tokens {
+  readonly #dispatchers: Dispatchers;
+  readonly #kept = new Map<string, Token>();
+  readonly #asked = new Map<string, Promise<Token>>();
+
+  constructor(dispatchers: Dispatchers) {
+    this.#dispatchers = dispatchers;
+  }
+
+  /** One that is known and lasts, or a new one. Who asks for the same at the same time shares one request. @throws RegistryError */
+  async get(request: TokenRequest, where: Where): Promise<Token> {
+    const key = keyOf(request);
+    const known = this.#kept.get(key);
+    if (known !== undefined && known.expires > Date.now() && !request.offline) return known;
+    if (request.offline) return this.#ask(request, where);
+    let asked = this.#asked.get(key);
+    if (asked === undefined) {
+      asked = this.#ask({ ...request, signal: undefined }, where)
+        .then((token) => this.#keep(key, token))
+        .finally(() => this.#asked.delete(key));
+      this.#asked.set(key, asked);
+    }
+    return asked;
+  }
+
+  /** The registry does not take it, whatever it said about its end. */
+  forget(request: TokenRequest): void {
+    this.#kept.delete(keyOf(request));
+  }
+
+  #keep(key: string, token: Token): Token {
+    for (const [each, { expires }] of this.#kept)
+      if (expires <= Date.now() || this.#kept.size >= KEPT_MOST) this.#kept.delete(each);
+    this.#kept.set(key, token);
+    return token;
+  }
+
+  async #ask(request: TokenRequest, where: Where): Promise<Token> {
+    const { parameters, scopes, credentials, registry, insecure, signal } = request;
+    const url = realmOf(parameters.get('realm'), registry, where);
+    const service = parameters.get('service');
+    const form = new URLSearchParams();
+    if (service !== undefined) form.set('service', service);
+    const identity = credentials.identityToken;
+    let sent: Parameters<typeof exchange>[1];
+    if (identity !== undefined && identity !== '') {
+      if (scopes.length > 0) form.set('scope', scopes.join(' '));
+      form.set('grant_type', 'refresh_token');
+      form.set('refresh_token', identity);
+      form.set('client_id', CLIENT_ID);
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), insecure, signal };
+    } else {
+      for (const scope of scopes) form.append('scope', scope);
+      if (credentials.username) form.set('account', credentials.username);
+      if (request.offline) form.set('offline_token', 'true');
+      form.set('client_id', CLIENT_ID);
+      for (const [name, value] of form) url.searchParams.append(name, value);
+      const value = basicAuthorization(credentials);
+      const authorization = value === undefined ? undefined : { origin: url.origin, value };
+      sent = { method: 'GET', url, authorization, insecure, signal };
+    }
+    const asked = { ...where, step: `${where.step} (log in at the token server ${url.host})` };
+    const began = Date.now();
+    const answer = await exchange(this.#dispatchers, sent, asked);
+    if (answer.status !== 200) throw await refusalOf(answer, asked, hasIdentity(credentials));
+    return tokenIn(await readText(answer, asked), began, asked);
+  }
+}
+
+export function hasIdentity({ username, identityToken, registryToken }: Credentials): boolean {
+  return Boolean(username || identityToken || registryToken);
+}
+
+/**
+ * A registry may name any token server; it gets to know the user's password. So that nobody on the way does, it has to be
+ * reached at least as safely as the registry.
+ */
+function realmOf(realm: string | undefined, registry: URL, where: Where): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(realm ?? '');
+  } catch {
+    // Said below.
+  }
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new RegistryError('protocol', where, 'its challenge names no token server (the realm is not a URL)');
+  if (registry.protocol === 'https:' && url.protocol === 'http:' && !isLoopback(url.hostname))
+    throw new RegistryError('protocol', where, `its token server ${url.host} would get the login without TLS`);
+  url.username = '';
+  url.password = '';
+  return url;
+}
+
+function tokenIn(text: string, began: number, where: Where): Token {
+  const answer = Answer.safeParse(jsonIn(text));
+  const value = answer.data?.token || answer.data?.access_token;
+  // What cannot be a header is not a token.
+  if (!value || !/^[\x21-\x7e]+$/.test(value))
+    throw new RegistryError('protocol', where, 'the answer of the token server holds no token');
+  const life = Math.max(answer.data?.expires_in ?? LIFE, LIFE);
+  const identityToken = answer.data?.refresh_token;
+  return { value, expires: began + (life - SLACK) * 1000, ...(identityToken && { identityToken }) };
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function keyOf({ parameters, scopes, credentials }: TokenRequest): string {
+  const parts = [parameters.get('realm'), parameters.get('service'), [...scopes].sort(), credentials];
+  // Hashed, so that no password lies about for longer than it must.
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}

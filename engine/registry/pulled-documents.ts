@@ -1,0 +1,91 @@
+/** The documents that a registry sends, read and checked for what this engine can use. */
+
+import * as z from 'zod';
+import { Index, type IndexDescriptor } from '../image/archive-documents.ts';
+import { isDigest as isAnyDigest } from '../image/digest.ts';
+import { ImageConfig, InvalidDocument, Manifest, parseDocument } from '../image/documents.ts';
+import { type PulledDescriptor, type PullPlatform, PullRefused } from './contract/pull.ts';
+
+export function isDigest(text: string): boolean {
+  return isAnyDigest(text);
+}
+
+/** Enough of a manifest to say why it is refused. */
+const Outline = z.looseObject({
+  config: z.looseObject({ mediaType: z.string().optional() }).optional(),
+  layers: z.array(z.looseObject({ mediaType: z.string().optional(), digest: z.string().optional() })).optional(),
+});
+
+/** Layers whose bytes are not in the registry, or may not be passed on: image-spec, layer.md, "Non-Distributable Layers". */
+const FOREIGN = /nondistributable|rootfs\.foreign/;
+
+export function parseIndex(bytes: Uint8Array, digest: string): IndexDescriptor[] {
+  return read(Index, bytes, 'index', digest).manifests;
+}
+
+/** @throws PullRefused also for artifacts that are not images, and for foreign layers. */
+export function parseManifest(bytes: Uint8Array, { digest }: PulledDescriptor): Manifest {
+  const step = `use the manifest ${digest}`;
+  const outline = read(Outline, bytes, 'manifest', digest);
+  const kind = outline.config?.mediaType ?? '';
+  if (outline.config !== undefined && !Manifest.shape.config.shape.mediaType.safeParse(kind).success)
+    throw new PullRefused('unsupported', step, `it is not an image but an artifact of the type ${clip(kind)}`);
+  for (const layer of outline.layers ?? []) {
+    const type = layer.mediaType ?? '';
+    if (FOREIGN.test(type))
+      throw new PullRefused(
+        'unsupported',
+        step,
+        `its layer ${clip(layer.digest ?? '')} is foreign (${clip(type)}): the registry does not have its bytes, and this engine fetches them from nowhere else`,
+      );
+    if (!Manifest.shape.layers.element.shape.mediaType.safeParse(type).success)
+      throw new PullRefused(
+        'unsupported',
+        step,
+        `its layer ${clip(layer.digest ?? '')} is of the type ${clip(type)}; this engine unpacks tar, tar+gzip and tar+zstd`,
+      );
+  }
+  return read(Manifest, bytes, 'manifest', digest);
+}
+
+/** @returns the diffIDs of its layers. @throws PullRefused when it does not fit the manifest or the platform. */
+export function parseImageConfig(
+  bytes: Uint8Array,
+  { digest }: PulledDescriptor,
+  platform: PullPlatform,
+  layers: number,
+): { diffIds: string[] } {
+  const step = `use the configuration ${digest}`;
+  const config = read(ImageConfig, bytes, 'configuration', digest);
+  const { os, architecture, rootfs } = config;
+  if (os !== 'linux')
+    throw new PullRefused('unsupported', step, `the image is for ${clip(os)}; this engine runs images for linux`);
+  if (platform.isAsked && architecture !== '' && architecture !== platform.architecture)
+    throw new PullRefused(
+      'not-found',
+      step,
+      `the image is for ${os}/${clip(architecture)} only, not for ${platform.os}/${platform.architecture}`,
+    );
+  if (rootfs.diff_ids.length !== layers)
+    throw new PullRefused('protocol', step, `it names ${rootfs.diff_ids.length} layers, and the manifest ${layers}`);
+  return { diffIds: rootfs.diff_ids };
+}
+
+/** Which platform an image is for. */
+export function platformOf(bytes: Uint8Array, { digest }: PulledDescriptor): PullPlatform {
+  const { os, architecture, variant } = read(ImageConfig, bytes, 'configuration', digest);
+  return { os, architecture, ...(variant !== undefined && { variant }) };
+}
+
+function read<T extends z.ZodType>(schema: T, bytes: Uint8Array, kind: string, digest: string): z.infer<T> {
+  try {
+    return parseDocument(schema, bytes, `the ${kind}`);
+  } catch (error) {
+    if (!(error instanceof InvalidDocument)) throw error;
+    throw new PullRefused('protocol', `use the ${kind} ${digest}`, error.message);
+  }
+}
+
+function clip(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, ' ').slice(0, 100);
+}
