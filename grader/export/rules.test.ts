@@ -226,6 +226,37 @@ describe('JUnit', () => {
     return elements;
   }
 
+  /** What Jenkins's junit-10.xsd allows, of what is written here: children and attributes. */
+  const allowed: Record<string, { in: string[]; attributes: string[] }> = {
+    testsuites: { in: [''], attributes: ['name', 'tests', 'failures', 'errors', 'time'] },
+    testsuite: {
+      in: ['testsuites'],
+      attributes: ['name', 'tests', 'failures', 'errors', 'skipped', 'timestamp', 'time'],
+    },
+    properties: { in: ['testsuite'], attributes: [] },
+    property: { in: ['properties'], attributes: ['name', 'value'] },
+    testcase: { in: ['testsuite'], attributes: ['classname', 'name', 'time'] },
+    failure: { in: ['testcase'], attributes: ['message', 'type'] },
+    error: { in: ['testcase'], attributes: ['message', 'type'] },
+    skipped: { in: ['testcase'], attributes: ['message'] },
+    'system-out': { in: ['testcase'], attributes: [] },
+  };
+
+  test('has only elements and attributes that the schema of Jenkins knows, in their places', () => {
+    holds((report) => {
+      const open: string[] = [''];
+      const parser = new SaxesParser({ xmlns: false });
+      parser.on('opentag', ({ name, attributes }) => {
+        expect(allowed[name]?.in).toContain(open.at(-1));
+        expect(Object.keys(attributes)).toEqual(allowed[name]!.attributes);
+        open.push(name);
+      });
+      parser.on('closetag', () => void open.pop());
+      parser.write(junit.ofReport(report, {})).close();
+      expect(open).toEqual(['']);
+    });
+  });
+
   test('counts failures, errors and skipped tests as they stand in the suites', () => {
     holds((report) => {
       const elements = elementsOf(junit.ofReport(report, {}));
