@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { endOnLostOutput } from '../engine/cli/lost-output.ts';
 import { BadInput } from './bad-input.ts';
 import { checkSubmission, typedPath } from './check.ts';
+import { exportCommand } from './export/command.ts';
 import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
@@ -40,6 +41,8 @@ program
       '\n\nExamples:\n  ./grade check submissions/ada\n  ./grade check . --lab process --json -',
   )
   .action(check);
+
+program.addCommand(exportCommand().copyInheritedSettings(program));
 
 const WITHOUT_ROOT =
   'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';

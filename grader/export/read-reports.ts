@@ -1,0 +1,55 @@
+/** Report files, checked before anything is made of them. */
+
+import fs from 'node:fs';
+import { BadInput } from '../bad-input.ts';
+import { REPORT_VERSION, reportSchema } from '../report.ts';
+import type { ReadReport } from './course-class.ts';
+
+/** A report of the whole course has less than 10 MB. */
+const LARGEST = 64 * 1024 * 1024;
+
+/** `-` reads standard input. @throws BadInput */
+export function readReport(file: string): ReadReport {
+  const from = file === '-' ? 'Standard input' : file;
+  const value = parsed(readText(file, 'report'), from);
+  const version = (value as { schema?: unknown } | null)?.schema;
+  if (version !== REPORT_VERSION)
+    throw new BadInput(
+      `${from} is not a report of this grader: its "schema" must be "${REPORT_VERSION}", not ${JSON.stringify(version) ?? 'absent'}. ` +
+        'Make one with ./grade check DIRECTORY --json FILE.',
+    );
+  const { data, error } = reportSchema.safeParse(value);
+  if (data !== undefined) return { from, report: data };
+  const [issue] = error.issues;
+  throw new BadInput(
+    `${from} is a damaged report: ${issue?.path.join('.') || 'the document'}: ${issue?.message}. Grade the submission again.`,
+  );
+}
+
+function parsed(text: string, from: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new BadInput(
+      `${from} is not JSON: ${(error as Error).message}. Give a report that ./grade check wrote with --json.`,
+    );
+  }
+}
+
+/** @param what the file is to be, for messages. @throws BadInput */
+export function readText(file: string, what: string): string {
+  try {
+    if (file === '-') return fs.readFileSync(0, 'utf8');
+    const stat = fs.statSync(file);
+    if (stat.isDirectory())
+      throw new BadInput(`${file} is a directory. Give files, for example ${file.replace(/\/+$/, '')}/*.json.`);
+    if (!stat.isFile()) throw new BadInput(`${file} is not a regular file. Give the file of a ${what}.`);
+    if (stat.size > LARGEST) throw new BadInput(`${file} has ${stat.size} bytes, which is too large for a ${what}.`);
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof BadInput) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new BadInput(`There is no file ${file}. Give the file of a ${what}.`);
+    throw new BadInput(`${file} cannot be read: ${message}`);
+  }
+}
