@@ -9,8 +9,10 @@ export interface Picked {
   content: Buffer;
 }
 
+export const PACK_LESS = 'Pack only the folder labs, without node_modules and .git';
+
 /** Entries of an archive, of whatever kind. */
-const MOST_ENTRIES = 100_000;
+const MOST_ENTRIES = 50_000;
 /** Bytes of one file; a learner's file may have 1 MiB, and has to be seen to be larger. */
 export const MOST_OF_A_FILE = (1 << 20) + 1;
 /** Files that look like one of a submission, in one archive. */
@@ -105,9 +107,7 @@ export function leadsOut(name: string): UnreadableArchive {
 }
 
 function tooManyEntries(): UnreadableArchive {
-  return new UnreadableArchive(
-    `it has more than ${MOST_ENTRIES} entries. Pack only the folder labs, without node_modules and .git`,
-  );
+  return new UnreadableArchive(`it has more than ${MOST_ENTRIES} entries. ${PACK_LESS}`);
 }
 
 /** @throws UnreadableArchive */

@@ -5,13 +5,13 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
-import { type Kind, MOST_OF_A_FILE, type PickedFiles } from './picked-files.ts';
+import { type Kind, MOST_OF_A_FILE, PACK_LESS, type PickedFiles } from './picked-files.ts';
 import { UnreadableArchive } from './unreadable-archive.ts';
 
 type Entry = Extract extends AsyncIterable<infer Each> ? Each : never;
 
 /** Bytes after decompression. */
-const MOST_BYTES = 1 << 30;
+const MOST_BYTES = 512 << 20;
 
 /** @throws UnreadableArchive */
 export async function readTar(archive: string, picked: PickedFiles): Promise<void> {
@@ -63,7 +63,7 @@ function limited(): Transform {
   return new Transform({
     transform(piece: Buffer, _, done) {
       bytes += piece.length;
-      if (bytes > MOST_BYTES) done(new UnreadableArchive(`it holds more than ${MOST_BYTES} bytes`));
+      if (bytes > MOST_BYTES) done(new UnreadableArchive(`it holds more than ${MOST_BYTES} bytes. ${PACK_LESS}`));
       else done(null, piece);
     },
   });
