@@ -149,8 +149,8 @@ describe('a batch that is ended by kill -9', () => {
     // The next one is under way, held to one CPU.
     await expect.poll(() => judgesOf(child.pid!)).toHaveLength(1);
     const [judge] = judgesOf(child.pid!);
-    const status = fs.readFileSync(`/proc/${judge}/status`, 'utf8');
-    expect(status).toMatch(/^Cpus_allowed_list:\s*\d+$/m);
+    const status = () => fs.readFileSync(`/proc/${judge}/status`, 'utf8');
+    await expect.poll(status).toMatch(/^Cpus_allowed_list:\s*\d+$/m);
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;

@@ -63,6 +63,8 @@ export async function writeWhole(file: string, document: unknown): Promise<void>
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     await writeAtomically(file, `${JSON.stringify(document, null, 2)}\n`);
   } catch (error) {
+    // Half a file would keep its room on a full disk.
+    fs.rmSync(`${file}.new`, { force: true });
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'ENOSPC' ? 'its disk is full. Make room' : `${message}. Mend that`;
     throw new BadInput(`${file} cannot be written: ${why} and run the same command again; no grade is lost.`);
