@@ -30,24 +30,40 @@ export async function checkSubmission({
   seed = randomInt(2 ** 31),
   onLab,
 }: CheckOptions): Promise<Report> {
-  const start = performance.now();
   const submission = openSubmission(directory);
   const labs = labsToGrade(submission, directory, lab);
   await using judge = new Judge();
+  try {
+    return await judgeLabs({ submission, name: directory, labs, seed, judge, onLab });
+  } catch (error) {
+    throw error instanceof Unreadable ? new BadInput(error.message) : error;
+  }
+}
+
+export interface LabsOf {
+  /** The top directory of the submission, absolute. */
+  submission: string;
+  /** What the report calls it. */
+  name: string;
+  labs: LabFolder[];
+  seed: number;
+  judge: Judge;
+  onLab?: (lab: LabFolder) => void;
+}
+
+/** Judge these labs of a submission, whether it has their files or not. @throws Unreadable */
+export async function judgeLabs({ submission, name, labs, seed, judge, onLab }: LabsOf): Promise<Report> {
+  const start = performance.now();
   const reports: LabReport[] = [];
   for (const each of labs) {
     onLab?.(each);
-    try {
-      const file = path.join(submission, learnerFile(each));
-      reports.push(await runLab({ lab: each, file, submission, seed, judge }));
-    } catch (error) {
-      throw error instanceof Unreadable ? new BadInput(error.message) : error;
-    }
+    const file = path.join(submission, learnerFile(each));
+    reports.push(await runLab({ lab: each, file, submission, seed, judge }));
   }
   const sum = (value: (report: LabReport) => number) => reports.reduce((total, each) => total + value(each), 0);
   return {
     schema: REPORT_VERSION,
-    submission: plain(directory),
+    submission: plain(name),
     seed,
     gradedAt: new Date().toISOString(),
     grader: { version: graderVersion(), node: process.version, kernel: os.release(), arch: process.arch },
@@ -91,14 +107,13 @@ function openSubmission(directory: string): string {
 
 function labsToGrade(submission: string, directory: string, typed: string | undefined): LabFolder[] {
   const labs = readLabs(home);
-  const has = (lab: LabFolder) =>
-    fs.lstatSync(path.join(submission, learnerFile(lab)), { throwIfNoEntry: false }) !== undefined;
   if (typed !== undefined) {
     const lab = findLab(labs, typed);
-    if (!has(lab)) throw new BadInput(`${directory} has no ${learnerFile(lab)}, which is the file of lab ${lab.id}.`);
+    if (!hasFile(submission, lab))
+      throw new BadInput(`${directory} has no ${learnerFile(lab)}, which is the file of lab ${lab.id}.`);
     return [lab];
   }
-  const found = labs.filter(has);
+  const found = labs.filter((lab) => hasFile(submission, lab));
   if (found.length === 0)
     throw new BadInput(
       `${directory} has none of the files that labs are graded from: ${labs.map(learnerFile).join(', ')}. ` +
@@ -107,7 +122,13 @@ function labsToGrade(submission: string, directory: string, typed: string | unde
   return found;
 }
 
-function findLab(labs: LabFolder[], typed: string): LabFolder {
+/** Whether there is anything in the place of a lab's file, be it a link or a directory. */
+export function hasFile(submission: string, lab: LabFolder): boolean {
+  return fs.lstatSync(path.join(submission, learnerFile(lab)), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** @param typed id, number or folder name. @throws BadInput for an unknown lab, with the nearest name. */
+export function findLab(labs: LabFolder[], typed: string): LabFolder {
   const number = /^\d+$/.test(typed) ? Number(typed) : undefined;
   const found = labs.find((lab) => lab.id === typed || lab.number === number || path.basename(lab.folder) === typed);
   if (found !== undefined) return found;

@@ -7,6 +7,7 @@ import { Chalk, supportsColor } from 'chalk';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { endOnLostOutput } from '../engine/cli/lost-output.ts';
 import { BadInput } from './bad-input.ts';
+import { addBatch } from './batch/command.ts';
 import { checkSubmission, typedPath } from './check.ts';
 import { exportCommand } from './export/command.ts';
 import { home } from './harness/home.ts';
@@ -43,6 +44,7 @@ program
   .action(check);
 
 program.addCommand(exportCommand().copyInheritedSettings(program));
+addBatch(program, { seedOf, reportName });
 
 const WITHOUT_ROOT =
   'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';

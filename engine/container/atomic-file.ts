@@ -11,7 +11,8 @@ export async function writeAtomically(file: string, content: string): Promise<vo
   const temporary = `${file}.new`;
   const fd = fs.openSync(temporary, 'w', 0o600);
   try {
-    fs.writeSync(fd, content);
+    // writeSync stops half way where a disk fills up, and does not say so.
+    fs.writeFileSync(fd, content);
     await fdatasync(fd);
   } finally {
     fs.closeSync(fd);

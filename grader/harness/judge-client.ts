@@ -18,11 +18,20 @@ export class Judge implements AsyncDisposable {
   #ready: Promise<void> = Promise.resolve();
   #asked = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #cpu: number | undefined;
+
+  /** @param cpu the one CPU that the judging process and its sandboxes run on; any if absent. taskset(1) has to be there. */
+  constructor({ cpu }: { cpu?: number } = {}) {
+    this.#cpu = cpu;
+  }
 
   /** Start the process if it does not run; loading vitest takes most of a second. */
   warmUp(): Promise<void> {
     if (this.#child !== null) return this.#ready;
-    const child = spawn(process.execPath, [...(process.geteuid?.() === 0 ? [] : FORKS), builtFile('grade'), 'judge'], {
+    const judge = [process.execPath, ...(process.geteuid?.() === 0 ? [] : FORKS), builtFile('grade'), 'judge'];
+    // Threads of Node exist before its first line runs, so the CPU is chosen before Node is.
+    const [program = '', ...args] = this.#cpu === undefined ? judge : ['taskset', '-c', String(this.#cpu), ...judge];
+    const child = spawn(program, args, {
       cwd: home,
       // What vitest prints is not for the reader of a verdict; what it dies of is.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,0 +1,183 @@
+/** `grade batch`: many submissions, each graded once, whatever ends the command in between. */
+
+import { randomInt } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
+import { ContainerError } from '../../engine/container/errors.ts';
+import { acquireLock } from '../../engine/container/lock.ts';
+import { BadInput } from '../bad-input.ts';
+import { findLab } from '../check.ts';
+import { home } from '../harness/home.ts';
+import { removeTree } from '../harness/remove-tree.ts';
+import { type LabFolder, readLabs } from '../lab.ts';
+import { allowedCpus, checkTaskset } from './cpus.ts';
+import { type Entry, entryFile, readEntry, writeWhole } from './entry.ts';
+import { type Fingerprint, graderDigest } from './fingerprint.ts';
+import { fingerprintOf, gradeOne, type Terms } from './grade-one.ts';
+import type { Progress } from './progress.ts';
+import { readRoster } from './roster.ts';
+import { type Found, type Submission, submissionsIn } from './submission.ts';
+import { type Summary, summaryOf } from './summary.ts';
+
+export interface BatchOptions {
+  /** A folder with one directory or archive for each student, or a roster. */
+  input: string;
+  /** Ids, numbers or folder names; each submission's own labs if absent. */
+  labs?: string[];
+  /** How many submissions are graded at a time; as many as there are CPUs if absent. */
+  jobs?: number;
+  /** If absent, the one that the results in `out` have, or else a new one. */
+  seed?: number;
+  /** The directory for the results. */
+  out: string;
+  /** Grade those again that ended in `error`, and no others. */
+  onlyErrors?: boolean;
+  /** @param total submissions to grade in this run. */
+  progress: (total: number) => Progress;
+}
+
+interface Work {
+  submission: Submission;
+  fingerprint: Fingerprint;
+  file: string;
+}
+
+/** @throws BadInput */
+export async function gradeBatch(options: BatchOptions): Promise<Summary> {
+  const labs = readLabs(home);
+  const only = options.labs === undefined ? undefined : chosenLabs(labs, options.labs);
+  const { submissions, ignored } = submissionsOf(options.input);
+  const cpus = allowedCpus();
+  checkTaskset(cpus[0]!);
+  const out = openOut(options.out, submissions);
+  const lock = lockOut(out);
+  try {
+    const scratch = path.join(out, 'unpacked');
+    removeTree(scratch);
+    const seed = await seedOf(out, options.seed);
+    const terms: Terms = { labs, only, seed, grader: graderDigest(labs) };
+    const work = await workOf(submissions, terms, out, options.onlyErrors ?? false);
+    const progress = options.progress(work.length);
+    try {
+      await inSlots(options.jobs ?? cpus.length, work, async ({ submission, fingerprint, file }, slot) => {
+        const place = { scratch: path.join(scratch, String(slot)), cpu: cpus[slot % cpus.length]! };
+        const entry = await gradeOne(submission, fingerprint, terms, place);
+        await writeWhole(file, entry);
+        progress.done(entry);
+      });
+    } finally {
+      progress.end();
+    }
+    removeTree(scratch);
+    const summary = summaryOf({ submissions, seed, labs: only, out, ignored });
+    await writeWhole(path.join(out, 'summary.json'), summary);
+    return summary;
+  } finally {
+    lock.release();
+  }
+}
+
+/** In the course's order, each once. */
+function chosenLabs(labs: LabFolder[], typed: string[]): LabFolder[] {
+  const chosen = new Set(typed.map((each) => findLab(labs, each).id));
+  return labs.filter(({ id }) => chosen.has(id));
+}
+
+function submissionsOf(input: string): Found {
+  let stat: fs.Stats;
+  try {
+    stat = fs.statSync(input);
+    if (stat.isDirectory()) return submissionsIn(input);
+    if (stat.isFile() && input.toLowerCase().endsWith('.csv')) return { submissions: readRoster(input), ignored: [] };
+  } catch (error) {
+    if (error instanceof BadInput) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new BadInput(
+      code === 'ENOENT'
+        ? `There is no ${input}. Give a folder of submissions, or a roster whose name ends in .csv.`
+        : `${input} cannot be read: ${message}`,
+    );
+  }
+  throw new BadInput(`${input} is neither a folder of submissions nor a roster whose name ends in .csv.`);
+}
+
+function openOut(typed: string, submissions: Submission[]): string {
+  try {
+    fs.mkdirSync(typed, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new BadInput(`The results cannot be kept in ${typed}: ${(error as Error).message}`);
+  }
+  const out = fs.realpathSync(typed);
+  const around = submissions.find(({ place }) => out === place || out.startsWith(`${place}/`));
+  if (around !== undefined)
+    throw new BadInput(
+      `${typed} would be graded as the submission of "${around.student}", or lies in it. ` +
+        'Give the results a directory outside of the submissions with --out.',
+    );
+  return out;
+}
+
+function lockOut(out: string) {
+  try {
+    return acquireLock(path.join(out, 'lock'));
+  } catch (error) {
+    if (error instanceof ContainerError)
+      throw new BadInput(
+        `Another grade batch is writing to ${out}. Wait for it, or give another directory with --out.`,
+      );
+    throw new BadInput(`The results cannot be kept in ${out}: ${(error as Error).message}`);
+  }
+}
+
+const settingsSchema = z.strictObject({ schema: z.literal('skiff/batch/v1'), seed: z.int().min(0) });
+
+/** The seed is kept before anything is graded, so that a run that goes on has the same inputs. */
+async function seedOf(out: string, wanted: number | undefined): Promise<number> {
+  const file = path.join(out, 'batch.json');
+  if (wanted === undefined && fs.existsSync(file)) {
+    try {
+      return settingsSchema.parse(JSON.parse(fs.readFileSync(file, 'utf8'))).seed;
+    } catch {
+      throw new BadInput(`${file} is not the settings of a batch. Give another directory with --out, or a --seed.`);
+    }
+  }
+  const seed = wanted ?? randomInt(2 ** 31);
+  await writeWhole(file, { schema: 'skiff/batch/v1', seed });
+  return seed;
+}
+
+async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Work[]> {
+  const work: Work[] = [];
+  let known = 0;
+  for (const submission of submissions) {
+    const file = entryFile(out, submission.student);
+    const entry = readEntry(file);
+    const fingerprint = await fingerprintOf(submission, terms);
+    if (entry !== undefined) known += 1;
+    const due = onlyErrors ? entry?.state === 'error' : !stillHolds(entry, submission, fingerprint);
+    if (due) work.push({ submission, fingerprint, file });
+  }
+  if (onlyErrors && known === 0)
+    throw new BadInput(`${out} has no results yet. Run the same command without --only first.`);
+  return work;
+}
+
+function stillHolds(entry: Entry | undefined, { name, email }: Submission, fingerprint: Fingerprint): boolean {
+  return entry?.submission === name && entry.email === email && isDeepStrictEqual(entry.fingerprint, fingerprint);
+}
+
+/** @throws the first failure, when all that was under way has ended; nothing new is begun after it. */
+async function inSlots(slots: number, work: Work[], run: (work: Work, slot: number) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  let next = 0;
+  const slot = async (_: unknown, index: number) => {
+    while (failures.length === 0 && next < work.length) {
+      const each = work[next++]!;
+      await run(each, index).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(slots, work.length) }, slot));
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,93 @@
+/** One submission of a batch, judged as `grade check` judges one. */
+
+import fs from 'node:fs';
+import { hasFile, judgeLabs } from '../check.ts';
+import { Judge } from '../harness/judge-client.ts';
+import { removeTree } from '../harness/remove-tree.ts';
+import { type LabFolder, learnerFile } from '../lab.ts';
+import { plain, type Report } from '../report.ts';
+import { unpack } from './archive.ts';
+import { innermost } from './contents.ts';
+import type { Entry, State } from './entry.ts';
+import { digestOf, type Fingerprint } from './fingerprint.ts';
+import type { Submission } from './submission.ts';
+import { UnreadableArchive } from './unreadable-archive.ts';
+
+export interface Terms {
+  /** Of the course. */
+  labs: LabFolder[];
+  /** The labs that were asked for: one whose file is missing earns nothing. If absent, those that there is a file for. */
+  only?: LabFolder[];
+  seed: number;
+  /** As of `graderDigest`. */
+  grader: string;
+}
+
+/** Files that cannot be read are found out again, and reported, when they are graded. */
+export async function fingerprintOf({ place }: Submission, terms: Terms): Promise<Fingerprint> {
+  return {
+    submission: await digestOf(innermost(place), terms.labs).catch((error: Error) => error.message),
+    grader: terms.grader,
+    seed: terms.seed,
+    labs: terms.only?.map(({ id }) => id) ?? null,
+  };
+}
+
+interface Outcome {
+  state: State;
+  reason?: string;
+  report: Report | null;
+}
+
+/**
+ * A fault of the grader's own is tried once more, with everything anew, and then reported.
+ * @param scratch a path of the caller's own, for the files of an archive. @param cpu the one that all of it runs on.
+ */
+export async function gradeOne(
+  submission: Submission,
+  fingerprint: Fingerprint,
+  terms: Terms,
+  { scratch, cpu }: { scratch: string; cpu: number },
+): Promise<Entry> {
+  const first = await attempt(submission, terms, scratch, cpu);
+  const outcome = first.state === 'error' ? await attempt(submission, terms, scratch, cpu) : first;
+  const { student, email, name } = submission;
+  return {
+    schema: 'skiff/batch-entry/v1',
+    student,
+    ...(email === undefined ? {} : { email }),
+    submission: name,
+    fingerprint,
+    ...outcome,
+  };
+}
+
+async function attempt({ place, name }: Submission, terms: Terms, scratch: string, cpu: number): Promise<Outcome> {
+  try {
+    removeTree(scratch);
+    const inner = innermost(place);
+    if (fs.lstatSync(inner).isDirectory()) return await judged(inner, name, terms, cpu);
+    fs.mkdirSync(scratch, { recursive: true, mode: 0o700 });
+    await unpack(inner, terms.labs.map(learnerFile), scratch);
+    return await judged(scratch, name, terms, cpu);
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof UnreadableArchive)
+      return { state: 'unreadable', reason: plain(`The archive cannot be read: ${message}.`), report: null };
+    return { state: 'error', reason: plain(`The grader failed: ${message}`), report: null };
+  } finally {
+    removeTree(scratch);
+  }
+}
+
+async function judged(submission: string, name: string, { labs, only, seed }: Terms, cpu: number): Promise<Outcome> {
+  const chosen = only ?? labs.filter((lab) => hasFile(submission, lab));
+  if (chosen.length === 0)
+    return { state: 'empty', reason: 'It has none of the files that labs are graded from.', report: null };
+  await using judge = new Judge({ cpu });
+  const report = await judgeLabs({ submission, name, labs: chosen, seed, judge });
+  const tests = report.labs.flatMap(({ tasks }) => tasks.flatMap((task) => task.tests));
+  const failure = tests.find(({ outcome }) => outcome === 'error');
+  if (failure === undefined) return { state: 'graded', report };
+  return { state: 'error', reason: failure.message ?? 'The grader failed.', report };
+}
