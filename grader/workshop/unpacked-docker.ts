@@ -1,7 +1,7 @@
 /**
- * Docker's own programs, for the tests that drive our engine with its client and compare ours with its daemon. Debian
- * ships them with a service that would start at once, so where they are missing the packages are unpacked instead of
- * installed.
+ * Docker's own programs and Debian's registry, for the tests that drive our engine with a client of theirs and compare
+ * ours with their servers. Debian ships them with a service that would start at once, so where they are missing the
+ * packages are unpacked instead of installed.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -28,9 +28,14 @@ const PARTS: Part[] = [
     packages: ['docker.io', 'containerd'],
     without: 'the tests and measurements beside its daemon are skipped',
   },
+  {
+    programs: ['docker-registry'],
+    packages: ['docker-registry'],
+    without: 'the tests beside that registry are skipped',
+  },
 ];
 
-/** Put Docker's programs into PATH for this process and its children, where there are or can be any. Never fails. */
+/** Put these programs into PATH for this process and its children, where there are or can be any. Never fails. */
 export function provideDocker({ install }: { install: boolean }): void {
   useUnpackedTools();
   for (const { programs, packages, without } of PARTS) {

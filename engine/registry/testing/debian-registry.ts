@@ -36,7 +36,7 @@ export class DebianRegistry {
   }
 
   static available(): boolean {
-    return fs.existsSync('/usr/bin/docker-registry');
+    return (process.env.PATH ?? '').split(':').some((place) => fs.existsSync(path.join(place, 'docker-registry')));
   }
 
   static async start({
