@@ -14,7 +14,7 @@ import {
 } from '../registry/testing/test-image.ts';
 import { TestDaemon } from './testing/test-daemon.ts';
 
-describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry", () => {
+describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry (needs docker-registry)", () => {
   let daemon: TestDaemon;
   let registry: DebianRegistry;
   const docker = (...args: string[]) => daemon.docker(...args);
@@ -191,7 +191,7 @@ describe.runIf(DebianRegistry.available())("pulls from Debian's docker-registry"
   });
 });
 
-describe.runIf(DebianRegistry.available())('pulls with a login', () => {
+describe.runIf(DebianRegistry.available())('pulls with a login (needs docker-registry)', () => {
   test('docker run and docker build send it, and no error or event repeats it', async () => {
     const registry = await DebianRegistry.start({ login: true });
     const daemon = await TestDaemon.start();

@@ -184,29 +184,32 @@ describe.skipIf(missing).each(Object.keys(REGISTRIES))('docker push to %s', (kin
   });
 });
 
-describe.skipIf(missing || !DebianRegistry.available())('docker push to a registry that wants a login', () => {
-  let registry: DebianRegistry;
-  beforeAll(async () => {
-    registry = await DebianRegistry.start({ login: true });
-  });
-  afterAll(async () => {
-    await registry?.close();
-  });
+describe.skipIf(missing || !DebianRegistry.available())(
+  'docker push to a registry that wants a login (needs docker-registry)',
+  () => {
+    let registry: DebianRegistry;
+    beforeAll(async () => {
+      registry = await DebianRegistry.start({ login: true });
+    });
+    afterAll(async () => {
+      await registry?.close();
+    });
 
-  test('is refused without one, and done with one', async () => {
-    const name = `${registry.host}/ada/box`;
-    await docker('tag', 'hostbox', name);
-    const refused = await docker('push', name);
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/wants a login/);
+    test('is refused without one, and done with one', async () => {
+      const name = `${registry.host}/ada/box`;
+      await docker('tag', 'hostbox', name);
+      const refused = await docker('push', name);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/wants a login/);
 
-    const login = await daemon.dockerWithInput(PASSWORD, 'login', '-u', USER, '--password-stdin', registry.host);
-    expect(login.code).toBe(0);
-    const { code, stdout } = await docker('push', name);
-    expect({ code, pushed: /latest: digest: sha256:/.test(stdout) }).toEqual({ code: 0, pushed: true });
-    expect(daemon.errors).not.toContain(PASSWORD);
-  });
-});
+      const login = await daemon.dockerWithInput(PASSWORD, 'login', '-u', USER, '--password-stdin', registry.host);
+      expect(login.code).toBe(0);
+      const { code, stdout } = await docker('push', name);
+      expect({ code, pushed: /latest: digest: sha256:/.test(stdout) }).toEqual({ code: 0, pushed: true });
+      expect(daemon.errors).not.toContain(PASSWORD);
+    });
+  },
+);
 
 describe.skipIf(missing)('docker push that fails', () => {
   test('names a layer that is damaged on this machine', async () => {

@@ -37,7 +37,7 @@ const AGAIN = {
   stderr: expect.stringContaining('Authenticating with existing credentials...'),
 };
 
-describe.runIf(DebianRegistry.available())('skiff login', () => {
+describe.runIf(DebianRegistry.available())('skiff login (needs docker-registry)', () => {
   let engine: TestEngine;
   let registry: DebianRegistry;
   let directory: string;

@@ -8,7 +8,7 @@ import { bundle, plainEnv } from '../testing/ran.ts';
 import { Terminal } from '../testing/terminal.ts';
 import { has } from '../testing/tools.ts';
 
-describe.runIf(DebianRegistry.available())('skiff push', () => {
+describe.runIf(DebianRegistry.available())('skiff push (needs docker-registry)', () => {
   let engine: TestEngine;
   let registry: DebianRegistry;
   let name: string;

@@ -35,7 +35,7 @@ function trust(host: string, files: Record<string, string>): void {
   for (const [name, from] of Object.entries(files)) fs.copyFileSync(from, path.join(directory, name));
 }
 
-describe.runIf(DebianRegistry.available())('TLS', () => {
+describe.runIf(DebianRegistry.available())('TLS (needs docker-registry)', () => {
   async function debian(options: Parameters<typeof DebianRegistry.start>[0]): Promise<DebianRegistry> {
     const registry = await DebianRegistry.start(options);
     ends.push(() => registry.close());

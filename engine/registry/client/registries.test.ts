@@ -32,7 +32,7 @@ function tags(domain: string, credentials: Credentials = {}, certificates: strin
   );
 }
 
-describe.runIf(DebianRegistry.available())("Debian's docker-registry", () => {
+describe.runIf(DebianRegistry.available())("Debian's docker-registry (needs docker-registry)", () => {
   test('is reached without TLS on loopback', async () => {
     const { host } = await debian();
     expect(await tags(host)).toMatch(new RegExp(`^http://${host} 404 .*NAME_UNKNOWN`));
