@@ -178,7 +178,7 @@ async function* download(options: PullOptions, { digest, size }: WantedLayer): A
         yield chunk;
       }
       if (at === size) break;
-      throw new PullRefused('protocol', step, `only ${at} of its ${size} bytes come`);
+      throw new CutOff('protocol', step, `only ${at} of its ${size} bytes come`);
     } catch (error) {
       breaks = at > began ? 1 : breaks + 1;
       if (!mayPass(error) || signal.aborted || breaks === BREAKS_MOST) throw error;
@@ -190,10 +190,12 @@ async function* download(options: PullOptions, { digest, size }: WantedLayer): A
   onEvent({ type: 'downloaded', digest });
 }
 
-/** A connection that broke, or a registry that has ended its answer too early. */
+/** The registry has ended its answer too early, which it may not do the next time. */
+class CutOff extends PullRefused {}
+
+/** Whether the next request may go further: also after a connection that broke. */
 function mayPass(error: unknown): boolean {
-  if (error instanceof PullRefused) return error.message.startsWith('only ');
-  return (error as { kind?: unknown }).kind === 'unreachable';
+  return error instanceof CutOff || (error as { kind?: unknown }).kind === 'unreachable';
 }
 
 /** What follows the first `at` bytes, from one request. */
