@@ -41,6 +41,8 @@ export class Container {
   starting = false;
   /** A client has asked for its end, so no restart policy follows it. */
   endsForGood = false;
+  /** A client's stop is under way, and holds the lock for as long as the program may take. */
+  stopping = false;
   /** Milliseconds its restart policy waited before the last start; 0 when the last start was asked for. */
   backOff = 0;
   /** While it is `restarting`. */

@@ -44,7 +44,8 @@ export async function within(event: Promise<void>, seconds: number): Promise<boo
   if (seconds < 0) return event.then(() => true);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, seconds * 1000, false);
+    // A timer of Node holds 31 bits of milliseconds, which is 24 days.
+    timer = setTimeout(resolve, Math.min(seconds * 1000, 2 ** 31 - 1), false);
   });
   try {
     return await Promise.race([event.then(() => true), late]);

@@ -29,6 +29,8 @@ export interface Engine {
   puller: Puller;
   /** Whose ids containers have that do not share the host's; absent when all of them do. */
   remap?: UserRemap;
+  /** The daemon is ending: what its containers want next is for the next one. */
+  closing: boolean;
   /** Why containers cannot be run here, in a sentence that says the way out. */
   refusal?: string;
   /** The start that a restart policy has promised. What sees an end lies below what starts, so it is handed down. */
@@ -47,6 +49,7 @@ export function newEngine(
     trash: new Trash(parts.root.removed, parts.warn),
     containers: new ContainerTable(),
     execs: new Map(),
+    closing: false,
     hidden: new Map(),
     buildCache: new BuildCache(path.join(parts.root.images, 'build-cache'), parts.images),
   };

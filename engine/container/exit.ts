@@ -73,20 +73,26 @@ async function afterExit(engine: Engine, container: Container): Promise<void> {
   const { record } = container;
   if (record.hostConfig.AutoRemove) {
     await container.lock.run(async () => {
-      if (!container.running) await removeContainer(engine, container, { volumes: true });
+      // A client may have removed it meanwhile.
+      if (!container.running && engine.containers.get(record.id) === container)
+        await removeContainer(engine, container, { volumes: true });
     });
     return;
   }
   await container.save();
   // Streams opened since then belong to the next start.
   if (container.streamsOpen || container.running) return;
-  container.shimKnows = false;
-  await forget(engine, record.id);
+  if ((await forget(engine, record.id)) && !container.streamsOpen && !container.running) container.shimKnows = false;
 }
 
-async function forget(engine: Engine, id: string): Promise<void> {
-  if (!engine.shim.connected) return;
-  await engine.shim.request('forget', { key: { container: id } }).catch((error) => {
+/** @returns whether the shim has. */
+async function forget(engine: Engine, id: string): Promise<boolean> {
+  if (!engine.shim.connected) return false;
+  try {
+    await engine.shim.request('forget', { key: { container: id } });
+    return true;
+  } catch (error) {
     if (!isShimFailure(error, 'conflict')) engine.warn(`the shim could not forget ${id}: ${(error as Error).message}`);
-  });
+    return false;
+  }
 }

@@ -20,7 +20,10 @@ export function monitorHealth(engine: Engine): () => void {
     const check = healthCheckOf(container.record.config);
     if (check === null) return;
     stop(container.id);
-    if (!again || container.record.health === undefined) container.record.health = beginning(container.record.health);
+    if (!again || container.record.health === undefined) {
+      container.record.health = beginning(container.record.health);
+      keep(engine, container);
+    }
     stops.set(container.id, watch(engine, container, check));
   };
   const hear = ({ Type, Action, Actor: { ID: id } }: EngineEvent) => {
@@ -29,23 +32,25 @@ export function monitorHealth(engine: Engine): () => void {
     if (Action === 'start') begin(container, false);
     else if (Action === 'unpause') begin(container, true);
     else if (Action === 'die' || Action === 'pause') {
-      if (stops.has(id)) change(engine, container, { ...container.record.health!, Status: 'unhealthy' });
       stop(id);
+      unwatched(engine, container);
     }
   };
   const deafen = engine.events.attend(hear);
-  for (const container of engine.containers.all()) if (container.running && !container.paused) begin(container, true);
+  for (const container of engine.containers.all())
+    if (container.running && !container.paused) begin(container, true);
+    else unwatched(engine, container);
   return () => {
     deafen();
     for (const id of [...stops.keys()]) stop(id);
   };
 }
 
-/** @returns the way to stop; a probe that is under way then counts no more */
+/** @returns the way to stop; a probe that is under way then is ended, and counts no more */
 function watch(engine: Engine, container: Container, check: HealthCheck): () => void {
   const { record } = container;
   const sinceStart = () => Date.now() - Date.parse(record.startedAt);
-  let over = false;
+  const over = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const wait = (left: number) => {
     const now = Math.min(left, LONGEST);
@@ -53,14 +58,14 @@ function watch(engine: Engine, container: Container, check: HealthCheck): () => 
   };
   const look = async () => {
     const begun = sinceStart();
-    const result = await probe(engine, container, check);
-    if (over) return;
+    const result = await probe(engine, container, check, over.signal);
+    if (over.signal.aborted) return;
     change(engine, container, afterProbe(record.health!, result, check, begun));
     wait(untilNextProbe(record.health!, check, sinceStart()));
   };
   wait(untilNextProbe(record.health!, check, sinceStart()));
   return () => {
-    over = true;
+    over.abort();
     clearTimeout(timer);
   };
 }
@@ -71,5 +76,17 @@ function change(engine: Engine, container: Container, after: HealthState): void 
   record.health = after;
   if (!news) return;
   emitContainerEvent(engine, container, `health_status: ${after.Status}`);
-  container.save().catch((error: Error) => engine.warn(`${record.name}: ${error.message}`));
+  keep(engine, container);
+}
+
+/** One that nobody looks at is unhealthy, as Docker has it. That is a state and no news. */
+function unwatched(engine: Engine, container: Container): void {
+  const { record } = container;
+  if (record.health === undefined || record.health.Status === 'unhealthy') return;
+  record.health = { ...record.health, Status: 'unhealthy' };
+  keep(engine, container);
+}
+
+function keep(engine: Engine, container: Container): void {
+  container.save().catch((error: Error) => engine.warn(`${container.record.name}: ${error.message}`));
 }

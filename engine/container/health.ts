@@ -47,14 +47,14 @@ export function healthCheckOf({ Healthcheck: asked }: ContainerConfig): HealthCh
   const [kind = 'NONE', ...rest] = asked?.Test ?? [];
   if (!asked || kind === 'NONE') return null;
   const milliseconds = (field: keyof typeof DEFAULTS) =>
-    asked[field] === 0 ? DEFAULTS[field] : asked[field] / MILLISECOND;
+    asked[field] <= 0 ? DEFAULTS[field] : asked[field] / MILLISECOND;
   return {
     args: kind === 'CMD' ? rest : ['/bin/sh', '-c', ...rest],
     interval: milliseconds('Interval'),
     startInterval: milliseconds('StartInterval'),
     timeout: milliseconds('Timeout'),
     startPeriod: milliseconds('StartPeriod'),
-    retries: asked.Retries || RETRIES,
+    retries: asked.Retries <= 0 ? RETRIES : asked.Retries,
   };
 }
 

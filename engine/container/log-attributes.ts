@@ -52,5 +52,5 @@ function choose(all: Record<string, string>, names = '', expression?: string): R
 
 /** As Go's url.QueryEscape has it. */
 function escaped(text: string): string {
-  return new URLSearchParams({ '': text }).toString().slice(1);
+  return new URLSearchParams({ '': text }).toString().slice(1).replaceAll('*', '%2A').replaceAll('%7E', '~');
 }

@@ -12,17 +12,25 @@ import { now } from './time.ts';
 /** Bytes of output that are kept. */
 const MOST_OUTPUT = 4096;
 
-/** Run the command of a health check. It never throws: what goes wrong is what the probe says. */
-export async function probe(engine: Engine, container: Container, check: HealthCheck): Promise<ProbeResult> {
+/**
+ * Run the command of a health check. It never throws: what goes wrong is what the probe says.
+ * @param signal ends it before its time, with all that it has started
+ */
+export async function probe(
+  engine: Engine,
+  container: Container,
+  check: HealthCheck,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
   const Start = now();
-  const { exitCode, output } = await runProbe(engine, container, check).catch((error: Error) => ({
+  const { exitCode, output } = await runProbe(engine, container, check, signal).catch((error: Error) => ({
     exitCode: -1,
     output: error.message,
   }));
   return { Start, End: now(), ExitCode: exitCode, Output: output };
 }
 
-async function runProbe(engine: Engine, container: Container, { args, timeout }: HealthCheck) {
+async function runProbe(engine: Engine, container: Container, { args, timeout }: HealthCheck, signal: AbortSignal) {
   const exec = createExec(engine, container, {
     args,
     env: [],
@@ -51,24 +59,36 @@ async function runProbe(engine: Engine, container: Container, { args, timeout }:
   });
   const closed = new Promise<void>((resolve) => streams.once('close', resolve));
   streams.on('end', () => streams.end());
+  let kill = () => {};
   try {
     await startExec(engine, exec);
     const ended = untilExecEnds(exec);
+    const { pid } = exec;
+    const startTime = processStat(pid)?.startTime;
+    kill = () => {
+      // Its number may be another's by now.
+      if (exec.state === 'running' && processStat(pid)?.startTime === startTime) killAllOf(pid);
+    };
+    if (signal.aborted) kill();
+    signal.addEventListener('abort', kill);
     if (!(await within(ended, timeout / 1000))) {
-      killAllOf(exec.pid);
-      await ended;
+      kill();
+      await within(ended, KILLED);
       return { exitCode: -1, output: `Health check exceeded timeout (${timeout / 1000}s)` };
     }
     // A child that it has left behind may keep the stream open.
     await within(closed, AFTERWARDS);
     return { exitCode: exec.exitCode ?? -1, output: output.toString() };
   } finally {
+    signal.removeEventListener('abort', kill);
     streams.destroy();
   }
 }
 
 /** Seconds in which output that was written before the end arrives. */
 const AFTERWARDS = 1;
+/** Seconds in which what was killed has ended, unless the kernel holds on to it. */
+const KILLED = 30;
 
 /** Kill a process with all that it has started: what descends from it, and what stayed in its session. */
 function killAllOf(pid: number): void {

@@ -29,7 +29,7 @@ const PATIENCE = 5000;
  */
 export async function recover(engine: Engine): Promise<void> {
   for (const container of readRecords(engine)) {
-    engine.containers.reserve(container.record.name, container.id);
+    nameAgain(engine, container);
     engine.containers.add(container);
   }
   const shimLives = await engine.shim.reconnect();
@@ -44,7 +44,7 @@ export async function recover(engine: Engine): Promise<void> {
   // Builds end with their daemon, and the commands that ran for them have been killed.
   for (const name of fs.readdirSync(engine.root.builds)) engine.trash.discard(path.join(engine.root.builds, name));
   sweepEmptyCaches(engine);
-  sweepNetworks(engine.root, (id) => engine.containers.get(id)?.running === true);
+  sweepNetworks(engine.root, (id) => isInUse(engine.containers.get(id)));
   for (const container of engine.containers.all()) {
     const { status, hostConfig } = container.record;
     if (status === 'removing' || (status === 'exited' && hostConfig.AutoRemove))
@@ -53,6 +53,18 @@ export async function recover(engine: Engine): Promise<void> {
         .catch((error: Error) => engine.warn(error.message));
   }
   superviseAgain(engine);
+}
+
+/** Two records with one name would keep the daemon from starting: the second one gets another. */
+function nameAgain(engine: Engine, container: Container): void {
+  const { record } = container;
+  if (engine.containers.isTaken(record.name)) {
+    const { name } = record;
+    record.name = `${name}_${container.id.slice(0, 12)}`;
+    engine.warn(`two containers are called ${name}: one of them is ${record.name} from now on`);
+    container.save().catch((error: Error) => engine.warn(error.message));
+  }
+  engine.containers.reserve(record.name, container.id);
 }
 
 /** The shim has gone, and with it all that ran: clean up behind it and say so in the records. */
@@ -78,6 +90,10 @@ export async function loseShim(engine: Engine): Promise<void> {
       if (container.running) finishExit(engine, container, { status: VANISHED, oomKilled: false, finishedAt: now() });
     throw error;
   }
+}
+
+function isInUse(container: Container | undefined): boolean {
+  return container?.running === true || container?.starting === true;
 }
 
 function hasExits(engine: Engine): boolean {
@@ -186,7 +202,10 @@ function readRecords(engine: Engine): Container[] {
     try {
       const record = ContainerRecord.parse(JSON.parse(fs.readFileSync(paths.record, 'utf8')));
       if (record.id !== id) throw new Error(`it is the record of ${record.id}`);
-      containers.push(new Container(record, paths));
+      const container = new Container(record, paths);
+      // What an earlier daemon was told to end has failed for nobody.
+      container.endsForGood = record.stoppedByHand && record.hostConfig.RestartPolicy.Name === 'on-failure';
+      containers.push(container);
     } catch (error) {
       // Its files may be somebody's data: what cannot be read is for a person to see to.
       engine.warn(

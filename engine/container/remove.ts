@@ -3,7 +3,7 @@ import type { Container } from './container.ts';
 import { type Engine, emitContainerEvent } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { forgetSizeLimit, sizeLimit } from './size-limit.ts';
-import { stopLocked } from './stop.ts';
+import { hurry, stopLocked } from './stop.ts';
 import { giveUpRestart } from './supervise.ts';
 
 export interface RemoveOptions {
@@ -17,6 +17,7 @@ export interface RemoveOptions {
 export async function remove(engine: Engine, container: Container, options: RemoveOptions): Promise<void> {
   // Said at once, and once more when those that came before are through: one of them may have started it.
   if (!options.force) refuseRunning(container);
+  if (options.force) await hurry(engine, container, 0);
   await container.lock.run(async () => {
     // With --rm its end has removed it by the time it is our turn.
     if (engine.containers.get(container.id) !== container) return;

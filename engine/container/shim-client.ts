@@ -138,6 +138,7 @@ export class ShimClient extends EventEmitter<{ exit: [Exited]; oom: [OutOfMemory
   }
 
   #connect(): Promise<Connection> {
+    if (this.#closed) return Promise.reject(new Error('The daemon is ending, and asks the shim for no more.'));
     this.#connecting ??= this.#openOrSpawn()
       .then((socket) => this.#take(socket))
       .catch((error) => {

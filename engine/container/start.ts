@@ -30,7 +30,7 @@ export async function startContainer(engine: Engine, container: Container): Prom
 /** The start that its restart policy has promised, unless that has been given up. @throws as `startContainer` does */
 export async function startAgain(engine: Engine, container: Container): Promise<void> {
   await container.lock.run(async () => {
-    if (container.restarting) await launch(engine, container);
+    if (container.restarting && !engine.closing) await launch(engine, container);
   });
 }
 
@@ -65,6 +65,7 @@ async function launch(engine: Engine, container: Container, begin: { restartCoun
     Object.assign(record, { exitCode: failure.exitCode, error: failure.message });
     container.streamsOpen = false;
     disconnectNetwork(engine.root, record);
+    container.starting = false;
     emitContainerEvent(engine, container, 'die', { exitCode: String(failure.exitCode) });
     container.changes.emit('exit');
     if (record.hostConfig.AutoRemove) await removeContainer(engine, container, { volumes: true }).catch(() => {});

@@ -23,6 +23,8 @@ export async function giveUpRestart(container: Container): Promise<void> {
   clearTimeout(container.nextStart);
   container.apply('give-up');
   await container.save();
+  // Who waited for its next end, or for more of its log, waits no more.
+  container.changes.emit('exit');
 }
 
 /** At the start of the daemon: go on with those that were waiting, and start those that are to run whenever it does. */
@@ -39,11 +41,13 @@ export function superviseAgain(engine: Engine): void {
 
 /** At the end of the daemon: the next one goes on. */
 export function superviseNoMore(engine: Engine): void {
+  engine.closing = true;
   for (const container of engine.containers.all()) clearTimeout(container.nextStart);
 }
 
 function schedule(engine: Engine, container: Container, delay: number): void {
   clearTimeout(container.nextStart);
+  if (engine.closing) return;
   container.nextStart = setTimeout(() => {
     engine
       .startAgain(container)

@@ -42,7 +42,8 @@ export class ContainerTable {
 
   delete(container: Container): void {
     this.#byId.delete(container.id);
-    this.release(container.record.name);
+    // Once it is gone, somebody else may have its name.
+    if (this.#idsByName.get(container.record.name) === container.id) this.release(container.record.name);
   }
 
   /**

@@ -119,6 +119,32 @@ describe('a health check', () => {
     }, PATIENT);
   });
 
+  test('ends with its daemon, and one that nobody looked at is unhealthy', async () => {
+    const id = await run('sleep 1977');
+    const probes = async () =>
+      ((await daemon.get(`/containers/${id}/top`)).json.Processes as string[][]).filter((row) =>
+        row.at(-1)!.includes('sleep 1977'),
+      );
+    await vi.waitFor(async () => expect(await probes()).not.toEqual([]), PATIENT);
+    const started = (await inspect(id)).State.StartedAt;
+    const gone = new Promise((resolve) => daemon.process!.once('exit', resolve));
+    daemon.process!.kill('SIGTERM');
+    await gone;
+    await daemon.launch();
+    await vi.waitFor(async () => expect(await probes()).not.toEqual([]), PATIENT);
+    // The shell of a probe and the program that it runs.
+    expect((await probes()).length).toBeLessThanOrEqual(2);
+    expect((await inspect(id)).State).toMatchObject({ StartedAt: started, Health: { Status: 'starting' } });
+    const well = await run('true');
+    await until(well, { Status: 'healthy' });
+    const { Pid } = (await inspect(well)).State;
+    await daemon.crash();
+    process.kill(Pid, 'SIGKILL');
+    await daemon.launch();
+    expect((await inspect(well)).State).toMatchObject({ Status: 'exited', Health: { Status: 'unhealthy' } });
+    expect(await healthEvents(well)).not.toContain('unhealthy');
+  });
+
   test('of the image is done, completed or left out as the client says', async () => {
     const base = await create(undefined, { Healthcheck: { Test: ['NONE'] } });
     const change = encodeURIComponent('HEALTHCHECK --interval=50ms --retries=4 CMD echo from the image');

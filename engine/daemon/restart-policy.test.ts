@@ -129,6 +129,84 @@ describe('a restart policy', () => {
     expect(await ask('DELETE', slow, '?force=1')).toBe(204);
   });
 
+  test('who waits for a container that waits itself hears of its being stopped', async () => {
+    const [id] = await waiting('always');
+    const ended = daemon.post(`/containers/${id}/wait`);
+    const followed = daemon.docker('logs', '-f', id);
+    await vi.waitFor(async () => expect((await daemon.get('/info')).json.NEventsListener).toBe(0), PATIENT);
+    expect(await ask('POST', id, '/stop')).toBe(204);
+    expect((await ended).json.StatusCode).toBe(3);
+    expect((await followed).code).toBe(0);
+  });
+
+  test('a kill is not lost to a start that is under way', async () => {
+    for (let round = 0; round < 5; round++) {
+      const id = await run('always', 'exit 0');
+      await vi.waitFor(async () => expect((await inspect(id)).RestartCount).toBeGreaterThan(round % 3), PATIENT);
+      // Its process may have ended by itself at this very moment.
+      await vi.waitFor(async () => expect(await ask('POST', id, '/kill')).toBe(204), PATIENT);
+      const { State, RestartCount } = await inspect(id);
+      expect(State.Status).toBe('exited');
+      expect(await ask('POST', id, '/wait')).toBe(200);
+      expect((await inspect(id)).RestartCount).toBe(RestartCount);
+      expect(await ask('DELETE', id, '')).toBe(204);
+    }
+  });
+
+  test('a patient stop holds up neither a removal nor a stop with less patience', async () => {
+    const deaf = 'trap : TERM; while :; do sleep 0.1; done';
+    for (const hasty of [(id: string) => ask('DELETE', id, '?force=1'), (id: string) => ask('POST', id, '/stop?t=0')]) {
+      const id = await run('always', deaf);
+      const patient = ask('POST', id, '/stop?t=100000');
+      await vi.waitFor(async () => expect(await daemon.eventsOf(id)).toContain('kill'), PATIENT);
+      expect(await hasty(id)).toBe(204);
+      expect(await patient).toBe(204);
+    }
+  });
+
+  test('a container that removes itself at its end is removed once, and its name is free', async () => {
+    for (let round = 0; round < 10; round++) {
+      const body = { Image: 'hostbox', Cmd: ['sleep', '1000'], HostConfig: { AutoRemove: true } };
+      const { json } = await daemon.post('/containers/create?name=once', body);
+      await ask('POST', json.Id, '/start');
+      expect(await ask('DELETE', json.Id, '?force=1')).toBe(204);
+      const next = await daemon.post('/containers/create?name=once', body);
+      expect(next.status).toBe(201);
+      expect((await inspect('once')).Id).toBe(next.json.Id);
+      expect((await daemon.eventsOf(json.Id)).filter((action) => action === 'destroy')).toEqual(['destroy']);
+      expect(await ask('DELETE', next.json.Id, '')).toBe(204);
+    }
+  });
+
+  test('a stop that the end of the daemon interrupts counts', async () => {
+    const deaf = 'trap "sleep 1; exit 1" TERM; while :; do sleep 0.1; done';
+    const ids = [await run('unless-stopped', deaf), await run('on-failure', deaf)];
+    const stops = ids.map((id) => ask('POST', id, '/stop?t=100').catch(() => 0));
+    for (const id of ids) await vi.waitFor(async () => expect(await daemon.eventsOf(id)).toContain('kill'), PATIENT);
+    await daemon.crash();
+    await Promise.all(stops);
+    await daemon.launch();
+    for (const id of ids) {
+      await until(id, { State: { Status: 'exited', ExitCode: 1 } });
+      expect(await inspect(id)).toMatchObject({ RestartCount: 0 });
+      expect(await ask('DELETE', id, '')).toBe(204);
+    }
+  });
+
+  test('what ends beside the daemon is started by the next one', async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, () => run('on-failure', 'sleep 1000')));
+    const pids = await Promise.all(ids.map(async (id) => (await inspect(id)).State.Pid));
+    const gone = new Promise((resolve) => daemon.process!.once('exit', resolve));
+    for (const [index, pid] of pids.entries()) {
+      if (index === 3) daemon.process!.kill('SIGTERM');
+      process.kill(pid, 'SIGKILL');
+    }
+    await gone;
+    await daemon.launch();
+    for (const id of ids) await until(id, { State: { Status: 'running' } });
+    for (const id of ids) expect(await ask('DELETE', id, '?force=1')).toBe(204);
+  });
+
   test('a start that fails ends the attempts', async () => {
     const directory = `${daemon.root}/source`;
     execFileSync('mkdir', [directory]);
