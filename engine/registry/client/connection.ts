@@ -89,7 +89,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     for (;;) {
       const wanted = [...scopes, ...(request.scopes ?? [])];
       const isOurs = url.origin === base.origin;
-      const { value, token } = isOurs ? await authorize(wanted, here) : {};
+      const { value, token } = isOurs ? await authorize(wanted, here, requestSignal) : {};
       const authorization = value === undefined ? undefined : { origin: url.origin, value };
       const once = () =>
         exchange(dispatchers, { method, url, headers, body, authorization, insecure, signal: requestSignal }, here);
@@ -108,11 +108,15 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 
   /** The value of the header, and what a token was asked for with. */
-  async function authorize(wanted: string[], here: Where): Promise<{ value?: string; token?: TokenRequest }> {
+  async function authorize(
+    wanted: string[],
+    here: Where,
+    until: AbortSignal | undefined,
+  ): Promise<{ value?: string; token?: TokenRequest }> {
     if (login.registryToken) return { value: `Bearer ${login.registryToken}` };
     const bearer = bearerOf(challenges);
     if (bearer) {
-      const token = tokenRequest(bearer, wanted);
+      const token = { ...tokenRequest(bearer, wanted), signal: until };
       return { value: `Bearer ${(await tokens.get(token, here)).value}`, token };
     }
     const isBasic = challenges.some(({ scheme }) => scheme === 'basic');
