@@ -81,7 +81,7 @@ describe('X-Registry-Config', () => {
       expect(config({ [key]: { username: 'ada' } })('host')).toEqual({});
   });
 
-  test('what is no address, or makes no sense, does not stop a build that does not need it', () => {
+  test('what is not an address, or makes no sense, does not stop a build that does not need it', () => {
     const damaged = { auth: Buffer.from('secret').toString('base64') };
     const login = config({
       'token@host': {},

@@ -293,6 +293,12 @@ describe('what is refused by name', () => {
     await offer({ document: () => 'just text' });
     await expect(pull()).rejects.toThrow(/use the configuration sha256:/);
   });
+  test('a configuration that would speak to the terminal', async () => {
+    await offer({ document: () => '\u001b]0;T\u0007' });
+    const failed = pull();
+    await expect(failed).rejects.toThrow(']0;T');
+    await expect(failed).rejects.not.toThrow(/\p{Cc}/u);
+  });
   test('a configuration with another number of layers', async () => {
     await offer({ document: (config) => ({ ...config, rootfs: { type: 'layers', diff_ids: [] } }) });
     await expect(pull()).rejects.toThrow('it names 0 layers, and the manifest 2');

@@ -25,7 +25,6 @@ test('a token server that never ends its answer is given up, by its own fault', 
     scopes: [],
     credentials: {},
     registry: new URL(`http://${server.host}/v2/`),
-    insecure: false,
   };
   const failed = new Tokens(dispatchers, { patience: 300 }).get(request, { registry: 'here', step: 'pull' });
   await expect(failed).rejects.toMatchObject({

@@ -46,7 +46,6 @@ export interface TokenRequest {
   credentials: Credentials;
   /** The registry that sent the challenge. */
   registry: URL;
-  insecure: boolean;
   /** Ask for an identity token, too, and take none that is known. */
   offline?: boolean;
   signal?: AbortSignal;
@@ -101,7 +100,7 @@ export class Tokens {
   }
 
   async #ask(request: TokenRequest, where: Where): Promise<Token> {
-    const { parameters, scopes, credentials, registry, insecure } = request;
+    const { parameters, scopes, credentials, registry } = request;
     const limit = AbortSignal.timeout(this.#patience);
     const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
     const url = realmOf(parameters.get('realm'), registry, where);
@@ -116,7 +115,7 @@ export class Tokens {
       form.set('refresh_token', identity);
       form.set('client_id', CLIENT_ID);
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), insecure, signal };
+      sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), signal };
     } else {
       for (const scope of scopes) form.append('scope', scope);
       if (credentials.username) form.set('account', credentials.username);
@@ -125,7 +124,7 @@ export class Tokens {
       for (const [name, value] of form) url.searchParams.append(name, value);
       const value = basicAuthorization(credentials);
       const authorization = value === undefined ? undefined : { origin: url.origin, value };
-      sent = { method: 'GET', url, authorization, insecure, signal };
+      sent = { method: 'GET', url, authorization, signal };
     }
     const asked = { ...where, step: `${where.step} (log in at the token server ${url.host})` };
     const began = Date.now();
