@@ -468,6 +468,17 @@ describe('what was complete when a pull was broken off', () => {
     expect(puller.kept()).toEqual({ blobs: [], diffIds: [] });
   });
 
+  test('holds nothing back when its list cannot be read', async () => {
+    await offer();
+    const kept = path.join(directory, 'kept-layers');
+    const failed = pull({ onEvent: ({ type }) => type === 'layers' && fs.rmSync(kept, { recursive: true }) });
+    await expect(failed).rejects.toThrow('kept-layers');
+    fs.mkdirSync(kept);
+    const { digest } = await images.store.put('left');
+    await images.discard({ blobs: [digest] });
+    expect(await images.store.has(digest)).toBe(false);
+  });
+
   test('goes when it is given up', async () => {
     await brokenOff();
     expect(await images.store.list()).toHaveLength(1);

@@ -97,8 +97,9 @@ export class Puller {
       if (!mayGoOn(error, signal)) this.#drop(stored);
       throw error;
     } finally {
-      const old = partsOf(this.#kept.forget('old'));
+      // First: whatever goes wrong below, the space of what is removed later must come back.
       release();
+      const old = partsOf(this.#kept.forget('old'));
       const kept = partsOf(this.#kept.list());
       await this.#images.discard(old);
       await this.#images.discard({
