@@ -294,9 +294,10 @@ describe('what is refused by name', () => {
     await expect(pull()).rejects.toThrow(/use the configuration sha256:/);
   });
   test('a configuration that would speak to the terminal', async () => {
-    await offer({ document: () => '\u001b]0;T\u0007' });
+    const Labels = { '\u001b]0;TITLE\u0007\u001b[2J': 5 };
+    await offer({ document: (config) => ({ ...config, config: { Labels } }) });
     const failed = pull();
-    await expect(failed).rejects.toThrow(']0;T');
+    await expect(failed).rejects.toThrow(']0;TITLE');
     await expect(failed).rejects.not.toThrow(/\p{Cc}/u);
   });
   test('a configuration with another number of layers', async () => {
