@@ -52,6 +52,50 @@ test('X-Registry-Config is logins by registry, of which Docker Hub has an old na
   expect(login('elsewhere')).toEqual({});
 });
 
+describe('X-Registry-Config', () => {
+  const config = (document: unknown) => registryConfig(call({ 'x-registry-config': encode(document) }));
+  const hub = { 'https://index.docker.io/v1/': { username: 'ada', password: 'own' } };
+  const tokens = {
+    'https://index.docker.io/v1/access-token': { username: 'ada', password: 'access' },
+    'https://index.docker.io/v1/refresh-token': { username: 'ada', password: 'refresh' },
+    'index.docker.io': { username: 'old' },
+  };
+
+  test.each([
+    ['before', { ...hub, ...tokens }],
+    ['after', { ...tokens, ...hub }],
+  ])("Docker Hub's login stands %s tokens for other purposes, which are not taken", (_, document) => {
+    expect(config(document)('docker.io')).toEqual({ username: 'ada', password: 'own' });
+  });
+
+  test('a host counts more than a URL of it, in any order; other paths are not of the registry', () => {
+    const [exact, url] = [{ host: { username: 'exact' } }, { 'https://host/v1/': { username: 'url' } }];
+    for (const document of [
+      { ...exact, ...url },
+      { ...url, ...exact },
+    ])
+      expect(config(document)('host')).toEqual({ username: 'exact' });
+    for (const key of ['host/', 'http://host', 'https://host/v1/', 'https://host/v2/'])
+      expect(config({ [key]: { username: 'ada' } })('host')).toEqual({ username: 'ada' });
+    for (const key of ['https://host/v1/access-token', 'host/project', 'https://host/v2/x?y'])
+      expect(config({ [key]: { username: 'ada' } })('host')).toEqual({});
+  });
+
+  test('what is not an address, or makes no sense, does not stop a build that does not need it', () => {
+    const damaged = { auth: Buffer.from('secret').toString('base64') };
+    const login = config({
+      'token@host': {},
+      'a b': {},
+      '': { username: 'x' },
+      other: damaged,
+      host: { username: 'a' },
+    });
+    expect(login('host')).toEqual({ username: 'a' });
+    expect(login('docker.io')).toEqual({});
+    expect(() => login('other')).toThrow('is not base64 of USER:PASSWORD');
+  });
+});
+
 test('what is not the address of a registry is refused without being repeated', () => {
   expect(domainOf('')).toBe('docker.io');
   expect(domainOf('[::1]:5000')).toBe('[::1]:5000');

@@ -34,11 +34,18 @@ export function registryAuth(call: Call): Credentials {
   return document ? toCredentials(document) : {};
 }
 
-/** The logins for the registries that a build may need, by the domains of references. @throws ApiError 400 */
+/**
+ * The logins for the registries that a build may need, by the domains of references. What the client keeps under other
+ * names, or in a form of its own, concerns the build only when it is asked for.
+ * @throws ApiError 400; what is returned, too.
+ */
 export function registryConfig(call: Call): (domain: string) => Credentials {
-  const documents = headerOf(call, 'X-Registry-Config', AuthConfigs) ?? {};
-  const logins = new Map(Object.entries(documents).map(([key, document]) => [domainOf(key), toCredentials(document)]));
-  return (domain) => logins.get(domain) ?? {};
+  const documents = Object.entries(headerOf(call, 'X-Registry-Config', AuthConfigs) ?? {});
+  return (domain) => {
+    const exact = domain === DEFAULT_DOMAIN ? HUB_KEY : domain;
+    const found = documents.find(([key]) => key === exact) ?? documents.find(([key]) => domainOfKey(key) === domain);
+    return found === undefined ? {} : toCredentials(found[1]);
+  };
 }
 
 /** @throws ApiError 400 */
@@ -54,6 +61,15 @@ export function toCredentials(config: z.infer<typeof AuthConfig>): Credentials {
 }
 
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[A-Fa-f0-9:]+\])(?::\d{1,5})?$/;
+
+/** Under which clients keep the login for Docker Hub. */
+const HUB_KEY = 'https://index.docker.io/v1/';
+
+/** Of an entry in a client's configuration; undefined for what is not a registry, such as Docker Hub's `…/v1/access-token`. */
+function domainOfKey(key: string): string | undefined {
+  const [, host = '', path = ''] = /^(?:https?:\/\/)?([^/]*)(.*)$/s.exec(key) ?? [];
+  return HOST.test(host) && /^(?:\/(?:v[12]\/?)?)?$/.test(path) ? domainOf(host) : undefined;
+}
 
 /** The domain of references to the registry that clients call `server`: Docker Hub has an old URL. @throws ApiError 400 */
 export function domainOf(server: string): string {

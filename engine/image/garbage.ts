@@ -4,7 +4,6 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { garbage } from '#store';
 import type { Digest } from './digest.ts';
 import type { ImageConfig, LayerDescriptor } from './documents.ts';
@@ -59,17 +58,22 @@ export class Garbage {
     for (const diffId of diffIds) this.#diffIds.add(diffId);
   }
 
-  /** Delete what was discarded and belongs to none of `images`, which are all there are. Nobody may hold it. */
+  /**
+   * Delete what was discarded and belongs to none of `images`, which are all there are. It stops when a hold begins: then
+   * another image may get the same parts. The rest goes with a later sweep.
+   */
   async sweep(images: Parts[]): Promise<void> {
     const used = new Set(images.flatMap(blobsOf));
     const mounted = new Set(images.flatMap((image) => image.config.rootfs.diff_ids));
     for (const blob of this.#blobs) {
-      if (!used.has(blob)) await rm(this.#store.path(blob), { force: true });
+      if (this.isHeld) return;
       this.#blobs.delete(blob);
+      if (!used.has(blob)) await this.#store.remove(blob);
     }
     for (const diffId of this.#diffIds) {
-      if (!mounted.has(diffId)) await this.#snapshots.remove(diffId);
+      if (this.isHeld) return;
       this.#diffIds.delete(diffId);
+      if (!mounted.has(diffId)) await this.#snapshots.remove(diffId);
     }
   }
 }

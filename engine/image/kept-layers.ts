@@ -52,9 +52,19 @@ export class KeptLayers {
     return readdirSync(this.#directory).flatMap((name) => {
       const digest = `sha256:${name}`;
       const path = join(this.#directory, name);
-      const diffId = readFileSync(path, 'utf8');
-      if (!isDigest(digest) || !isDigest(diffId)) return [];
-      return [{ layer: { digest, diffId }, old: Date.now() - statSync(path).mtimeMs > DAY }];
+      let diffId: string;
+      let age: number;
+      try {
+        diffId = readFileSync(path, 'utf8');
+        age = Date.now() - statSync(path).mtimeMs;
+      } catch {
+        // A file that cannot be read, or something else: its layer is fetched again.
+        return [];
+      }
+      if (isDigest(digest) && isDigest(diffId)) return [{ layer: { digest, diffId }, old: age > DAY }];
+      // Cut off by a crash, or by a disk without room.
+      rmSync(path, { force: true });
+      return [];
     });
   }
 

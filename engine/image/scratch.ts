@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { processStat } from '#kernel/process-stat';
 
@@ -44,6 +45,21 @@ export function sweepScratch(directory: string): void {
     if (pid === undefined || processStat(Number(pid))?.startTime === started) continue;
     rmSync(join(directory, entry), { recursive: true, force: true });
   }
+}
+
+/**
+ * Delete a file or a directory, if it is there. Before the first wait its name is free for another.
+ * @param scratch a directory on the same file system.
+ */
+export async function removeAtOnce(path: string, scratch: string): Promise<void> {
+  const name = scratchPath(scratch);
+  try {
+    renameSync(path, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await rm(name, { recursive: true, force: true });
 }
 
 /** Replace a file as a whole. @param scratch a directory on the same file system. */

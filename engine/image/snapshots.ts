@@ -15,7 +15,7 @@ import { compressionOf } from './compression.ts';
 import { consumeTar } from './consume-tar.ts';
 import { type Digest, hexOf, isDigest } from './digest.ts';
 import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
-import { explainFullDisk, scratchPath, sweepScratch } from './scratch.ts';
+import { explainFullDisk, removeAtOnce, scratchPath, sweepScratch } from './scratch.ts';
 import { BlobCorrupt, type Store } from './store.ts';
 
 export class Snapshots {
@@ -88,12 +88,7 @@ export class Snapshots {
 
   /** Remove a layer's directory; no container may be using it. */
   async remove(diffId: Digest): Promise<void> {
-    const scratch = scratchPath(this.#scratch);
-    const present = await rename(this.path(diffId), scratch).then(
-      () => true,
-      () => false,
-    );
-    if (present) await rm(scratch, { recursive: true, force: true });
+    await removeAtOnce(this.path(diffId), this.#scratch);
   }
 
   async #unpack(diffId: Digest, store: Store, blob: Digest): Promise<string> {

@@ -17,7 +17,7 @@ import { BlobNotFound, type BlobWriter } from '#contract/store';
 import { beginBlob, blobPath, openLayout, readBlob } from '#store';
 import { type Digest, isDigest } from './digest.ts';
 import { DOCUMENT_SIZE_MAX } from './documents.ts';
-import { explainFullDisk, replaceFile, sweepScratch, syncDirectory } from './scratch.ts';
+import { explainFullDisk, removeAtOnce, replaceFile, sweepScratch, syncDirectory } from './scratch.ts';
 
 export { BlobCorrupt, BlobNotFound } from '#contract/store';
 
@@ -97,6 +97,11 @@ export class Store {
     const blob = writer.finish(expected) as Blob;
     await writer.publish();
     return blob;
+  }
+
+  /** Delete a blob, if it is there. From the call on its name is free: what is stored under it meanwhile stays. */
+  async remove(digest: Digest): Promise<void> {
+    await removeAtOnce(this.path(digest), this.#scratch);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Layers on their way in, by what they are: what two pulls want at the same time comes once. */
 
 import type { PullEvent, WantedLayer } from './contract/pull.ts';
+import { unless } from './unless.ts';
 
 export type LayerEvent = Extract<PullEvent, { type: 'downloading' | 'retrying' | 'downloaded' }>;
 
@@ -63,19 +64,5 @@ export class LayerDownloads {
     finished.catch(() => {});
     this.#running.set(key, running);
     return running;
-  }
-}
-
-async function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  let stop = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop);
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

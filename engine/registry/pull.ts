@@ -142,9 +142,9 @@ async function fetchLayers(options: PullOptions, layers: WantedLayer[]): Promise
       signal.throwIfAborted();
       const { digest } = layer;
       const wanted = layer;
-      const how = await options.store.putLayer(wanted, (until) =>
-        download({ ...options, signal: AbortSignal.any([until]) }, wanted),
-      );
+      // Another pull may wait for the same bytes, which then go on: they end with `until`.
+      const bytes = (until: AbortSignal) => download({ ...options, signal: until }, wanted);
+      const how = await options.store.putLayer(wanted, bytes, signal);
       options.onEvent({ type: 'done', digest, how });
     }
   };

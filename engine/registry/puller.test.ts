@@ -144,6 +144,35 @@ describe('a connection that breaks', () => {
   });
 });
 
+test('the first layer that fails ends the others at once', async () => {
+  const [first, second] = layersOf(await offer());
+  let hasBegun = () => {};
+  const begun = new Promise<void>((resolve) => {
+    hasBegun = resolve;
+  });
+  let hasEnded = () => {};
+  const ended = new Promise<void>((resolve) => {
+    hasEnded = resolve;
+  });
+  registry.tricks.push(
+    forPath(first!.digest, async (_, response) => {
+      await begun;
+      send(response, 403, '{}');
+      return true;
+    }),
+    forPath(second!.digest, (_, response) => {
+      // Never more than its first byte.
+      response.on('close', hasEnded);
+      response.writeHead(200, { 'content-length': second!.size });
+      response.write(registry.content.blobs.get(second!.digest)!.subarray(0, 1), () => hasBegun());
+      return true;
+    }),
+  );
+  await expect(pull()).rejects.toThrow(`cannot fetch the layer ${first!.digest}`);
+  await ended;
+  await expectNothing();
+});
+
 describe('a registry that lies', () => {
   const lies: [name: string, lie: (layer: Descriptor, bytes: Buffer) => Buffer, message: RegExp][] = [
     [
@@ -263,6 +292,13 @@ describe('what is refused by name', () => {
   test('a configuration that is not JSON', async () => {
     await offer({ document: () => 'just text' });
     await expect(pull()).rejects.toThrow(/use the configuration sha256:/);
+  });
+  test('a configuration that would speak to the terminal', async () => {
+    const Labels = { '\u001b]0;TITLE\u0007\u001b[2J': 5 };
+    await offer({ document: (config) => ({ ...config, config: { Labels } }) });
+    const failed = pull();
+    await expect(failed).rejects.toThrow(']0;TITLE');
+    await expect(failed).rejects.not.toThrow(/\p{Cc}/u);
   });
   test('a configuration with another number of layers', async () => {
     await offer({ document: (config) => ({ ...config, rootfs: { type: 'layers', diff_ids: [] } }) });
@@ -433,6 +469,17 @@ describe('what was complete when a pull was broken off', () => {
     expect(puller.kept()).toEqual({ blobs: [], diffIds: [] });
   });
 
+  test('holds nothing back when its list cannot be read', async () => {
+    await offer();
+    const kept = path.join(directory, 'kept-layers');
+    const failed = pull({ onEvent: ({ type }) => type === 'layers' && fs.rmSync(kept, { recursive: true }) });
+    await expect(failed).rejects.toThrow('kept-layers');
+    fs.mkdirSync(kept);
+    const { digest } = await images.store.put('left');
+    await images.discard({ blobs: [digest] });
+    expect(await images.store.has(digest)).toBe(false);
+  });
+
   test('goes when it is given up', async () => {
     await brokenOff();
     expect(await images.store.list()).toHaveLength(1);
@@ -506,6 +553,37 @@ describe('logins', () => {
     expect(query.get('service')).toBe('a, b');
     const others = registry.seen.filter(({ url }) => !url.startsWith('/token'));
     expect(others.filter(({ headers }) => headers.authorization === basic)).toEqual([]);
+  });
+
+  test('a token server that never ends its answer holds nobody: the pull ends with its client', async () => {
+    let hasAsked = () => {};
+    const asked = new Promise<void>((resolve) => {
+      hasAsked = resolve;
+    });
+    registry.tricks.push(
+      forPath('/token', (_, response) => {
+        response.writeHead(200);
+        response.write(' ', () => hasAsked());
+        return true;
+      }),
+      (_, response) => {
+        const challenge = `Bearer realm="http://${registry.host}/token",service="x"`;
+        send(response, 401, '{}', { 'www-authenticate': challenge });
+        return true;
+      },
+    );
+    const clients = [new AbortController(), new AbortController()];
+    const pulls = clients.map(({ signal }) => pull({ signal }));
+    for (const each of pulls) each.catch(() => {});
+    await asked;
+    for (const [index, client] of clients.entries()) {
+      client.abort(new Error('the client has gone'));
+      await expect(pulls[index]).rejects.toThrow('it is not wanted any more');
+    }
+    // Nothing is held any more, so what is removed goes.
+    const { digest } = await images.store.put('left');
+    await images.discard({ blobs: [digest] });
+    expect(await images.store.list()).toEqual([]);
   });
 
   test('a token that is not taken any more is bought again', async () => {

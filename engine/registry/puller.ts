@@ -75,7 +75,7 @@ export class Puller {
         const tell = request.onEvent ?? (() => {});
         return pull({
           transport,
-          store: await this.#store(stored, signal, tell),
+          store: await this.#store(stored, tell),
           reference: reference.digest ?? reference.tag!,
           platform: { ...platform, isAsked: request.platform !== undefined },
           concurrency: this.#concurrency,
@@ -97,8 +97,9 @@ export class Puller {
       if (!mayGoOn(error, signal)) this.#drop(stored);
       throw error;
     } finally {
-      const old = partsOf(this.#kept.forget('old'));
+      // First: whatever goes wrong below, the space of what is removed later must come back.
       release();
+      const old = partsOf(this.#kept.forget('old'));
       const kept = partsOf(this.#kept.list());
       await this.#images.discard(old);
       await this.#images.discard({
@@ -150,7 +151,7 @@ export class Puller {
     return { image, digest: named.digest, isUpToDate: before?.id === image.id };
   }
 
-  async #store(stored: Parts, signal: AbortSignal, listener: (event: LayerEvent) => void): Promise<PullStore> {
+  async #store(stored: Parts, listener: (event: LayerEvent) => void): Promise<PullStore> {
     const images = this.#images;
     const { store } = images;
     const known = new Set((await images.list()).flatMap(({ layers, config }) => pairs(layers, config.rootfs.diff_ids)));
@@ -162,7 +163,7 @@ export class Puller {
         stored.blobs.push(digest as Digest);
         await store.put(bytes, { digest: digest as Digest, size });
       },
-      putLayer: async (wanted, download) => {
+      putLayer: async (wanted, download, signal) => {
         const { size, mediaType } = wanted;
         const digest = wanted.digest as Digest;
         const diffId = wanted.diffId as Digest;

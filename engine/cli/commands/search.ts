@@ -4,7 +4,8 @@ import type { Context } from '../context.ts';
 import { ellipsis } from '../format/ellipsis.ts';
 import { printListing } from '../format/listing.ts';
 import { collectFilter, filters } from '../options/filters.ts';
-import { registryAuth } from '../registry/credentials.ts';
+import { keyOfTerm } from '../registry/addresses.ts';
+import { authHeader } from '../registry/credentials.ts';
 
 interface SearchOptions {
   filter?: string[];
@@ -44,7 +45,7 @@ export function searchCommand({ client }: Context): SkiffCommand {
     .run(async ([term = ''], { filter, format, limit, trunc }: SearchOptions) => {
       const found = await client.json('GET', '/images/search', FoundSchema, {
         query: { term, limit, filters: filters(filter) },
-        headers: await registryAuth(term),
+        headers: await authHeader(keyOfTerm(term)),
       });
       await printListing({
         rows: found.map((each) => ({

@@ -1,7 +1,8 @@
 /** Credentials where the docker command keeps them: in its configuration, or with the helper that this names. */
 
 import { CliError } from '../errors.ts';
-import { hostOf, keyOfImage } from './addresses.ts';
+import { complain } from '../output.ts';
+import { HUB_KEY, keyOfEntry, keyOfImage, serverKey } from './addresses.ts';
 import { type ConfigDocument, type ConfigEntry, configPath, readConfig, writeConfig } from './config-file.ts';
 import { eraseSecret, getSecret, listServers, storeSecret } from './credential-helper.ts';
 
@@ -16,6 +17,8 @@ export interface AuthConfig {
 
 /** A helper keeps identity tokens under this name. */
 const TOKEN_USER = '<token>';
+/** What docker keeps beside the login for Docker Hub after a login in the browser. */
+const HUB_TOKENS = [`${HUB_KEY}access-token`, `${HUB_KEY}refresh-token`];
 
 /** @param key as `serverKey` gives it. @returns undefined if nobody is logged in. @throws CliError */
 export async function credentialsFor(key: string): Promise<AuthConfig | undefined> {
@@ -33,14 +36,21 @@ async function inConfig(config: ConfigDocument, key: string): Promise<AuthConfig
     : { serveraddress: key, username: kept.username, password: kept.secret };
 }
 
-/** Everything there is, by key: for a build, which may pull from anywhere. @throws CliError */
+/**
+ * Everything there is for registries, by key: for a build, which may pull from anywhere. A login that cannot be had is
+ * warned of.
+ * @throws CliError
+ */
 export async function allCredentials(): Promise<Record<string, AuthConfig>> {
   const config = readConfig(configPath());
   const keys = new Set(Object.keys(config.auths ?? {}).concat(Object.keys(config.credHelpers ?? {})));
-  if (config.credsStore) for (const server of await listServers(config.credsStore)) keys.add(server);
+  const { credsStore } = config;
+  const servers = credsStore ? await unlessWarned(() => listServers(credsStore)) : undefined;
+  for (const server of servers ?? []) keys.add(server);
   const all: Record<string, AuthConfig> = {};
   for (const key of keys) {
-    const found = await inConfig(config, key);
+    if (keyOfEntry(key) === undefined) continue;
+    const found = await unlessWarned(() => inConfig(config, key));
     if (found !== undefined) all[key] = found;
   }
   return all;
@@ -77,9 +87,13 @@ export async function eraseCredentials(key: string): Promise<boolean> {
   const file = configPath();
   const config = readConfig(file);
   const helper = helperOf(config, key);
-  const names = Object.keys(config.auths ?? {}).filter((name) => name === key || hostOf(name) === key);
-  const had = names.length > 0 || (helper !== undefined && (await getSecret(helper, key)) !== undefined);
-  if (helper !== undefined) await eraseSecret(helper, key);
+  const names = Object.keys(config.auths ?? {}).filter((name) => name === key || serverKey(name) === key);
+  let had = names.length > 0;
+  for (const each of helper === undefined ? [] : [key, ...(key === HUB_KEY ? HUB_TOKENS : [])]) {
+    if ((await getSecret(helper!, each)) === undefined) continue;
+    had = true;
+    await eraseSecret(helper!, each);
+  }
   if (names.length > 0) {
     const auths = Object.fromEntries(Object.entries(config.auths ?? {}).filter(([name]) => !names.includes(name)));
     writeConfig(file, { ...config, auths });
@@ -87,14 +101,31 @@ export async function eraseCredentials(key: string): Promise<boolean> {
   return had;
 }
 
-/** The header that requests about one image carry; without a login it says so. @throws CliError */
-export async function registryAuth(reference: string): Promise<Record<string, string>> {
-  return { 'X-Registry-Auth': encode((await credentialsFor(keyOfImage(reference))) ?? {}) };
+/** The header that requests about one image carry. */
+export function registryAuth(reference: string): Promise<Record<string, string>> {
+  return authHeader(keyOfImage(reference));
+}
+
+/** Without a login it says so; one that cannot be had is warned of. @throws CliError */
+export async function authHeader(key: string): Promise<Record<string, string>> {
+  const config = readConfig(configPath());
+  return { 'X-Registry-Auth': encode((await unlessWarned(() => inConfig(config, key))) ?? {}) };
 }
 
 /** The header that builds carry. @throws CliError */
 export async function registryConfig(): Promise<Record<string, string>> {
   return { 'X-Registry-Config': encode(await allCredentials()) };
+}
+
+/** A broken place for logins says nothing about whether a registry wants one. */
+async function unlessWarned<T>(find: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    complain(`WARNING! ${error.message}. Going on without this login.`);
+    return undefined;
+  }
 }
 
 /** RFC 4648, section 5. */
@@ -110,7 +141,7 @@ function helperOf({ credHelpers, credsStore }: ConfigDocument, key: string): str
 function entryOf({ auths }: ConfigDocument, key: string): ConfigEntry | undefined {
   if (!auths) return undefined;
   if (Object.hasOwn(auths, key)) return auths[key];
-  return Object.entries(auths).find(([name]) => hostOf(name) === key)?.[1];
+  return Object.entries(auths).find(([name]) => keyOfEntry(name) === key)?.[1];
 }
 
 function fromEntry(key: string, entry: ConfigEntry | undefined): AuthConfig | undefined {

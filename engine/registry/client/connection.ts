@@ -6,7 +6,7 @@ import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { Endpoint } from './endpoints.ts';
-import { exchange } from './exchange.ts';
+import { exchange, follow } from './exchange.ts';
 import { refusalOf } from './refusal.ts';
 import { RegistryError, type Where } from './registry-error.ts';
 import { hasIdentity, type TokenRequest, type Tokens } from './tokens.ts';
@@ -43,20 +43,20 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const { endpoint, dispatchers, tokens, where, scopes, credentials, signal } = options;
   // As Docker does: a mirror's answer is not asked with the login of the registry that it mirrors.
   const login = endpoint.isMirror ? {} : credentials;
-  const { insecure } = endpoint;
   const base = new URL(`${endpoint.url}/v2/`);
   let challenges: Challenge[] = [];
 
-  const hello = await retried(() => exchange(dispatchers, { method: 'GET', url: base, insecure, signal }, where), {
+  const hello = await retried(() => exchange(dispatchers, { method: 'GET', url: base, signal }, where), {
     signal,
     isRefusalFinal: true,
     where,
   });
+  // The refusal of a registry says why, in its body.
+  if (![200, 401, 404].includes(hello.status)) throw await refusalOf(hello, where, false);
   await hello.discard();
   if (hello.status === 401) challenges = parseChallenges(hello.headers['www-authenticate'] ?? '');
   else if (hello.status === 404)
     throw new RegistryError('protocol', where, `${base.host} is not a registry: it does not know /v2/`, 404);
-  else if (hello.status !== 200) throw await refusalOf(hello, where, false);
 
   return {
     endpoint,
@@ -75,7 +75,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
   async function loggedIn(value: string | undefined): Promise<void> {
     const authorization = value === undefined ? undefined : { origin: base.origin, value };
-    const answer = await exchange(dispatchers, { method: 'GET', url: base, insecure, signal, authorization }, where);
+    const answer = await exchange(dispatchers, { method: 'GET', url: base, signal, authorization }, where);
     if (answer.status !== 200) throw await refusalOf(answer, where, hasIdentity(login));
     await answer.discard();
   }
@@ -89,10 +89,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     for (;;) {
       const wanted = [...scopes, ...(request.scopes ?? [])];
       const isOurs = url.origin === base.origin;
-      const { value, token } = isOurs ? await authorize(wanted, here) : {};
+      const { value, token } = isOurs ? await authorize(wanted, here, requestSignal) : {};
       const authorization = value === undefined ? undefined : { origin: url.origin, value };
       const once = () =>
-        exchange(dispatchers, { method, url, headers, body, authorization, insecure, signal: requestSignal }, here);
+        exchange(dispatchers, { method, url, headers, body, authorization, signal: requestSignal }, here);
       const isSafe = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE';
       const isRepeatable = isSafe && typeof body !== 'function';
       const answer = isRepeatable ? await retried(once, { signal: requestSignal, where: here }) : await once();
@@ -108,11 +108,15 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 
   /** The value of the header, and what a token was asked for with. */
-  async function authorize(wanted: string[], here: Where): Promise<{ value?: string; token?: TokenRequest }> {
+  async function authorize(
+    wanted: string[],
+    here: Where,
+    until: AbortSignal | undefined,
+  ): Promise<{ value?: string; token?: TokenRequest }> {
     if (login.registryToken) return { value: `Bearer ${login.registryToken}` };
     const bearer = bearerOf(challenges);
     if (bearer) {
-      const token = tokenRequest(bearer, wanted);
+      const token = { ...tokenRequest(bearer, wanted), signal: until };
       return { value: `Bearer ${(await tokens.get(token, here)).value}`, token };
     }
     const isBasic = challenges.some(({ scheme }) => scheme === 'basic');
@@ -121,16 +125,13 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
   function tokenRequest({ parameters }: Challenge, wanted: string[]): TokenRequest {
     const asked = (parameters.get('scope') ?? '').split(' ').filter(Boolean);
-    return { parameters, scopes: merged([...wanted, ...asked]), credentials: login, registry: base, insecure, signal };
+    return { parameters, scopes: merged([...wanted, ...asked]), credentials: login, registry: base, signal };
   }
 
   function locate(path: string, repository: string, here: Where): URL {
     if (!/^(?:\/|https?:\/\/)/i.test(path)) return new URL(`${base.href}${repository}/${path}`);
-    try {
-      return new URL(path, base);
-    } catch {
-      throw new RegistryError('protocol', here, 'it names a location that is not a URL');
-    }
+    // What a registry names as the next place leads as far as a redirect does, and no further.
+    return follow(base, path, here);
   }
 }
 

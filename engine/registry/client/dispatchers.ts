@@ -18,18 +18,22 @@ interface Certificates {
 
 export class Dispatchers {
   readonly #directories: string[];
+  readonly #isInsecure: (url: URL) => boolean;
   readonly #made = new Map<string, Promise<Dispatcher>>();
 
-  /** @param directories such as `/etc/docker/certs.d`. */
-  constructor(directories: string[]) {
+  /**
+   * @param directories such as `/etc/docker/certs.d`.
+   * @param isInsecure whether a certificate that is not trusted is good enough: asked for each host by itself, since a
+   *   registry may send us to any other.
+   */
+  constructor(directories: string[], isInsecure: (url: URL) => boolean = () => false) {
     this.#directories = directories;
+    this.#isInsecure = isInsecure;
   }
 
-  /**
-   * @param insecure a certificate that is not trusted is good enough.
-   * @throws Error when certificates of the host are there and cannot be used.
-   */
-  async to(url: URL, insecure: boolean): Promise<Dispatcher> {
+  /** @throws Error when certificates of the host are there and cannot be used. */
+  async to(url: URL): Promise<Dispatcher> {
+    const insecure = this.#isInsecure(url);
     const certificates = url.protocol === 'https:' ? this.#certificatesOf(url.host) : {};
     const isLocal = isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
     const key = JSON.stringify([isLocal, insecure, certificates]);

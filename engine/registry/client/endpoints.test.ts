@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkInsecure, checkMirror, endpointsOf, type RegistryOptions } from './endpoints.ts';
+import { checkInsecure, checkMirror, endpointsOf, type RegistryOptions, trustsAny } from './endpoints.ts';
 
 function urls(domain: string, options: RegistryOptions = {}, use: 'pull' | 'push' = 'pull'): string[] {
   return endpointsOf(domain, options, use).map(({ url }) => url);
@@ -38,6 +38,16 @@ test.each([
   ['10.1.2.3', ['0.0.0.0/0']],
 ])('%s may be asked without TLS, with %j insecure', (domain, insecure) => {
   expect(urls(domain, { insecure })).toEqual([`https://${domain}`, `http://${domain}`]);
+});
+
+test('whether any certificate is good enough is a matter of each host', () => {
+  const options = { insecure: ['Reg.example:443', 'docker.io', 'other.example:5000', '10.1.0.0/16'] };
+  const trusts = (url: string) => trustsAny(new URL(url), options);
+  for (const { url } of endpointsOf('docker.io', options)) expect(trusts(url)).toBe(true);
+  for (const place of ['reg.example', 'other.example:5000', '10.1.2.3:1', '[::1]:5000'])
+    expect(trusts(`https://${place}/token`)).toBe(true);
+  for (const place of ['reg.example:5000', 'other.example', '10.2.0.1', 'auth.docker.io', '127.0.0.1.example'])
+    expect(trusts(`https://${place}/token`)).toBe(false);
 });
 
 test.each(['ftp://a', 'mirror', 'https://user:secret@a', 'https://a?b', 'https://a#b'])(

@@ -17,8 +17,6 @@ export interface Endpoint {
   /** Scheme, host and port, and for mirrors perhaps a path; without a slash at the end. */
   url: string;
   isMirror: boolean;
-  /** Whether a certificate that is not trusted is good enough. */
-  insecure: boolean;
 }
 
 /** Where Docker Hub really is. */
@@ -27,16 +25,11 @@ const HUB = 'registry-1.docker.io';
 /** @param domain of a reference, e.g. `docker.io` or `localhost:5000`. */
 export function endpointsOf(domain: string, options: RegistryOptions, use: 'pull' | 'push' = 'pull'): Endpoint[] {
   const host = domain === DEFAULT_DOMAIN ? HUB : domain;
-  const insecure = isInsecure(domain, options.insecure ?? []);
   const mirrors = domain === DEFAULT_DOMAIN && use === 'pull' ? (options.mirrors ?? []) : [];
   return [
-    ...mirrors.map((url) => ({
-      url: url.replace(/\/+$/, ''),
-      isMirror: true,
-      insecure: isInsecure(new URL(url).host, options.insecure ?? []),
-    })),
-    { url: `https://${host}`, isMirror: false, insecure },
-    ...(insecure ? [{ url: `http://${host}`, isMirror: false, insecure }] : []),
+    ...mirrors.map((url) => ({ url: url.replace(/\/+$/, ''), isMirror: true })),
+    { url: `https://${host}`, isMirror: false },
+    ...(isInsecure(host, options.insecure ?? []) ? [{ url: `http://${host}`, isMirror: false }] : []),
   ];
 }
 
@@ -65,9 +58,16 @@ export function checkInsecure(text: string): string {
   return text;
 }
 
-function isInsecure(domain: string, insecure: string[]): boolean {
-  const host = domain.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  if (isLoopback(host) || insecure.includes(domain)) return true;
+/** Whether a certificate that is not trusted is good enough for a host. A URL has no port where that is the usual one. */
+export function trustsAny({ protocol, host, port }: URL, { insecure = [] }: RegistryOptions): boolean {
+  return isInsecure(host, insecure) || (protocol === 'https:' && port === '' && isInsecure(`${host}:443`, insecure));
+}
+
+/** @param place `HOST[:PORT]` */
+function isInsecure(place: string, insecure: string[]): boolean {
+  const host = place.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const isNamed = (name: string) => (name === DEFAULT_DOMAIN ? HUB : name.toLowerCase()) === place.toLowerCase();
+  if (isLoopback(host) || insecure.some(isNamed)) return true;
   return insecure.some((each) => {
     const range = parseRange(each);
     return range !== undefined && inRange(host, range);

@@ -21,10 +21,10 @@ afterEach(async () => {
 
 /** Asks for `/v2/`, and trusts as little as for a registry elsewhere. */
 async function hello(base: string, insecure = false): Promise<number> {
-  const dispatchers = new Dispatchers([certificates]);
+  const dispatchers = new Dispatchers([certificates], () => insecure);
   ends.push(() => dispatchers.close());
   const where = { registry: new URL(base).host, step: 'say hello' };
-  const answer = await exchange(dispatchers, { method: 'GET', url: new URL(`${base}/v2/`), insecure }, where);
+  const answer = await exchange(dispatchers, { method: 'GET', url: new URL(`${base}/v2/`) }, where);
   await answer.discard();
   return answer.status;
 }

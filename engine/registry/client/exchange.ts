@@ -9,7 +9,6 @@ export interface Exchange extends Pick<RegistryRequest, 'method' | 'headers' | '
   url: URL;
   /** For this origin only. */
   authorization?: { origin: string; value: string };
-  insecure: boolean;
 }
 
 const REDIRECTS_MOST = 10;
@@ -54,10 +53,10 @@ export function follow(from: URL, location: string, where: Where): URL {
 }
 
 async function send(dispatchers: Dispatchers, request: Exchange, where: Where): Promise<RegistryResponse> {
-  const { url, method, headers = {}, body, signal, authorization, insecure } = request;
+  const { url, method, headers = {}, body, signal, authorization } = request;
   let answer: Dispatcher.ResponseData;
   try {
-    const dispatcher = await dispatchers.to(url, insecure);
+    const dispatcher = await dispatchers.to(url);
     answer = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DebianRegistry, PASSWORD, USER } from '../testing/debian-registry.ts';
+import { RecordingRegistry, send } from '../testing/recording-registry.ts';
 import type { Credentials } from './credentials.ts';
 import { readText } from './refusal.ts';
 import { Registries } from './registries.ts';
@@ -41,6 +42,38 @@ describe.runIf(DebianRegistry.available())("Debian's docker-registry (needs dock
   test('is reached with TLS, its certificate not being trusted on loopback only', async () => {
     const { host } = await debian({ tls: true });
     expect(await tags(host)).toMatch(new RegExp(`^https://${host} 404 `));
+  });
+
+  test('a token server and a redirect need a certificate that is trusted, even where the registry needs none', async () => {
+    // Not loopback by its name, but reached there.
+    const elsewhere = `https://0.0.0.0:${(await debian({ tls: true })).host.split(':')[1]}`;
+    for (const [status, headers] of [
+      [401, { 'www-authenticate': `Bearer realm="${elsewhere}/token"` }],
+      [307, { location: `${elsewhere}/v2/` }],
+    ] as const) {
+      const registry = await RecordingRegistry.start();
+      ends.push(() => registry.close());
+      registry.tricks.push((_, response) => {
+        send(response, status, '{}', headers);
+        return true;
+      });
+      const failed = tags(registry.host, { username: USER, password: PASSWORD });
+      await expect(failed).rejects.toMatchObject({ kind: 'tls' });
+    }
+  });
+
+  test('a place that it names for an upload is not asked without TLS', async () => {
+    const [{ host }, plain] = [await debian({ tls: true }), await RecordingRegistry.start()];
+    const registries = new Registries({ certificates: [] });
+    ends.push(
+      () => registries.close(),
+      () => plain.close(),
+    );
+    const sent = registries.during({ domain: host, path: 'x' }, { use: 'push' }, ({ transport }) =>
+      transport({ method: 'PUT', path: `http://${plain.host}/upload`, step: 'push', body: Buffer.from('secret') }),
+    );
+    await expect(sent).rejects.toThrow(`it redirects from https to http, at ${plain.host}`);
+    expect(plain.seen).toEqual([]);
   });
 
   test('wants a login that is right, whatever characters are in it', async () => {
@@ -82,6 +115,16 @@ describe.runIf(DebianRegistry.available())("Debian's docker-registry (needs dock
       expect(size).toBe(4 * 1024 * 1024);
     });
   });
+});
+
+test('a registry that refuses at its door is quoted', async () => {
+  const registry = await RecordingRegistry.start();
+  ends.push(() => registry.close());
+  registry.tricks.push((_, response) => {
+    send(response, 403, '{"errors":[{"code":"DENIED","message":"your address is not on the list"}]}');
+    return true;
+  });
+  await expect(tags(registry.host)).rejects.toThrow('access is denied: denied: your address is not on the list');
 });
 
 test('a registry that is not there is named, with the step', async () => {

@@ -7,7 +7,7 @@ import type { Transport } from '../contract/transport.ts';
 import { type Connection, connect } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { Dispatchers } from './dispatchers.ts';
-import { type Endpoint, endpointsOf, type RegistryOptions } from './endpoints.ts';
+import { type Endpoint, endpointsOf, type RegistryOptions, trustsAny } from './endpoints.ts';
 import { RegistryError } from './registry-error.ts';
 import { type Found, type SearchOptions, search } from './search.ts';
 import { Tokens } from './tokens.ts';
@@ -38,7 +38,8 @@ export class Registries {
 
   constructor(options: RegistryOptions = {}) {
     this.options = options;
-    this.#dispatchers = new Dispatchers(options.certificates ?? certificateDirectories());
+    const certificates = options.certificates ?? certificateDirectories();
+    this.#dispatchers = new Dispatchers(certificates, (url) => trustsAny(url, options));
     this.#tokens = new Tokens(this.#dispatchers);
   }
 

@@ -32,6 +32,9 @@ export interface Where {
   step: string;
 }
 
+/** Characters. */
+const TEXT_MOST = 4000;
+
 export class RegistryError extends Error {
   readonly code = 'REGISTRY';
   override readonly name = 'RegistryError';
@@ -45,7 +48,8 @@ export class RegistryError extends Error {
   /** @param why what is wrong and what to do, in one or two sentences without a full stop at the end. */
   constructor(kind: RegistryFailure, where: Where, why: string, status?: number) {
     const repository = where.repository === undefined ? '' : `, repository ${where.repository}`;
-    super(`cannot ${where.step} (registry ${where.registry}${repository}): ${why}`);
+    // Whatever a registry's documents and headers hold ends in an error, and this in a terminal.
+    super(quoted(`cannot ${where.step} (registry ${where.registry}${repository}): ${why}`, TEXT_MOST));
     this.kind = kind;
     this.registry = where.registry;
     this.repository = where.repository;

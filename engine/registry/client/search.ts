@@ -58,14 +58,14 @@ export async function search(
   const { term, limit = LIMIT, credentials = {}, signal } = options;
   const where: Where = { registry: domain, step: `search for ${term}` };
   let failure: unknown;
-  for (const { url: base, insecure } of endpoints) {
+  for (const { url: base } of endpoints) {
     const url = new URL(`${base}/v1/search`);
     url.searchParams.set('q', term);
     url.searchParams.set('n', String(limit));
     const value = basicAuthorization(credentials);
     const authorization = value === undefined ? undefined : { origin: url.origin, value };
     try {
-      const answer = await exchange(dispatchers, { method: 'GET', url, authorization, insecure, signal }, where);
+      const answer = await exchange(dispatchers, { method: 'GET', url, authorization, signal }, where);
       return await resultsIn(answer, where, hasIdentity(credentials));
     } catch (error) {
       // Over http only what https cannot do.

@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { unless } from '../unless.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { isLoopback } from './endpoints.ts';
@@ -21,6 +22,8 @@ const LIFE = 60;
 /** Seconds before its end at which a token is not used any more: the request takes time, and clocks differ. */
 const SLACK = 10;
 const KEPT_MOST = 1000;
+/** Milliseconds for the whole answer of a token server, even when its bytes come slowly. */
+const PATIENCE = 60_000;
 
 const Answer = z.looseObject({
   token: z.string().optional(),
@@ -43,7 +46,6 @@ export interface TokenRequest {
   credentials: Credentials;
   /** The registry that sent the challenge. */
   registry: URL;
-  insecure: boolean;
   /** Ask for an identity token, too, and take none that is known. */
   offline?: boolean;
   signal?: AbortSignal;
@@ -51,14 +53,21 @@ export interface TokenRequest {
 
 export class Tokens {
   readonly #dispatchers: Dispatchers;
+  readonly #patience: number;
   readonly #kept = new Map<string, Token>();
   readonly #asked = new Map<string, Promise<Token>>();
 
-  constructor(dispatchers: Dispatchers) {
+  /** @param options.patience milliseconds after which a token server is given up. */
+  constructor(dispatchers: Dispatchers, { patience = PATIENCE }: { patience?: number } = {}) {
     this.#dispatchers = dispatchers;
+    this.#patience = patience;
   }
 
-  /** One that is known and lasts, or a new one. Who asks for the same at the same time shares one request. @throws RegistryError */
+  /**
+   * One that is known and lasts, or a new one. Callers that ask for the same at the same time share one request; each waits for
+   * as long as the own signal allows.
+   * @throws RegistryError
+   */
   async get(request: TokenRequest, where: Where): Promise<Token> {
     const key = keyOf(request);
     const known = this.#kept.get(key);
@@ -71,7 +80,11 @@ export class Tokens {
         .finally(() => this.#asked.delete(key));
       this.#asked.set(key, asked);
     }
-    return asked;
+    const { signal } = request;
+    if (signal === undefined) return asked;
+    return unless(signal, asked).catch((error) => {
+      throw signal.aborted ? new RegistryError('cancelled', where, 'it is not wanted any more') : error;
+    });
   }
 
   /** The registry does not take it, whatever it said about its end. */
@@ -87,7 +100,9 @@ export class Tokens {
   }
 
   async #ask(request: TokenRequest, where: Where): Promise<Token> {
-    const { parameters, scopes, credentials, registry, insecure, signal } = request;
+    const { parameters, scopes, credentials, registry } = request;
+    const limit = AbortSignal.timeout(this.#patience);
+    const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
     const url = realmOf(parameters.get('realm'), registry, where);
     const service = parameters.get('service');
     const form = new URLSearchParams();
@@ -100,7 +115,7 @@ export class Tokens {
       form.set('refresh_token', identity);
       form.set('client_id', CLIENT_ID);
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), insecure, signal };
+      sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), signal };
     } else {
       for (const scope of scopes) form.append('scope', scope);
       if (credentials.username) form.set('account', credentials.username);
@@ -109,13 +124,19 @@ export class Tokens {
       for (const [name, value] of form) url.searchParams.append(name, value);
       const value = basicAuthorization(credentials);
       const authorization = value === undefined ? undefined : { origin: url.origin, value };
-      sent = { method: 'GET', url, authorization, insecure, signal };
+      sent = { method: 'GET', url, authorization, signal };
     }
     const asked = { ...where, step: `${where.step} (log in at the token server ${url.host})` };
     const began = Date.now();
-    const answer = await exchange(this.#dispatchers, sent, asked);
-    if (answer.status !== 200) throw await refusalOf(answer, asked, hasIdentity(credentials));
-    return tokenIn(await readText(answer, asked), began, asked);
+    try {
+      const answer = await exchange(this.#dispatchers, sent, asked);
+      if (answer.status !== 200) throw await refusalOf(answer, asked, hasIdentity(credentials));
+      return tokenIn(await readText(answer, asked), began, asked);
+    } catch (error) {
+      if (!limit.aborted || request.signal?.aborted) throw error;
+      const why = `${url.host}: its answer did not end within ${this.#patience / 1000} seconds`;
+      throw new RegistryError('unreachable', asked, why);
+    }
   }
 }
 

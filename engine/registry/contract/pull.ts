@@ -41,6 +41,7 @@ export interface PullStore {
   /**
    * Make a layer be there, and unpacked.
    * @param download gives its bytes. Called at most once: not when the layer is there, nor when another pull fetches it.
+   * @param signal ends it, with its reason.
    * @returns whether it was there already.
    * @throws the error of `download`, or an error that says how the bytes differ from what is wanted. Nothing of the layer
    *   is left then.
@@ -48,6 +49,7 @@ export interface PullStore {
   putLayer(
     wanted: WantedLayer,
     download: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
   ): Promise<'present' | 'downloaded'>;
 }
 
