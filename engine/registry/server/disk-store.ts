@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import type { Needed, NewManifest, Referrer, RegistryStore, StoredManifest, Upload } from '#contract/registry';
 import { openLayout } from '#store';
 import { explainFullDisk, scratchPath } from '../../image/scratch.ts';
+import { Turn } from '../../image/turn.ts';
 import { blobRange } from './blob-range.ts';
 import { digestOfFile, Places } from './places.ts';
 import { entriesOf, openInDirectory, Uploads } from './uploads.ts';
@@ -159,14 +160,16 @@ export class DiskStore implements RegistryStore {
     return entriesOf(this.places.all('tags', repository));
   }
 
-  referrers(repository: string, subject: string): Referrer[] {
-    const directory = this.places.referrers(repository, subject);
-    return entriesOf(directory).flatMap((file) => {
+  async *referrers(repository: string, subject: string, after: string): AsyncGenerator<Referrer> {
+    const turn = new Turn();
+    for (const digest of entriesOf(this.places.referrers(repository, subject)).map(digestOfFile)) {
+      if (digest <= after) continue;
+      await turn.pass();
       // What was deleted stays on the list until garbage is collected.
-      if (!exists(this.places.manifestLink(repository, digestOfFile(file)))) return [];
-      const text = textOf(`${directory}/${file}`);
-      return text === undefined ? [] : [JSON.parse(text) as Referrer];
-    });
+      if (!exists(this.places.manifestLink(repository, digest))) continue;
+      const text = textOf(this.places.referrer(repository, subject, digest));
+      if (text !== undefined) yield JSON.parse(text) as Referrer;
+    }
   }
 
   #link(repository: string, digest: string): void {
