@@ -34,7 +34,7 @@ export class DiskStore implements RegistryStore {
     this.uploads = new Uploads(this.places, (repository, digest) => this.#link(repository, digest));
   }
 
-  /** Be told of each blob that a client asks for, mounts or needs, in that very turn. @returns the way to end it */
+  /** Be told of each blob that a client asks for, pushes, mounts or needs, in that very turn. @returns the way to end it */
   watch(watcher: (digest: string) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
@@ -172,8 +172,11 @@ export class DiskStore implements RegistryStore {
     }
   }
 
+  /** The client is told that the blob is here from now on: a link that is there already is as good as new. */
   #link(repository: string, digest: string): void {
-    closeSync(openInDirectory(this.places.blobLink(repository, digest), 'a'));
+    for (const watcher of this.#watchers) watcher(digest);
+    // open(2): O_TRUNC sets the time of a file, also if it is empty already.
+    closeSync(openInDirectory(this.places.blobLink(repository, digest), 'w'));
   }
 
   async #write(content: Uint8Array | string, written: string[]): Promise<string> {

@@ -1,6 +1,15 @@
 /** What is collected, what stays, and what a check finds. */
 
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -185,6 +194,38 @@ test('a client that was told that a blob is here has a day to push its manifest'
   await collectGarbage(forgotten, HOUR);
   expect(forgotten.blobSize('busy', unnamed)).toBe(undefined);
 });
+
+/** What answers a client that the blob is here from now on. */
+const promises: Record<string, (store: DiskStore) => Promise<void>> = {
+  pushed: async (store) => {
+    const id = store.beginUpload('busy', 'sha256');
+    await store.withUpload('busy', id, async (upload) => {
+      upload.append(Buffer.from('unnamed'));
+      expect(await upload.finish(unnamed)).toBe(true);
+    });
+  },
+  mounted: async (store) => {
+    const other = store.places.blobLink('other', unnamed);
+    mkdirSync(path.dirname(other), { recursive: true });
+    writeFileSync(other, '');
+    expect(store.mountBlob(unnamed, 'other', 'busy')).toBe(true);
+  },
+};
+
+test.each(Object.entries(promises))(
+  'a blob that was here and is %s again has a day from then on, and a collection is told',
+  async (_what, promise) => {
+    const store = await oldStore();
+    const told: string[] = [];
+    const since = Date.now() - HOUR;
+    store.watch((digest) => told.push(digest));
+    await promise(store);
+    expect(told).toContain(unnamed);
+    expect(statSync(store.places.blobLink('busy', unnamed)).mtimeMs).toBeGreaterThan(since);
+    await collectGarbage(store, HOUR);
+    expect(await store.putManifest('busy', newManifest(['unnamed']))).toEqual([]);
+  },
+);
 
 test('a check names each damaged blob, each missing one, and what it belongs to', async () => {
   const data = dataDirectory();
