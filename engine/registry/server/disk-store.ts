@@ -13,6 +13,7 @@ import type { Needed, NewManifest, Referrer, RegistryStore, StoredManifest, Uplo
 import { openLayout } from '#store';
 import { explainFullDisk, scratchPath } from '../../image/scratch.ts';
 import { Turn } from '../../image/turn.ts';
+import { isDigest } from '../names.ts';
 import { blobRange } from './blob-range.ts';
 import { digestOfFile, Places } from './places.ts';
 import { entriesOf, openInDirectory, Uploads } from './uploads.ts';
@@ -89,10 +90,11 @@ export class DiskStore implements RegistryStore {
 
   manifest(repository: string, reference: string): StoredManifest | undefined {
     const digest = reference.includes(':') ? reference : textOf(this.places.tag(repository, reference));
-    if (digest === undefined) return undefined;
+    if (digest === undefined || !isDigest(digest)) return undefined;
     const mediaType = textOf(this.places.manifestLink(repository, digest));
-    if (mediaType === undefined) return undefined;
-    return { digest, mediaType, bytes: readFileSync(this.places.blob(digest)) };
+    const bytes = unlessMissing(() => readFileSync(this.places.blob(digest)));
+    // Also if only its blob is missing: the client can push it again.
+    return mediaType === undefined || bytes === undefined ? undefined : { digest, mediaType, bytes };
   }
 
   async putManifest(repository: string, manifest: NewManifest): Promise<Needed[]> {
@@ -225,8 +227,12 @@ function removed(path: string): boolean {
 }
 
 function textOf(path: string): string | undefined {
+  return unlessMissing(() => readFileSync(path, 'utf8'));
+}
+
+function unlessMissing<T>(read: () => T): T | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
