@@ -109,7 +109,7 @@ export class DiskStore implements RegistryStore {
     ];
     const written: string[] = [];
     try {
-      const scratch = await Promise.all(parts.map(([, content]) => this.#write(content, written)));
+      const scratch = await everyOne(parts.map(([, content]) => this.#write(content, written)));
       const missing = needs.filter((need) => !this.#has(repository, need));
       if (missing.length > 0) return missing;
       parts.forEach(([place], at) => {
@@ -120,7 +120,7 @@ export class DiskStore implements RegistryStore {
     } finally {
       for (const path of written) rmSync(path, { force: true });
     }
-    await Promise.all(this.#directories(repository, parts).map(syncDirectory));
+    await everyOne(this.#directories(repository, parts).map(syncDirectory));
     return [];
   }
 
@@ -193,6 +193,12 @@ export class DiskStore implements RegistryStore {
     }
     return path;
   }
+}
+
+/** Unlike Promise.all, it waits for all of them before it throws: nothing goes on behind the caller's back. */
+async function everyOne<T>(work: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 function moveTo(from: string, to: string): void {
