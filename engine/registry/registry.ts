@@ -375,14 +375,13 @@ async function listReferrers({ store, name, reference, query, permit }: Call): P
   await permit('pull', name);
   const subject = requireDigest(reference);
   const [artifactType, last] = [query.get('artifactType'), query.get('last') ?? ''];
-  const all = store
-    .referrers(name, subject)
-    .filter((each) => each.digest > last && (artifactType === null || each.artifactType === artifactType));
   const manifests: Referrer[] = [];
-  let bytes = 0;
-  for (const each of all) {
+  let [bytes, isFull] = [0, false];
+  for await (const each of store.referrers(name, subject, last)) {
+    if (artifactType !== null && each.artifactType !== artifactType) continue;
     bytes += Buffer.byteLength(JSON.stringify(each)) + 1;
-    if (manifests.length > 0 && bytes > REFERRERS_BYTES_MAX) break;
+    isFull = manifests.length > 0 && bytes > REFERRERS_BYTES_MAX;
+    if (isFull) break;
     manifests.push(each);
   }
   const next = { ...(artifactType !== null && { artifactType }), last: manifests.at(-1)?.digest ?? '' };
@@ -392,7 +391,7 @@ async function listReferrers({ store, name, reference, query, permit }: Call): P
     {
       'content-type': INDEX,
       ...(artifactType !== null && { 'oci-filters-applied': 'artifactType' }),
-      ...(manifests.length < all.length && linkTo(`/v2/${name}/referrers/${subject}`, next)),
+      ...(isFull && linkTo(`/v2/${name}/referrers/${subject}`, next)),
     },
   );
 }

@@ -41,9 +41,16 @@ function tagsIn(text: string, where: Where): string[] {
   }
 }
 
-/** RFC 8288: `</v2/NAME/tags/list?n=50&last=x>; rel="next"`. */
-function nextOf(link: string | undefined): string | undefined {
-  const url = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(link ?? '')?.[1];
-  if (url === undefined || /^(?:\/|https?:)/i.test(url)) return url;
-  return `tags/list${url.slice(Math.max(url.indexOf('?'), 0))}`;
+/**
+ * RFC 8288: `</v2/NAME/tags/list?n=50&last=x>; rel="next"`, after others perhaps. One link ends where the next one begins,
+ * so no character is looked at for more than one of them.
+ */
+function nextOf(link = ''): string | undefined {
+  for (const value of link.split('<').slice(1)) {
+    const end = value.indexOf('>');
+    if (end === -1 || !/;\s*rel="?next\b/i.test(value.slice(end))) continue;
+    const url = value.slice(0, end);
+    return /^(?:\/|https?:)/i.test(url) ? url : `tags/list${url.slice(Math.max(url.indexOf('?'), 0))}`;
+  }
+  return undefined;
 }

@@ -163,8 +163,11 @@ export interface RegistryStore {
 
   /** Sorted by their bytes. */
   tags(repository: string): string[];
-  /** Sorted by their digests. */
-  referrers(repository: string, subject: string): Referrer[];
+  /**
+   * Sorted by their digests, from the first one after `after`, which may be the empty string. Each is read when it is asked
+   * for: together they may be larger than the memory.
+   */
+  referrers(repository: string, subject: string, after: string): AsyncIterable<Referrer>;
 }
 
 export interface RegistryPlank {

@@ -87,7 +87,10 @@ function keepCollecting(store: DiskStore, warn: Warn): () => void {
   const collect = () => {
     running = running
       .then(() => collectGarbage(store, KEEP * 1000))
-      .then((collected) => warn(inWords(collected)))
+      .then((collected) => {
+        for (const fault of collected.faults) warn(fault);
+        warn(inWords(collected));
+      })
       .catch((error: Error) => warn(`garbage could not be collected: ${error.message}`));
   };
   const timer = setInterval(collect, COLLECT_EVERY);
@@ -98,7 +101,7 @@ function keepCollecting(store: DiskStore, warn: Warn): () => void {
   };
 }
 
-async function gc(args: string[]): Promise<number> {
+async function gc(args: string[], warn: Warn): Promise<number> {
   const { values } = parseArgs({
     args,
     options: { data: { type: 'string', default: 'registry' }, 'older-than': { type: 'string', default: `${KEEP}` } },
@@ -108,8 +111,9 @@ async function gc(args: string[]): Promise<number> {
   const { directory, release } = holdData(requireData(values.data));
   try {
     const collected = await collectGarbage(new DiskStore(directory), Number(seconds) * 1000);
+    for (const fault of collected.faults) warn(fault);
     process.stdout.write(`${inWords(collected)}\n`);
-    return 0;
+    return collected.faults.length === 0 ? 0 : 1;
   } finally {
     release();
   }

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -114,6 +114,34 @@ test('a second registry on the same directory is refused, with the process that 
     expect([code, text]).toEqual([1, expect.stringContaining(`(process ${registry.process.pid}) is using ${data}`)]);
   }
 });
+
+test('a push that fails has stopped writing, and leaves nothing, when its client is told', async () => {
+  const data = dataDirectory();
+  // setrlimit(2), RLIMIT_FSIZE: no file of more than 8 times 512 bytes.
+  const registry = await start(data, ['sh', '-c', 'ulimit -f 8 && exec "$0" "$@"']);
+  const { url, process } = registry;
+  const type = 'application/vnd.test+json';
+  const large = JSON.stringify({ mediaType: type, fill: 'x'.repeat(1_000_000) });
+  const tags = Array.from({ length: 100 }, (_, at) => `tag=t${at}`).join('&');
+  for (let round = 0; round < 3; round++) {
+    const { status } = await putManifest(url, 'large', `${sha256(large)}?${tags}`, large, type);
+    const open = readdirSync(`/proc/${process.pid}/fd`).map((fd) => linkOf(`/proc/${process.pid}/fd/${fd}`));
+    expect(open.filter((file) => file.includes('/scratch/'))).toEqual([]);
+    expect([status, readdirSync(path.join(data, 'scratch'))]).toEqual([500, []]);
+  }
+  expect((await ask(url, 'GET', '/v2/large/tags/list')).status).toBe(404);
+  expect(registry.log()).toMatch(/^(?:skiff registry: PUT [^\n]*: EFBIG: [^\n]*\n){3}$/);
+  await pushImage(url, 'small', 'one');
+});
+
+/** What a link points to; nothing if it is gone. */
+function linkOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
 
 test.skipIf(!isRoot)('a full disk is 507 with a sentence, and has its room back (needs root)', async () => {
   const data = dataDirectory();

@@ -12,6 +12,8 @@ import { dirname } from 'node:path';
 import type { Needed, NewManifest, Referrer, RegistryStore, StoredManifest, Upload } from '#contract/registry';
 import { openLayout } from '#store';
 import { explainFullDisk, scratchPath } from '../../image/scratch.ts';
+import { Turn } from '../../image/turn.ts';
+import { isDigest } from '../names.ts';
 import { blobRange } from './blob-range.ts';
 import { digestOfFile, Places } from './places.ts';
 import { entriesOf, openInDirectory, Uploads } from './uploads.ts';
@@ -33,7 +35,7 @@ export class DiskStore implements RegistryStore {
     this.uploads = new Uploads(this.places, (repository, digest) => this.#link(repository, digest));
   }
 
-  /** Be told of each blob that a client asks for, mounts or needs, in that very turn. @returns the way to end it */
+  /** Be told of each blob that a client asks for, pushes, mounts or needs, in that very turn. @returns the way to end it */
   watch(watcher: (digest: string) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
@@ -88,10 +90,11 @@ export class DiskStore implements RegistryStore {
 
   manifest(repository: string, reference: string): StoredManifest | undefined {
     const digest = reference.includes(':') ? reference : textOf(this.places.tag(repository, reference));
-    if (digest === undefined) return undefined;
+    if (digest === undefined || !isDigest(digest)) return undefined;
     const mediaType = textOf(this.places.manifestLink(repository, digest));
-    if (mediaType === undefined) return undefined;
-    return { digest, mediaType, bytes: readFileSync(this.places.blob(digest)) };
+    const bytes = unlessMissing(() => readFileSync(this.places.blob(digest)));
+    // Also if only its blob is missing: the client can push it again.
+    return mediaType === undefined || bytes === undefined ? undefined : { digest, mediaType, bytes };
   }
 
   async putManifest(repository: string, manifest: NewManifest): Promise<Needed[]> {
@@ -106,7 +109,7 @@ export class DiskStore implements RegistryStore {
     ];
     const written: string[] = [];
     try {
-      const scratch = await Promise.all(parts.map(([, content]) => this.#write(content, written)));
+      const scratch = await everyOne(parts.map(([, content]) => this.#write(content, written)));
       const missing = needs.filter((need) => !this.#has(repository, need));
       if (missing.length > 0) return missing;
       parts.forEach(([place], at) => {
@@ -117,7 +120,7 @@ export class DiskStore implements RegistryStore {
     } finally {
       for (const path of written) rmSync(path, { force: true });
     }
-    await Promise.all(this.#directories(repository, parts).map(syncDirectory));
+    await everyOne(this.#directories(repository, parts).map(syncDirectory));
     return [];
   }
 
@@ -159,18 +162,23 @@ export class DiskStore implements RegistryStore {
     return entriesOf(this.places.all('tags', repository));
   }
 
-  referrers(repository: string, subject: string): Referrer[] {
-    const directory = this.places.referrers(repository, subject);
-    return entriesOf(directory).flatMap((file) => {
+  async *referrers(repository: string, subject: string, after: string): AsyncGenerator<Referrer> {
+    const turn = new Turn();
+    for (const digest of entriesOf(this.places.referrers(repository, subject)).map(digestOfFile)) {
+      if (digest <= after) continue;
+      await turn.pass();
       // What was deleted stays on the list until garbage is collected.
-      if (!exists(this.places.manifestLink(repository, digestOfFile(file)))) return [];
-      const text = textOf(`${directory}/${file}`);
-      return text === undefined ? [] : [JSON.parse(text) as Referrer];
-    });
+      if (!exists(this.places.manifestLink(repository, digest))) continue;
+      const text = textOf(this.places.referrer(repository, subject, digest));
+      if (text !== undefined) yield JSON.parse(text) as Referrer;
+    }
   }
 
+  /** The client is told that the blob is here from now on: a link that is there already is as good as new. */
   #link(repository: string, digest: string): void {
-    closeSync(openInDirectory(this.places.blobLink(repository, digest), 'a'));
+    for (const watcher of this.#watchers) watcher(digest);
+    // open(2): O_TRUNC sets the time of a file, also if it is empty already.
+    closeSync(openInDirectory(this.places.blobLink(repository, digest), 'w'));
   }
 
   async #write(content: Uint8Array | string, written: string[]): Promise<string> {
@@ -185,6 +193,12 @@ export class DiskStore implements RegistryStore {
     }
     return path;
   }
+}
+
+/** Unlike Promise.all, it waits for all of them before it throws: nothing goes on behind the caller's back. */
+async function everyOne<T>(work: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 function moveTo(from: string, to: string): void {
@@ -219,8 +233,12 @@ function removed(path: string): boolean {
 }
 
 function textOf(path: string): string | undefined {
+  return unlessMissing(() => readFileSync(path, 'utf8'));
+}
+
+function unlessMissing<T>(read: () => T): T | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -1,6 +1,15 @@
 /** What is collected, what stays, and what a check finds. */
 
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -184,6 +193,98 @@ test('a client that was told that a blob is here has a day to push its manifest'
   const forgotten = await oldStore();
   await collectGarbage(forgotten, HOUR);
   expect(forgotten.blobSize('busy', unnamed)).toBe(undefined);
+});
+
+/** What answers a client that the blob is here from now on. */
+const promises: Record<string, (store: DiskStore) => Promise<void>> = {
+  pushed: async (store) => {
+    const id = store.beginUpload('busy', 'sha256');
+    await store.withUpload('busy', id, async (upload) => {
+      upload.append(Buffer.from('unnamed'));
+      expect(await upload.finish(unnamed)).toBe(true);
+    });
+  },
+  mounted: async (store) => {
+    const other = store.places.blobLink('other', unnamed);
+    mkdirSync(path.dirname(other), { recursive: true });
+    writeFileSync(other, '');
+    expect(store.mountBlob(unnamed, 'other', 'busy')).toBe(true);
+  },
+};
+
+test.each(Object.entries(promises))(
+  'a blob that was here and is %s again has a day from then on, and a collection is told',
+  async (_what, promise) => {
+    const store = await oldStore();
+    const told: string[] = [];
+    const since = Date.now() - HOUR;
+    store.watch((digest) => told.push(digest));
+    await promise(store);
+    expect(told).toContain(unnamed);
+    expect(statSync(store.places.blobLink('busy', unnamed)).mtimeMs).toBeGreaterThan(since);
+    await collectGarbage(store, HOUR);
+    expect(await store.putManifest('busy', newManifest(['unnamed']))).toEqual([]);
+  },
+);
+
+/** How a manifest comes to say nothing, and what is said of it then. */
+const losses: Record<string, [lose: (blob: string) => void, why: RegExp]> = {
+  missing: [(blob) => rmSync(blob), /manifest sha256:\w+ is missing, so nothing of it was removed\. Push it again/],
+  damaged: [(blob) => writeFileSync(blob, '{'), /manifest sha256:\w+ cannot be read: .* not JSON/],
+  'a directory': [
+    (blob) => {
+      rmSync(blob);
+      mkdirSync(blob);
+    },
+    /manifest sha256:\w+ cannot be read: EISDIR/,
+  ],
+};
+
+test.each(Object.entries(losses))(
+  'a manifest that is %s keeps the blobs of its own repository, and no others',
+  async (_what, [lose, why]) => {
+    const data = dataDirectory();
+    const registry = await startOurRegistry([], data);
+    const { url } = registry;
+    const manifest = await pushImage(url, 'lost', 'one', 'its layer');
+    await pushImage(url, 'whole', 'one', 'kept layer');
+    for (const name of ['before', 'whole', 'zebra']) await pushBlob(url, name, `unnamed of ${name}`);
+    const store = new DiskStore(data);
+    const blob = store.places.blob(sha256(manifest));
+    age(data, 2 * HOUR);
+    lose(blob);
+    if (statSync(blob, { throwIfNoEntry: false })) utimesSync(blob, 0, 0);
+    await registry.stop();
+
+    const { code, text } = registryCommand('gc', '--data', data, '--older-than', '3600');
+    expect([code, text]).toEqual([1, expect.stringMatching(why)]);
+    expect(text).toMatch(/^skiff registry: repository lost: [^\n]*\n/m);
+    const bytes = ['before', 'whole', 'zebra'].map((name) => `unnamed of ${name}`).join('').length;
+    expect(text).toMatch(new RegExp(`^Removed 3 blobs of ${bytes} bytes and 0 unfinished uploads\\.$`, 'm'));
+    expect(store.blobSize('lost', sha256('its layer'))).toBe('its layer'.length);
+    expect(store.blobSize('whole', sha256('kept layer'))).toBe('kept layer'.length);
+  },
+);
+
+test('a manifest whose blob is missing is unknown, and is as good as new once it is pushed again', async () => {
+  const registry = await startOurRegistry();
+  onTestFinished(() => registry.stop());
+  const { url } = registry;
+  const manifest = await pushImage(url, 'lost', 'one');
+  rmSync(path.join(registry.data, 'blobs/sha256', sha256(manifest).slice('sha256:'.length)));
+  for (const reference of ['one', sha256(manifest)]) {
+    expect((await ask(url, 'HEAD', `/v2/lost/manifests/${reference}`)).status).toBe(404);
+    const got = await ask(url, 'GET', `/v2/lost/manifests/${reference}`);
+    expect([got.status, got.json.errors[0].code]).toEqual([404, 'MANIFEST_UNKNOWN']);
+  }
+  for (const damaged of ['', 'nonsense', 'sha256:../../../../oci-layout']) {
+    writeFileSync(path.join(registry.data, 'repositories/lost/tags/two'), damaged);
+    expect((await ask(url, 'GET', '/v2/lost/manifests/two')).status).toBe(404);
+  }
+  expect((await putManifest(url, 'lost', 'one', manifest)).status).toBe(201);
+  expect((await ask(url, 'GET', '/v2/lost/manifests/one')).text).toBe(manifest);
+  expect((await ask(url, 'DELETE', `/v2/lost/manifests/${sha256(manifest)}`)).status).toBe(202);
+  expect(registry.log()).toBe('');
 });
 
 test('a check names each damaged blob, each missing one, and what it belongs to', async () => {

@@ -23,11 +23,14 @@ export interface Collected {
   blobs: number;
   bytes: number;
   uploads: number;
+  /** A sentence for each repository that could not be collected. Nothing that it has is removed. */
+  faults: string[];
 }
 
 /**
  * @param age milliseconds: what came, or was asked for, within that time stays.
- * @throws Error when a manifest cannot be read: what it refers to is unknown then, so nothing of its repository goes.
+ * A manifest that cannot be read is a fault: what it refers to is unknown, so its repository keeps everything.
+ * @throws Error if a directory cannot be listed, or a file cannot be removed
  */
 export async function collectGarbage(store: DiskStore, age: number, turn: Pauses = new Turn()): Promise<Collected> {
   const before = Date.now() - Math.max(age, CLOCK_LAG);
@@ -37,10 +40,14 @@ export async function collectGarbage(store: DiskStore, age: number, turn: Pauses
     const directories = entriesOf(store.places.repositories);
     const names = directories.map((directory) => store.places.nameOf(directory));
     const uploads = store.uploads.removeIdle(before, names);
-    for (const name of names) await forgetUnused(store, name, { before, seen, turn });
+    const faults: string[] = [];
+    for (const name of names) {
+      const unreadable = await forgetUnused(store, name, { before, seen, turn });
+      if (unreadable !== undefined) faults.push(`repository ${name}: ${unreadable}`);
+    }
     const swept = await sweep(store, names, { before, seen, turn });
     for (const name of names) removeEmpty(store, name);
-    return { ...swept, uploads };
+    return { ...swept, uploads, faults };
   } finally {
     stopWatching();
   }
@@ -59,15 +66,27 @@ interface Round {
   turn: Pauses;
 }
 
-/** A repository's links to blobs that its manifests do not name, and its entries for referrers that are gone. */
-async function forgetUnused({ places }: DiskStore, name: string, { before, seen, turn }: Round): Promise<void> {
+/**
+ * Removes a repository's links to blobs that its manifests do not name, and its entries for referrers that are gone.
+ * @returns why nothing was removed, if a manifest cannot be read
+ */
+async function forgetUnused(
+  { places }: DiskStore,
+  name: string,
+  { before, seen, turn }: Round,
+): Promise<string | undefined> {
   const used = new Set<string>();
-  for (const file of entriesOf(places.all('manifests', name))) {
+  for (const digest of entriesOf(places.all('manifests', name)).map(digestOfFile)) {
     await turn.pass();
-    const bytes = await readFile(places.blob(digestOfFile(file))).catch(
-      goneIfUnlinked(places.manifestLink(name, digestOfFile(file))),
-    );
-    if (bytes !== undefined) for (const { digest } of partsOf(bytes)) used.add(fileName(digest));
+    try {
+      for (const part of partsOf(await readFile(places.blob(digest)))) used.add(fileName(part.digest));
+    } catch (error) {
+      // A manifest that was deleted since it was listed refers to nothing.
+      if (statSync(places.manifestLink(name, digest), { throwIfNoEntry: false }) === undefined) continue;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const what = code === 'ENOENT' ? 'is missing' : `cannot be read: ${message}`;
+      return `manifest ${digest} ${what}, so nothing of it was removed. Push it again, or delete it.`;
+    }
   }
   for (const file of entriesOf(places.all('blobs', name))) {
     await turn.pass();
@@ -82,14 +101,6 @@ async function forgetUnused({ places }: DiskStore, name: string, { before, seen,
         rmSync(join(referrers, subject, file), { force: true });
     }
   }
-}
-
-/** A manifest that was deleted since it was listed refers to nothing. */
-function goneIfUnlinked(link: string): (error: NodeJS.ErrnoException) => undefined {
-  return (error) => {
-    if (error.code !== 'ENOENT' || statSync(link, { throwIfNoEntry: false }) !== undefined) throw error;
-    return undefined;
-  };
 }
 
 /** The blobs that no repository has. */

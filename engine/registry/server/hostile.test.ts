@@ -124,6 +124,35 @@ test('a request that is refused is refused before its body is sent', async () =>
   expect(await text(other)).toMatch(/^HTTP\/1.1 202/);
 });
 
+test('a document of any type runs nothing in a browser, and neither does any other answer', async () => {
+  const page = JSON.stringify({ mediaType: 'text/html', schemaVersion: 2, x: '<script>document.title="run"</script>' });
+  const asHtml = { body: page, headers: { 'content-type': 'text/html' } };
+  const manifest = '/v2/good/manifests/page';
+  const blob = `/v2/good/blobs/${sha256('{}')}`;
+  const answers = [
+    await ask(registry.url, 'PUT', manifest, asHtml),
+    await ask(registry.url, 'GET', manifest, { headers: { accept: 'text/html' } }),
+    await ask(registry.url, 'HEAD', manifest),
+    await ask(registry.url, 'GET', manifest, { headers: { 'if-none-match': `"${sha256(page)}"` } }),
+    await ask(registry.url, 'GET', blob),
+    await ask(registry.url, 'GET', blob, { headers: { range: 'bytes=0-0' } }),
+    await ask(registry.url, 'GET', '/v2/good/manifests/<script>'),
+    await ask(registry.url, 'PATCH', manifest),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([201, 200, 200, 304, 200, 206, 400, 405]);
+  expect(answers[1]!.headers['content-type']).toBe('text/html');
+  for (const { headers } of answers)
+    expect(headers).toMatchObject({
+      'content-security-policy': "default-src 'none'; sandbox",
+      'x-content-type-options': 'nosniff',
+    });
+  const socket = await connect();
+  socket.write('<script>\r\n\r\n');
+  const refused = await text(socket);
+  expect(refused).toContain("\r\nContent-Security-Policy: default-src 'none'; sandbox\r\n");
+  expect(refused).toContain('\r\nX-Content-Type-Options: nosniff\r\n');
+});
+
 test('nothing of all this is a mistake in the server', () => {
   expect(registry.log()).toBe('');
 });

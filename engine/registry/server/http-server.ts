@@ -19,6 +19,12 @@ const KEEP_ALIVE = 60_000;
 /** None for a request as a whole: a layer takes as long as it takes. */
 const REQUEST_TIMEOUT = 0;
 
+/** Of every answer: a client says of which type its document is, also of one that a browser would run. */
+const HARMLESS = {
+  'Content-Security-Policy': "default-src 'none'; sandbox",
+  'X-Content-Type-Options': 'nosniff',
+};
+
 export interface ServerOptions {
   store: RegistryStore;
   access: AccessOptions;
@@ -66,9 +72,14 @@ export function newRegistryServer(options: ServerOptions): http.Server {
           ? ['408 Request Timeout', 'the headers did not arrive in time']
           : ['400 Bad Request', 'the request is not HTTP'];
     const body = JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message: text }] });
-    socket.end(
-      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-    );
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Length': body.length,
+      Connection: 'close',
+      ...HARMLESS,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
   });
   return server;
 }
@@ -97,8 +108,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
 
 async function send(request: IncomingMessage, response: ServerResponse, found: RegistryResponse): Promise<void> {
   response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  for (const [name, value] of Object.entries(found.headers)) response.setHeader(name, value);
+  for (const [name, value] of Object.entries({ ...found.headers, ...HARMLESS })) response.setHeader(name, value);
   response.statusCode = found.status;
   // The client waits with a body that we shall never ask for, and may send another request in its place.
   const unasked = request.headers.expect !== undefined && !request.readableDidRead;
