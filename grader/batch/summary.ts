@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { LabFolder } from '../lab.ts';
 import { entryFile, readEntry, type State } from './entry.ts';
-import { printable } from './progress.ts';
+import { printable } from './printable.ts';
 import type { Submission } from './submission.ts';
 
 interface Line {
