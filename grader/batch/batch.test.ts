@@ -34,6 +34,16 @@ function start(...args: string[]): ChildProcess {
   return child;
 }
 
+/** With modes that count for root as well. capabilities(7) */
+function startHeld(...args: string[]): ChildProcess {
+  const held = ['--bounding-set', '-dac_override,-dac_read_search', path.join(home, 'grade'), 'batch', ...args];
+  const [program, ...rest] = process.getuid?.() === 0 ? ['setpriv', ...held] : held.slice(2);
+  const child = spawn(program!, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
 async function grade(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
   const child = start(...args);
   const [stdout, stderr, [status]] = await Promise.all([
@@ -212,6 +222,46 @@ test('a fault of the grader is tried again, then reported as error, and --only e
   expect(only.stderr).toBe('[1 of 1] ada: 100 of 100 points\n');
   expect(only.stdout).toContain('1 not graded yet: run the same command without --only\n  new');
   expect(only.status).toBe(0);
+});
+
+test('--only error shows no result of other labs or another seed', async () => {
+  fs.mkdirSync(path.join(folder, 'older/ada'), { recursive: true });
+  await grade('older', '--out', 'out-older', '--seed', '1');
+  for (const args of [
+    ['--lab', 'store'],
+    ['--seed', '2'],
+  ]) {
+    const { stdout, stderr } = await grade('older', '--out', 'out-older', '--only', 'error', ...args);
+    expect(stdout, stderr).toContain(
+      '1 not graded yet: run the same command without --only\n  ada: its result is of an earlier run',
+    );
+  }
+});
+
+describe('what is wrong with one submission ends no batch', () => {
+  test('a name that is not UTF-8, and modes that are in the way', async () => {
+    for (const name of ['eve', 'locked/labs', 'closed'])
+      fs.mkdirSync(path.join(folder, 'odd', name), { recursive: true });
+    fs.mkdirSync(Buffer.concat([Buffer.from(path.join(folder, 'odd/eve/caf')), Buffer.from([0xe9])]));
+    fs.writeFileSync(path.join(folder, 'odd/sealed.zip'), 'PK');
+    const modes = ['odd/locked/labs', 'odd/closed', 'odd/sealed.zip'].map((name) => path.join(folder, name));
+    for (const name of modes) fs.chmodSync(name, 0);
+    try {
+      const child = startHeld('odd', '--out', 'out-odd', '--json');
+      const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);
+      expect(stdout, stderr).not.toBe('');
+      const { submissions } = JSON.parse(stdout) as Summary;
+      expect(submissions.map(({ student, state }) => [student, state])).toEqual([
+        ['closed', 'unreadable'],
+        ['eve', 'empty'],
+        ['locked', 'unreadable'],
+        ['sealed', 'unreadable'],
+      ]);
+      for (const { student, reason } of submissions) if (student !== 'eve') expect(reason).toContain('chmod');
+    } finally {
+      for (const name of modes) fs.chmodSync(name, 0o700);
+    }
+  });
 });
 
 describe('what lies in the directory of the results stays', () => {

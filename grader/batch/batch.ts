@@ -57,7 +57,7 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
     scratch = unpacked;
     const seed = await seedOf(out, options.seed);
     const terms: Terms = { labs, only, seed, grader: graderDigest(labs) };
-    const work = await workOf(submissions, terms, out, options.onlyErrors ?? false);
+    const { work, outdated } = await workOf(submissions, terms, out, options.onlyErrors ?? false);
     const progress = options.progress(work.length);
     try {
       await inSlots(options.jobs ?? cpus.length, work, async ({ submission, fingerprint, file }, slot) => {
@@ -69,7 +69,7 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
     } finally {
       progress.end();
     }
-    const summary = summaryOf({ submissions, seed, labs: only, out, ignored });
+    const summary = summaryOf({ submissions, seed, labs: only, out, ignored, outdated });
     await writeWhole(path.join(out, SUMMARY), summary);
     return summary;
   } finally {
@@ -119,20 +119,29 @@ async function seedOf(out: string, wanted: number | undefined): Promise<number> 
   return seed;
 }
 
-async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Work[]> {
+interface Plan {
+  work: Work[];
+  /** Files of results that do not hold any more and are not graded again by this run. */
+  outdated: Set<string>;
+}
+
+async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Plan> {
   const work: Work[] = [];
+  const outdated = new Set<string>();
   let known = 0;
   for (const submission of submissions) {
     const file = entryFile(out, submission.student);
     const entry = readEntry(file);
     const fingerprint = await fingerprintOf(submission, terms);
     if (entry !== undefined) known += 1;
-    const due = onlyErrors ? entry?.state === 'error' : !stillHolds(entry, submission, fingerprint);
+    const holds = stillHolds(entry, submission, fingerprint);
+    const due = onlyErrors ? entry?.state === 'error' : !holds;
     if (due) work.push({ submission, fingerprint, file });
+    else if (!holds) outdated.add(file);
   }
   if (onlyErrors && known === 0)
     throw new BadInput(`${out} has no results yet. Run the same command without --only first.`);
-  return work;
+  return { work, outdated };
 }
 
 function stillHolds(entry: Entry | undefined, { name, email }: Submission, fingerprint: Fingerprint): boolean {
