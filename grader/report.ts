@@ -86,10 +86,13 @@ export function worst(all: readonly Outcome[]): Outcome {
 const LONGEST_TEXT = 4_000;
 const CONTROL = /[^\P{Cc}\n\t]|\p{Bidi_Control}/gu;
 
+/** The same as `plain`, of any length. */
+export function withoutControls(text: string): string {
+  return stripVTControlCharacters(text).replace(CONTROL, '').trimEnd();
+}
+
 /** Text that may come from a submission, fit for a terminal and a page: no control sequences, no direction overrides. */
 export function plain(text: string): string {
-  const clean = stripVTControlCharacters(text.slice(0, 8 * LONGEST_TEXT))
-    .replace(CONTROL, '')
-    .trimEnd();
+  const clean = withoutControls(text.slice(0, 8 * LONGEST_TEXT));
   return clean.length <= LONGEST_TEXT ? clean : `${clean.slice(0, LONGEST_TEXT)} … (shortened)`;
 }

@@ -7,11 +7,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PickedFiles } from './picked-files.ts';
 import { readTar } from './tar.ts';
-import { UnreadableArchive } from './unreadable-archive.ts';
+import { isForbidden, UnreadableArchive } from './unreadable-archive.ts';
 import { readZip } from './zip.ts';
 
 /** Bytes of an archive as it was handed in. */
-const LARGEST = 1 << 30;
+export const LARGEST_ARCHIVE = 1 << 30;
 
 export function isArchive(name: string): boolean {
   return /\.(zip|tar\.gz|tgz|tar)$/i.test(name);
@@ -24,7 +24,8 @@ export function isArchive(name: string): boolean {
  */
 export async function unpack(archive: string, wanted: string[], target: string): Promise<void> {
   const { size } = fs.statSync(archive);
-  if (size > LARGEST) throw new UnreadableArchive(`it has ${size} bytes; at most ${LARGEST} are read`);
+  if (size > LARGEST_ARCHIVE) throw new UnreadableArchive(`it has ${size} bytes; at most ${LARGEST_ARCHIVE} are read`);
+  checkMode(archive);
   const picked = new PickedFiles(wanted);
   await (/\.zip$/i.test(archive) ? readZip(archive, picked) : readTar(archive, picked));
   for (const [file, { kind, content }] of picked.settled()) {
@@ -34,5 +35,14 @@ export async function unpack(archive: string, wanted: string[], target: string):
     if (kind === 'link') fs.symlinkSync('refused', place);
     else if (kind === 'other') fs.mkdirSync(place);
     else fs.writeFileSync(place, content, { flag: 'wx' });
+  }
+}
+
+function checkMode(archive: string): void {
+  try {
+    fs.accessSync(archive, fs.constants.R_OK);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw new UnreadableArchive('the grader may not open it. Give it back its rights with chmod u+r');
   }
 }

@@ -34,6 +34,16 @@ function start(...args: string[]): ChildProcess {
   return child;
 }
 
+/** With modes that count for root as well. capabilities(7) */
+function startHeld(...args: string[]): ChildProcess {
+  const held = ['--bounding-set', '-dac_override,-dac_read_search', path.join(home, 'grade'), 'batch', ...args];
+  const [program, ...rest] = process.getuid?.() === 0 ? ['setpriv', ...held] : held.slice(2);
+  const child = spawn(program!, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
 async function grade(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
   const child = start(...args);
   const [stdout, stderr, [status]] = await Promise.all([
@@ -214,6 +224,94 @@ test('a fault of the grader is tried again, then reported as error, and --only e
   expect(only.status).toBe(0);
 });
 
+test('--only error shows no result of other labs or another seed', async () => {
+  fs.mkdirSync(path.join(folder, 'older/ada'), { recursive: true });
+  await grade('older', '--out', 'out-older', '--seed', '1');
+  for (const args of [
+    ['--lab', 'store'],
+    ['--seed', '2'],
+  ]) {
+    const { stdout, stderr } = await grade('older', '--out', 'out-older', '--only', 'error', ...args);
+    expect(stdout, stderr).toContain(
+      '1 not graded yet: run the same command without --only\n  ada: its result is of an earlier run',
+    );
+  }
+});
+
+describe('what is wrong with one submission ends no batch', () => {
+  test('a name that is not UTF-8, and modes that are in the way', async () => {
+    for (const name of ['eve', 'locked/labs', 'closed'])
+      fs.mkdirSync(path.join(folder, 'odd', name), { recursive: true });
+    fs.mkdirSync(Buffer.concat([Buffer.from(path.join(folder, 'odd/eve/caf')), Buffer.from([0xe9])]));
+    fs.writeFileSync(path.join(folder, 'odd/sealed.zip'), 'PK');
+    const modes = ['odd/locked/labs', 'odd/closed', 'odd/sealed.zip'].map((name) => path.join(folder, name));
+    for (const name of modes) fs.chmodSync(name, 0);
+    try {
+      const child = startHeld('odd', '--out', 'out-odd', '--json');
+      const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')]);
+      expect(stdout, stderr).not.toBe('');
+      const { submissions } = JSON.parse(stdout) as Summary;
+      expect(submissions.map(({ student, state }) => [student, state])).toEqual([
+        ['closed', 'unreadable'],
+        ['eve', 'empty'],
+        ['locked', 'unreadable'],
+        ['sealed', 'unreadable'],
+      ]);
+      for (const { student, reason } of submissions) if (student !== 'eve') expect(reason).toContain('chmod');
+    } finally {
+      for (const name of modes) fs.chmodSync(name, 0o700);
+    }
+  });
+});
+
+describe('what lies in the directory of the results stays', () => {
+  test.each(['unpacked', '.skiff-unpacked-Abc123-work'])('submissions in %s', async (name) => {
+    fs.mkdirSync(path.join(folder, `beside-${name}/${name}/ada`), { recursive: true });
+    fs.writeFileSync(path.join(folder, `beside-${name}/${name}/ada/notes`), 'mine');
+    const { status, stderr } = await grade(`beside-${name}/${name}`, '--out', `beside-${name}`);
+    expect(stderr).toContain('ada: empty');
+    expect(status).toBe(0);
+    expect(fs.readFileSync(path.join(folder, `beside-${name}/${name}/ada/notes`), 'utf8')).toBe('mine');
+    expect(fs.readdirSync(path.join(folder, `beside-${name}`)).filter((each) => /unpacked-.{6}$/.test(each))).toEqual(
+      [],
+    );
+  });
+
+  test.each(['submissions', '.skiff-unpacked-Abc123'])('submissions in %s, which a batch writes to', async (name) => {
+    fs.mkdirSync(path.join(folder, `among/${name}/ada`), { recursive: true });
+    const before = fs.readdirSync(path.join(folder, 'among'), { recursive: true });
+    const { status, stderr } = await grade(`among/${name}`, '--out', 'among');
+    expect(stderr).toMatch(/would be written among the submissions: "ada" is .* another directory with --out/);
+    expect(status).toBe(2);
+    expect(fs.readdirSync(path.join(folder, 'among'), { recursive: true })).toEqual(before);
+  });
+
+  test.each(['lock', 'batch.json', 'summary.json', 'summary.json.new'])('a file %s of somebody else', async (name) => {
+    const out = path.join(folder, `foreign-${name}`);
+    fs.mkdirSync(path.join(folder, 'few/ada'), { recursive: true });
+    fs.mkdirSync(out);
+    fs.writeFileSync(path.join(out, name), '{"mine": 1}');
+    const { status, stderr } = await grade('few', '--out', out, '--seed', '1');
+    expect(stderr).toContain(`${name} was not written by grade batch`);
+    expect(status).toBe(2);
+    expect(fs.readFileSync(path.join(out, name), 'utf8')).toBe('{"mine": 1}');
+    expect(fs.readdirSync(out)).toEqual([name]);
+  });
+
+  test('what a batch that was ended left is removed', async () => {
+    fs.mkdirSync(path.join(folder, 'few/ada'), { recursive: true });
+    fs.mkdirSync(path.join(folder, 'left/.skiff-unpacked-Abc123/0'), { recursive: true });
+    fs.writeFileSync(path.join(folder, 'left/summary.json.new'), '{\n  "sch');
+    expect((await grade('few', '--out', 'left')).status).toBe(0);
+    expect(fs.readdirSync(path.join(folder, 'left')).sort()).toEqual([
+      'batch.json',
+      'lock',
+      'submissions',
+      'summary.json',
+    ]);
+  });
+});
+
 describe('bad input is a sentence and exit code 2', () => {
   beforeAll(() => {
     submit('good/ada', solution);
@@ -232,6 +330,11 @@ describe('bad input is a sentence and exit code 2', () => {
     ['an unknown state', ['good', '--only', 'failed'], /Allowed choices are error/],
     ['--only before anything was graded', ['good', '--out', 'fresh', '--only', 'error'], /has no results yet/],
     ['results in a submission', ['good', '--out', 'good/ada/out'], /lies in it/],
+    [
+      'results in the folder of submissions',
+      ['good', '--out', 'good/grades'],
+      /lies in good, .* --out \S+\/grades\.$/m,
+    ],
     ['results where a file is', ['good', '--out', 'text.txt'], /cannot be kept in text\.txt/],
   ])('%s', async (_, args, sentence) => {
     const { status, stderr } = await grade(...args);

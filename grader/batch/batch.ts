@@ -5,8 +5,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import { ContainerError } from '../../engine/container/errors.ts';
-import { acquireLock } from '../../engine/container/lock.ts';
 import { BadInput } from '../bad-input.ts';
 import { findLab } from '../check.ts';
 import { home } from '../harness/home.ts';
@@ -17,6 +15,7 @@ import { type Entry, entryFile, readEntry, writeWhole } from './entry.ts';
 import { type Fingerprint, graderDigest } from './fingerprint.ts';
 import { fingerprintOf, gradeOne, type Terms } from './grade-one.ts';
 import type { Progress } from './progress.ts';
+import { makeScratch, openResults, SETTINGS, SUMMARY } from './results-folder.ts';
 import { readRoster } from './roster.ts';
 import { type Found, type Submission, submissionsIn } from './submission.ts';
 import { type Summary, summaryOf } from './summary.ts';
@@ -51,18 +50,18 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
   const { submissions, ignored } = submissionsOf(options.input);
   const cpus = allowedCpus();
   checkTaskset(cpus[0]!);
-  const out = openOut(options.out, submissions);
-  const lock = lockOut(out);
+  const { out, lock } = openResults(options.out, options.input, submissions);
+  let scratch: string | undefined;
   try {
-    const scratch = path.join(out, 'unpacked');
-    removeTree(scratch);
+    const unpacked = makeScratch(out);
+    scratch = unpacked;
     const seed = await seedOf(out, options.seed);
     const terms: Terms = { labs, only, seed, grader: graderDigest(labs) };
-    const work = await workOf(submissions, terms, out, options.onlyErrors ?? false);
+    const { work, outdated } = await workOf(submissions, terms, out, options.onlyErrors ?? false);
     const progress = options.progress(work.length);
     try {
       await inSlots(options.jobs ?? cpus.length, work, async ({ submission, fingerprint, file }, slot) => {
-        const place = { scratch: path.join(scratch, String(slot)), cpu: cpus[slot % cpus.length]! };
+        const place = { scratch: path.join(unpacked, String(slot)), cpu: cpus[slot % cpus.length]! };
         const entry = await gradeOne(submission, fingerprint, terms, place);
         await writeWhole(file, entry);
         progress.done(entry);
@@ -70,11 +69,11 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
     } finally {
       progress.end();
     }
-    removeTree(scratch);
-    const summary = summaryOf({ submissions, seed, labs: only, out, ignored });
-    await writeWhole(path.join(out, 'summary.json'), summary);
+    const summary = summaryOf({ submissions, seed, labs: only, out, ignored, outdated });
+    await writeWhole(path.join(out, SUMMARY), summary);
     return summary;
   } finally {
+    if (scratch !== undefined) removeTree(scratch);
     lock.release();
   }
 }
@@ -103,39 +102,11 @@ function submissionsOf(input: string): Found {
   throw new BadInput(`${input} is neither a folder of submissions nor a roster whose name ends in .csv.`);
 }
 
-function openOut(typed: string, submissions: Submission[]): string {
-  try {
-    fs.mkdirSync(typed, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new BadInput(`The results cannot be kept in ${typed}: ${(error as Error).message}`);
-  }
-  const out = fs.realpathSync(typed);
-  const around = submissions.find(({ place }) => out === place || out.startsWith(`${place}/`));
-  if (around !== undefined)
-    throw new BadInput(
-      `${typed} would be graded as the submission of "${around.student}", or lies in it. ` +
-        'Give the results a directory outside of the submissions with --out.',
-    );
-  return out;
-}
-
-function lockOut(out: string) {
-  try {
-    return acquireLock(path.join(out, 'lock'));
-  } catch (error) {
-    if (error instanceof ContainerError)
-      throw new BadInput(
-        `Another grade batch is writing to ${out}. Wait for it, or give another directory with --out.`,
-      );
-    throw new BadInput(`The results cannot be kept in ${out}: ${(error as Error).message}`);
-  }
-}
-
 const settingsSchema = z.strictObject({ schema: z.literal('skiff/batch/v1'), seed: z.int().min(0) });
 
 /** The seed is kept before anything is graded, so that a run that goes on has the same inputs. */
 async function seedOf(out: string, wanted: number | undefined): Promise<number> {
-  const file = path.join(out, 'batch.json');
+  const file = path.join(out, SETTINGS);
   if (wanted === undefined && fs.existsSync(file)) {
     try {
       return settingsSchema.parse(JSON.parse(fs.readFileSync(file, 'utf8'))).seed;
@@ -148,20 +119,29 @@ async function seedOf(out: string, wanted: number | undefined): Promise<number> 
   return seed;
 }
 
-async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Work[]> {
+interface Plan {
+  work: Work[];
+  /** Files of results that do not hold any more and are not graded again by this run. */
+  outdated: Set<string>;
+}
+
+async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Plan> {
   const work: Work[] = [];
+  const outdated = new Set<string>();
   let known = 0;
   for (const submission of submissions) {
     const file = entryFile(out, submission.student);
     const entry = readEntry(file);
     const fingerprint = await fingerprintOf(submission, terms);
     if (entry !== undefined) known += 1;
-    const due = onlyErrors ? entry?.state === 'error' : !stillHolds(entry, submission, fingerprint);
+    const holds = stillHolds(entry, submission, fingerprint);
+    const due = onlyErrors ? entry?.state === 'error' : !holds;
     if (due) work.push({ submission, fingerprint, file });
+    else if (!holds) outdated.add(file);
   }
   if (onlyErrors && known === 0)
     throw new BadInput(`${out} has no results yet. Run the same command without --only first.`);
-  return work;
+  return { work, outdated };
 }
 
 function stillHolds(entry: Entry | undefined, { name, email }: Submission, fingerprint: Fingerprint): boolean {

@@ -8,6 +8,7 @@ import { readLearnerFile } from '../harness/bundle.ts';
 import { home } from '../harness/home.ts';
 import { Refused } from '../harness/refused.ts';
 import { type LabFolder, learnerFile } from '../lab.ts';
+import { LARGEST_ARCHIVE } from './archive.ts';
 
 export const fingerprintSchema = z.strictObject({
   /** SHA-256 of the archive, or of the files in a directory that labs are graded from. */
@@ -23,10 +24,13 @@ export type Fingerprint = z.infer<typeof fingerprintSchema>;
 /** @param place an archive, or a directory. @throws Unreadable, or Error as of open(2) and read(2). */
 export async function digestOf(place: string, labs: LabFolder[]): Promise<string> {
   const hash = createHash('sha256');
-  if (fs.lstatSync(place).isDirectory()) {
+  const stat = fs.lstatSync(place);
+  if (stat.isDirectory()) {
     for (const lab of labs) hash.update(JSON.stringify([lab.id, contentOf(place, learnerFile(lab))]));
     return hash.digest('hex');
   }
+  // It is refused for its size, whatever it holds.
+  if (stat.size > LARGEST_ARCHIVE) return `${stat.size} bytes`;
   for await (const piece of fs.createReadStream(place)) hash.update(piece as Buffer);
   return hash.digest('hex');
 }

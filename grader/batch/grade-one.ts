@@ -1,6 +1,7 @@
 /** One submission of a batch, judged as `grade check` judges one. */
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { hasFile, judgeLabs } from '../check.ts';
 import { Judge } from '../harness/judge-client.ts';
 import { removeTree } from '../harness/remove-tree.ts';
@@ -11,7 +12,7 @@ import { innermost } from './contents.ts';
 import type { Entry, State } from './entry.ts';
 import { digestOf, type Fingerprint } from './fingerprint.ts';
 import type { Submission } from './submission.ts';
-import { UnreadableArchive } from './unreadable-archive.ts';
+import { isForbidden, UnreadableArchive, UnreadableDirectory } from './unreadable-archive.ts';
 
 export interface Terms {
   /** Of the course. */
@@ -26,7 +27,7 @@ export interface Terms {
 /** Files that cannot be read are found out again, and reported, when they are graded. */
 export async function fingerprintOf({ place }: Submission, terms: Terms): Promise<Fingerprint> {
   return {
-    submission: await digestOf(innermost(place), terms.labs).catch((error: Error) => error.message),
+    submission: await digestOf(innermost(place), terms.labs).catch((error: Error) => plain(error.message)),
     grader: terms.grader,
     seed: terms.seed,
     labs: terms.only?.map(({ id }) => id) ?? null,
@@ -72,6 +73,7 @@ async function attempt({ place, name }: Submission, terms: Terms, scratch: strin
     return await judged(scratch, name, terms, cpu);
   } catch (error) {
     const { message } = error as Error;
+    if (error instanceof UnreadableDirectory) return { state: 'unreadable', reason: plain(message), report: null };
     if (error instanceof UnreadableArchive)
       return { state: 'unreadable', reason: plain(`The archive cannot be read: ${message}.`), report: null };
     return { state: 'error', reason: plain(`The grader failed: ${message}`), report: null };
@@ -80,8 +82,21 @@ async function attempt({ place, name }: Submission, terms: Terms, scratch: strin
   }
 }
 
+/** @throws UnreadableDirectory where its mode is in the way: that is part of what was handed in. */
+function isThere(submission: string, lab: LabFolder): boolean {
+  try {
+    return hasFile(submission, lab);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw new UnreadableDirectory(
+      `${path.dirname(learnerFile(lab))} may not be read by the grader. ` +
+        'Give it and the folders around it back their rights: chmod -R u+rwX.',
+    );
+  }
+}
+
 async function judged(submission: string, name: string, { labs, only, seed }: Terms, cpu: number): Promise<Outcome> {
-  const chosen = only ?? labs.filter((lab) => hasFile(submission, lab));
+  const chosen = only ?? labs.filter((lab) => isThere(submission, lab));
   if (chosen.length === 0)
     return { state: 'empty', reason: 'It has none of the files that labs are graded from.', report: null };
   await using judge = new Judge({ cpu });

@@ -2,6 +2,7 @@
 
 import { score } from '../render/words.ts';
 import type { Entry } from './entry.ts';
+import { printable } from './printable.ts';
 
 export interface Progress {
   done(entry: Entry): void;
@@ -43,9 +44,4 @@ function minutes(ms: number): string {
 export function resultOf({ state, reason, report }: Entry): string {
   if (state === 'graded' && report !== null) return score(report);
   return `${state}: ${(reason ?? '').replace(/\s+/g, ' ').slice(0, 200)}`;
-}
-
-/** A name is a folder's, and may hold what moves a cursor. */
-export function printable(name: string): string {
-  return name.replace(/[\p{C}]/gu, '\ufffd');
 }

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import { isArchive } from './archive.ts';
+import { printable } from './printable.ts';
 
 export interface Submission {
   student: string;
@@ -84,11 +85,12 @@ export function twins(submissions: Submission[]): string[] {
 
 const MOST_SHOWN = 20;
 
-/** @throws BadInput if there are problems. */
+/** @param problems one line each; they may hold names as they are. @throws BadInput if there are problems. */
 export function refuse(problems: string[]): void {
   if (problems.length === 0) return;
+  const shown = problems.slice(0, MOST_SHOWN).map(printable);
   const more = problems.length > MOST_SHOWN ? [`… and ${problems.length - MOST_SHOWN} more.`] : [];
-  throw new BadInput([...problems.slice(0, MOST_SHOWN), ...more].join('\n'));
+  throw new BadInput([...shown, ...more].join('\n'));
 }
 
 function byName(a: Submission, b: Submission): number {

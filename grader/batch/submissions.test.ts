@@ -4,7 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { LARGEST_ARCHIVE } from './archive.ts';
 import { innermost } from './contents.ts';
+import { digestOf } from './fingerprint.ts';
 import { readRoster } from './roster.ts';
 import { submissionsIn } from './submission.ts';
 
@@ -100,7 +102,50 @@ describe('a roster', () => {
   });
 });
 
+describe('names from a folder or a roster do not reach the terminal raw', () => {
+  const said = (read: () => unknown): string => {
+    try {
+      read();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+
+  test('of submissions', () => {
+    make('\x1b]0;title\x07ada');
+    file('\x1b]0;title\x07ada.zip');
+    fs.symlinkSync('\x9b2J', path.join(folder, 'eve\x1b[A\nInvented: line'));
+    fs.mkdirSync(Buffer.concat([Buffer.from(`${folder}/\x9bA`), Buffer.from([0xff])]));
+    const message = said(() => submissionsIn(folder));
+    expect(message.split('\n')).toHaveLength(3);
+    expect(message).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+
+  test('of a roster', () => {
+    file('roster.csv');
+    fs.writeFileSync(path.join(folder, 'roster.csv'), 'student,submission\nx,a\x1b[A\n');
+    const message = said(() => readRoster(path.join(folder, 'roster.csv')));
+    expect(message).toContain('there is no a\ufffd[A');
+    expect(message).not.toContain('\x1b');
+  });
+});
+
 describe('around a submission', () => {
+  test('a name that is not UTF-8 is not gone into, nor is a path that cannot be looked at', () => {
+    fs.mkdirSync(path.join(folder, 'eve'));
+    fs.mkdirSync(Buffer.concat([Buffer.from(`${folder}/eve/caf`), Buffer.from([0xe9])]));
+    expect(innermost(path.join(folder, 'eve'))).toBe(path.join(folder, 'eve'));
+    expect(innermost(path.join(folder, 'missing'))).toBe(path.join(folder, 'missing'));
+  });
+
+  test('an archive that is refused for its size is not read before', async () => {
+    const archive = path.join(folder, 'big.zip');
+    fs.writeFileSync(archive, '');
+    fs.truncateSync(archive, LARGEST_ARCHIVE + 1);
+    expect(await digestOf(archive, [])).toBe(`${LARGEST_ARCHIVE + 1} bytes`);
+  });
+
   test('folders and an archive that stand alone are gone into', () => {
     make('ada_file_/__MACOSX');
     make('ada_file_/course/inner/labs/07-store');

@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import type { LabFolder } from '../lab.ts';
-import { entryFile, readEntry, type State } from './entry.ts';
-import { printable } from './progress.ts';
+import { type Entry, entryFile, readEntry, type State } from './entry.ts';
+import { printable } from './printable.ts';
 import type { Submission } from './submission.ts';
 
 interface Line {
@@ -40,11 +40,13 @@ interface Of {
   labs: LabFolder[] | undefined;
   out: string;
   ignored: string[];
+  /** Files of results that are of other files, labs, or another seed or grader than this run's. */
+  outdated: ReadonlySet<string>;
 }
 
 /** Results are read one at a time: what is held does not grow with their messages. */
-export function summaryOf({ submissions, seed, labs, out, ignored }: Of): Summary {
-  const lines = submissions.map((submission) => lineOf(submission, out));
+export function summaryOf({ submissions, seed, labs, out, ignored, outdated }: Of): Summary {
+  const lines = submissions.map((submission) => lineOf(submission, out, outdated));
   const count = { graded: 0, empty: 0, unreadable: 0, error: 0, open: 0 };
   for (const { state } of lines) count[state] += 1;
   return {
@@ -57,9 +59,14 @@ export function summaryOf({ submissions, seed, labs, out, ignored }: Of): Summar
   };
 }
 
-function lineOf({ student, email, name }: Submission, out: string): Line {
+const OUTDATED: Partial<Pick<Entry, 'state' | 'reason' | 'report'>> = {
+  reason: 'its result is of an earlier run, with other files, labs, or another seed or grader',
+};
+
+function lineOf({ student, email, name }: Submission, out: string, outdated: ReadonlySet<string>): Line {
   const file = entryFile(out, student);
-  const { state = 'open', reason, report = null } = readEntry(file) ?? {};
+  const entry = outdated.has(file) ? OUTDATED : readEntry(file);
+  const { state = 'open', reason, report = null } = entry ?? {};
   return {
     student,
     ...(email === undefined ? {} : { email }),
@@ -82,7 +89,7 @@ function lineOf({ student, email, name }: Submission, out: string): Line {
 /** What the states mean to the person who has to do something about it. */
 const advice: Record<Exclude<keyof Summary['count'], 'graded'>, string> = {
   empty: 'without any file of a lab',
-  unreadable: 'in an archive that cannot be read',
+  unreadable: 'that cannot be read',
   error: 'with a fault of the grader: run the same command with --only error',
   open: 'not graded yet: run the same command without --only',
 };

@@ -68,6 +68,62 @@ describe('grade export', () => {
     expect(fs.readFileSync(path.join(folder, 'each/ada.json'), 'utf8')).toBe(golden('gradescope.json'));
   });
 
+  const canvas = ['--format', 'canvas', '--roster', 'list.csv', '--ungraded-as-zero', '--out'];
+
+  test('does not overwrite the roster, by whatever name', () => {
+    put('list.csv', rosterCsv);
+    fs.symlinkSync('list.csv', path.join(folder, 'link.csv'));
+    for (const out of ['list.csv', 'link.csv', './new/../list.csv']) {
+      const done = grade(['ada.json', ...canvas, out]);
+      expect(done.stderr).toContain('list.csv is the roster and would be overwritten');
+      expect(done.status).toBe(2);
+    }
+    expect(fs.readFileSync(path.join(folder, 'list.csv'), 'utf8')).toBe(rosterCsv);
+  });
+
+  test('takes results of grade batch, whose student is the key, and names those without a report', () => {
+    const fingerprint = { submission: 'a', grader: 'b', seed: 7, labs: null };
+    const entry = { schema: 'skiff/batch-entry/v1', student: 'ada', submission: 'x.zip', fingerprint };
+    const empty = { ...entry, student: 'eve\x1b[A', submission: 'eve', state: 'empty', reason: 'none', report: null };
+    put('entry.json', JSON.stringify({ ...entry, state: 'graded', report: { ...ada, submission: 'x.zip' } }));
+    put('empty.json', JSON.stringify(empty));
+    put('list.csv', rosterCsv);
+    const done = grade(['entry.json', 'empty.json', ...canvas, 'of-batch.csv']);
+    expect([done.stderr, done.status]).toEqual(['Skipped: empty.json, eve: empty: none\n', 0]);
+    expect(fs.readFileSync(path.join(folder, 'of-batch.csv'), 'utf8')).toContain('Lovelace');
+    const none = grade(['empty.json', ...canvas, 'none.csv']);
+    expect(none.stderr).toMatch(/None of the files holds a report\.\nSkipped: empty\.json/);
+    expect([none.status, fs.existsSync(path.join(folder, 'none.csv'))]).toEqual([2, false]);
+  });
+
+  test('keeps mode and owner of a file, and makes grades of a class for their owner alone', () => {
+    put('list.csv', rosterCsv);
+    const at = (name: string) => path.join(folder, name);
+    expect(grade(['ada.json', ...canvas, 'grades.csv']).status).toBe(0);
+    expect(fs.statSync(at('grades.csv')).mode & 0o777).toBe(0o600);
+    const root = process.getuid?.() === 0;
+    fs.chmodSync(at('grades.csv'), 0o640);
+    if (root) fs.chownSync(at('grades.csv'), 12, 34);
+    const before = fs.statSync(at('grades.csv'));
+    fs.symlinkSync('grades.csv', at('through.csv'));
+    expect(grade(['bob.json', ...canvas, 'through.csv']).status).toBe(0);
+    const { mode, uid, gid } = fs.statSync(at('grades.csv'));
+    expect({ mode, uid, gid }).toEqual({ mode: before.mode, uid: before.uid, gid: before.gid });
+    expect(fs.readFileSync(at('grades.csv'), 'utf8')).toContain('Builder');
+    expect(fs.lstatSync(at('through.csv')).isSymbolicLink()).toBe(true);
+  });
+
+  test('refuses a link that leads nowhere', () => {
+    put('list.csv', rosterCsv);
+    fs.symlinkSync('gone.csv', path.join(folder, 'dangling.csv'));
+    const done = grade(['ada.json', ...canvas, 'dangling.csv']);
+    expect(done.stderr).toMatch(
+      /dangling\.csv cannot be written: it is a symbolic link to gone\.csv, which is missing/,
+    );
+    expect(done.status).toBe(2);
+    expect(fs.readlinkSync(path.join(folder, 'dangling.csv'))).toBe('gone.csv');
+  });
+
   test('lists every format, for people and for scripts', () => {
     const names = exporters.map(({ name }) => name);
     expect(grade(['--list']).stdout.match(/^\S+/gm)).toEqual(names);

@@ -33,7 +33,10 @@ interface Options {
 export function exportCommand(): Command {
   return new Command('export')
     .description('write reports in the format of another program: a learning platform, a CI system')
-    .argument('[reports...]', 'reports that ./grade check wrote with --json; - for standard input')
+    .argument(
+      '[reports...]',
+      'reports of ./grade check --json, or the submissions/*.json of ./grade batch; - for standard input',
+    )
     .option('--format <name>', 'the format to write; --list shows them')
     .option('--out <file>', 'write the document there, not to standard output; a directory: one file for each report')
     .option('--roster <file>', 'CSV with the students, as the learning platform exports it (canvas, moodle, lti)')
@@ -44,7 +47,8 @@ export function exportCommand(): Command {
     .option('--json', 'with --list or --out: print what was listed or written as JSON')
     .addHelpText(
       'after',
-      '\nA grade with points that could not be graded is left open, and standard error says whose it is.' +
+      '\nResults of ./grade batch without a report (empty, unreadable) are skipped, and standard error names them.' +
+        '\nA grade with points that could not be graded is left open, and standard error says whose it is.' +
         '\nExit code 0 when all was written; 2 for bad input.' +
         '\n\nExamples:' +
         '\n  ./grade export --list' +
@@ -63,15 +67,23 @@ function run(files: string[], options: Options): void {
   }
   const exporter = exporterOf(options);
   checkOptions(exporter, files, options);
-  const reports = files.map(readReport);
+  const read = files.map(readReport);
+  const reports = read.filter((each) => 'report' in each);
+  const skipped = read.filter((each) => 'skipped' in each);
+  const unread = skipped.map(({ from, student, skipped: why }) => `Skipped: ${from}, ${student}: ${why}\n`).join('');
+  if (reports.length === 0) throw new BadInput(`None of the files holds a report.\n${unread.trimEnd()}`);
   const done = 'ofClass' in exporter ? exportClass(exporter, reports, options) : exportEach(exporter, reports, options);
   const input = done.documents.find(({ file }) => file !== undefined && files.some((each) => isSameFile(each, file)));
   if (input !== undefined)
     throw new BadInput(`${input.file} is one of the reports and would be overwritten. Name another place with --out.`);
+  const { roster } = options;
+  if (roster !== undefined && done.documents.some(({ file }) => file !== undefined && isSameFile(roster, file)))
+    throw new BadInput(`${roster} is the roster and would be overwritten. Name another place with --out.`);
+  process.stderr.write(unread);
   // Only when all of them could be made is anything written.
   for (const { file, text } of done.documents) {
     if (file === undefined) process.stdout.write(text);
-    else writeDocument(file, text);
+    else writeDocument(file, text, 'ofClass' in exporter ? 0o600 : 0o666);
   }
   if (options.json) {
     const written = done.documents.map(({ file }) => file);
@@ -173,7 +185,8 @@ function isDirectory(out: string): boolean {
 }
 
 function isSameFile(one: string, other: string): boolean {
-  const [first, second] = [statOf(one), statOf(other)];
+  // A directory on the way may be made only when the document is written.
+  const [first, second] = [statOf(one), statOf(other) ?? statOf(path.resolve(other))];
   return first !== undefined && second !== undefined && first.ino === second.ino && first.dev === second.dev;
 }
 

@@ -15,7 +15,7 @@ export interface CourseLab {
 }
 
 export interface Student {
-  /** The name of the submission's directory. */
+  /** As `grade batch` names the student, or the name of the submission's directory. */
   key: string;
   /** What the roster says about the student; empty without a roster. */
   row: RosterRow;
@@ -36,13 +36,15 @@ export interface ReadReport {
   /** Where it was read from, for messages. */
   from: string;
   report: Report;
+  /** Who handed it in, if that is known; else the name of the submission says so. */
+  student?: string;
 }
 
 /** Several reports of one student are one student, if no lab is in two of them. @throws BadInput */
 export function courseClass(reports: readonly ReadReport[], roster?: Roster): CourseClass {
   const students = new Map<string, { student: Student; labs: Map<string, LabReport>; from: Map<string, string> }>();
-  for (const { from, report } of reports) {
-    const key = keyOf(report, from);
+  for (const { from, report, student } of reports) {
+    const key = keyOf(student ?? path.basename(report.submission), report, from);
     const known = students.get(key.toLowerCase());
     const labs = known?.labs ?? new Map<string, LabReport>();
     const origin = known?.from ?? new Map<string, string>();
@@ -66,8 +68,8 @@ export function courseClass(reports: readonly ReadReport[], roster?: Roster): Co
   };
 }
 
-function keyOf({ submission }: Report, from: string): string {
-  const key = plainLine(path.basename(submission));
+function keyOf(name: string, { submission }: Report, from: string): string {
+  const key = plainLine(name);
   if (key !== '' && key !== '.' && key !== '..') return key;
   throw new BadInput(
     `${from} is about the directory "${plainLine(submission)}", which does not name a student. ` +

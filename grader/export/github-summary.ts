@@ -50,9 +50,12 @@ function detail({ name, outcome, reason }: JudgedTest): string {
   return `<details><summary>${marks[outcome]} ${literal(name)}</summary>\n\n<pre>${entities(reason)}</pre>\n</details>\n\n`;
 }
 
+/** What GitHub makes a link or a mention of without any markup; a space of no width breaks it. GFM, section 6.9. */
+const LINK_STARTS = /:(?=\/\/)|www(?=\.)|@/gi;
+
 /** In one line of Markdown or HTML: shown as it is, without links, mentions or markup. */
 function literal(text: string): string {
-  return entities(plainLine(text));
+  return entities(plainLine(text).replace(LINK_STARTS, '$&\u200b')).replaceAll('\u200b', '&#8203;');
 }
 
 /** A blank line would end the block of HTML, so line breaks are references as well. CommonMark, section 4.6. */

@@ -1,6 +1,14 @@
 /** The tests of a report in one flat list, as most formats want them. */
 
-import { type LabReport, type Outcome, plain, type Report, type TaskReport, type TestReport } from '../report.ts';
+import {
+  type LabReport,
+  type Outcome,
+  plain,
+  type Report,
+  type TaskReport,
+  type TestReport,
+  withoutControls,
+} from '../report.ts';
 
 export interface JudgedTest {
   /** `lab/task.test`, unique in a report: the number of the test counts from 1 within its task. */
@@ -65,8 +73,17 @@ function reasonOf({ outcome, message, evidence }: TestReport): string {
 
 /** A report is a file that anybody may have changed: text from it is cleaned once more. */
 export function plainText(text: string): string {
+  return wholeLetters(plain(text));
+}
+
+/** The same, of any length: for text that is put together from parts which have been shortened. */
+export function uncutText(text: string): string {
+  return wholeLetters(withoutControls(text));
+}
+
+function wholeLetters(text: string): string {
   // A cut may fall between the two halves of a letter, and noncharacters may not stand in XML 1.0, section 2.2.
-  return plain(text).replace(/\p{Cs}|\ufffe|\uffff/gu, '\ufffd');
+  return text.replace(/\p{Cs}|\ufffe|\uffff/gu, '\ufffd');
 }
 
 export function plainLine(text: string): string {

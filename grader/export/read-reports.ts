@@ -1,25 +1,50 @@
 /** Report files, checked before anything is made of them. */
 
 import fs from 'node:fs';
+import type * as z from 'zod';
 import { BadInput } from '../bad-input.ts';
+import { entrySchema } from '../batch/entry.ts';
 import { REPORT_VERSION, reportSchema } from '../report.ts';
 import type { ReadReport } from './course-class.ts';
+import { plainLine } from './judged-tests.ts';
 
 /** A report of the whole course has less than 10 MB. */
 const LARGEST = 64 * 1024 * 1024;
 
-/** `-` reads standard input. @throws BadInput */
-export function readReport(file: string): ReadReport {
+/** A result of `grade batch` without a report: empty, unreadable, or a fault of the grader. */
+interface SkippedResult {
+  /** Where it was read from, for messages. */
+  from: string;
+  student: string;
+  /** Why, in one line. */
+  skipped: string;
+}
+
+/** A report, or a result of `grade batch` with one in it. `-` reads standard input. @throws BadInput */
+export function readReport(file: string): ReadReport | SkippedResult {
   const from = file === '-' ? 'Standard input' : file;
   const value = parsed(readText(file, 'report'), from);
   const version = (value as { schema?: unknown } | null)?.schema;
+  if (version === BATCH_ENTRY) return ofEntry(value, from);
   if (version !== REPORT_VERSION)
     throw new BadInput(
       `${from} is not a report of this grader: its "schema" must be "${REPORT_VERSION}", not ${JSON.stringify(version) ?? 'absent'}. ` +
-        'Make one with ./grade check DIRECTORY --json FILE.',
+        'Make one with ./grade check DIRECTORY --json FILE, or give the submissions/*.json of ./grade batch.',
     );
-  const { data, error } = reportSchema.safeParse(value);
-  if (data !== undefined) return { from, report: data };
+  return { from, report: checked(reportSchema, value, from) };
+}
+
+const BATCH_ENTRY = entrySchema.shape.schema.value;
+
+function ofEntry(value: unknown, from: string): ReadReport | SkippedResult {
+  const { student, state, reason = '', report } = checked(entrySchema, value, from);
+  if (report !== null) return { from, report, student };
+  return { from, student: plainLine(student), skipped: plainLine(`${state}: ${reason}`) };
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, from: string): T {
+  const { data, error } = schema.safeParse(value);
+  if (error === undefined) return data;
   const [issue] = error.issues;
   throw new BadInput(
     `${from} is a damaged report: ${issue?.path.join('.') || 'the document'}: ${issue?.message}. Grade the submission again.`,

@@ -161,6 +161,18 @@ describe('GitHub Actions', () => {
     expect(page.match(/<\/pre>/g)).toHaveLength(page.match(/<pre>/g)!.length);
     expect(page).not.toMatch(/@everyone|<img/);
   });
+
+  test('gets no links and no mentions in titles', () => {
+    const title = 'see https://a.example, HTTP://b.example, www.c.example, WWW.d.example, e@f.example, ftp://g';
+    const lab = bob.labs[0]!;
+    const page = githubSummary.ofReport(
+      { ...bob, labs: [{ ...lab, title, tasks: [{ ...lab.tasks[0]!, title }] }] },
+      {},
+    );
+    const shown = page.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)));
+    expect(shown).toContain('c.example');
+    expect(shown).not.toMatch(/:\/\/|www\.|@\w/i);
+  });
 });
 
 describe('Gradescope', () => {
@@ -281,6 +293,19 @@ describe('JUnit', () => {
         skipped + unsupported,
       ]);
     });
+  });
+
+  test('keeps the evidence behind a long message', () => {
+    const lab = bob.labs[0]!;
+    const task = lab.tasks[0]!;
+    const failed = {
+      ...task.tests[0]!,
+      outcome: 'failed' as const,
+      message: 'm'.repeat(3990),
+      evidence: 'e'.repeat(3990),
+    };
+    const text = junit.ofReport({ ...bob, labs: [{ ...lab, tasks: [{ ...task, tests: [failed] }] }] }, {});
+    expect(text).toContain(`${'m'.repeat(3990)}\n\n${'e'.repeat(3990)}</failure>`);
   });
 
   test('keeps line breaks and quotes of a message', () => {

@@ -1,6 +1,6 @@
 /** XML 1.0, as much as reports need. */
 
-import { plainText } from './judged-tests.ts';
+import { uncutText } from './judged-tests.ts';
 
 /** In an attribute a parser turns line breaks and tabs into spaces, unless they are references. XML 1.0, section 3.3.3. */
 const REFERENCES: Record<string, string> = {
@@ -29,5 +29,5 @@ export function xmlText(text: string): string {
 }
 
 function escaped(value: string | number, special: RegExp): string {
-  return plainText(String(value)).replace(special, (letter) => REFERENCES[letter]!);
+  return uncutText(String(value)).replace(special, (letter) => REFERENCES[letter]!);
 }

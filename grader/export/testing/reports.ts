@@ -152,6 +152,8 @@ const awkward = [
   'Points Possible',
   'ſ𝒳é漢',
   '\uff1d1+1',
+  'x;=1+1',
+  'x; "@SUM(A1)"',
 ];
 
 /** Texts that have done harm elsewhere, alone and within others. */
