@@ -40,8 +40,11 @@ const PARTS = {
   grade: ['grade', 'subject'],
 };
 
-/** Loaded from node_modules at run time: native code, and tools that find their own files beside themselves. */
-const EXTERNAL = ['koffi', 'esbuild', 'vitest', 'vite', 'typescript', 'tsx', '@biomejs/biome'];
+/**
+ * Loaded from node_modules at run time: native code, tools that find their own files beside themselves, and undici, which
+ * is as large as the daemon itself and which most daemons never need.
+ */
+const EXTERNAL = ['koffi', 'undici', 'esbuild', 'vitest', 'vite', 'typescript', 'tsx', '@biomejs/biome'];
 
 const { values } = parseArgs({
   options: { conditions: { type: 'string', default: '' }, need: { type: 'string' }, force: { type: 'boolean' } },

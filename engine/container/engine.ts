@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { BuildCache } from '../image/build/cache.ts';
 import type { Images } from '../image/images.ts';
+import { Puller } from '../registry/client/puller.ts';
 import type { Registries } from '../registry/client/registries.ts';
-import { Puller } from '../registry/puller.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import { type Container, notRunning, requireRunning } from './container.ts';
 import { hasEnded } from './ending.ts';
@@ -49,6 +50,19 @@ export async function openExec(engine: Engine, exec: Exec, attachStdin: boolean)
   await engine.shim.request('open', {
     key: execKey(exec),
     stdio: { terminal: exec.request.tty, stdin: attachStdin, stdinOnce: true },
+  });
+}
+
+/** A connection that carries its streams. It comes before `startExec`, so that nothing is missed. */
+export function attachToExec(engine: Engine, exec: Exec, framed: boolean): Promise<Socket> {
+  const { attachStdin, attachStdout, attachStderr } = exec.request;
+  return engine.shim.attach({
+    role: 'attach',
+    key: execKey(exec),
+    stdin: attachStdin,
+    stdout: attachStdout,
+    stderr: attachStderr,
+    framed,
   });
 }
 

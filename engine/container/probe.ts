@@ -5,7 +5,7 @@ import { processStat } from '#kernel/process-stat';
 import type { Container } from './container.ts';
 import { within } from './ending.ts';
 import type { Engine } from './engine.ts';
-import { createExec, execKey, openExec, startExec, untilExecEnds } from './exec.ts';
+import { attachToExec, createExec, openExec, startExec, untilExecEnds } from './exec.ts';
 import type { HealthCheck, ProbeResult } from './health.ts';
 import { now } from './time.ts';
 
@@ -45,14 +45,7 @@ async function runProbe(engine: Engine, container: Container, { args, timeout }:
     consoleSize: [0, 0],
   });
   await openExec(engine, exec, false);
-  const streams = await engine.shim.attach({
-    role: 'attach',
-    key: execKey(exec),
-    stdin: false,
-    stdout: true,
-    stderr: true,
-    framed: false,
-  });
+  const streams = await attachToExec(engine, exec, false);
   let output = Buffer.alloc(0);
   streams.on('data', (chunk: Buffer) => {
     if (output.length < MOST_OUTPUT) output = Buffer.concat([output, chunk]).subarray(0, MOST_OUTPUT);

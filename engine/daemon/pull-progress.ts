@@ -3,8 +3,8 @@
 import type { Engine } from '../container/engine.ts';
 import type { ImageRecord } from '../image/images.ts';
 import { familiarName, familiarReference } from '../image/reference.ts';
+import type { PullRequest } from '../registry/client/puller.ts';
 import type { PullEvent } from '../registry/contract/pull.ts';
-import type { PullRequest } from '../registry/puller.ts';
 import type { Progress } from './json-stream.ts';
 
 /** Pull one image, and tell of it from the first line to the last. @throws as `Puller.pull` */

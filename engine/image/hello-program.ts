@@ -1,66 +1,25 @@
 /** A program that prints a text and ends, as an ELF file of its own: two system calls, no library, no interpreter. elf(5). */
 
-const EXECUTABLE = 2;
-const LOADABLE = 1;
-const READ_AND_EXECUTE = 5;
-/** Where the file is mapped: above what vm.mmap_min_addr forbids, and a multiple of the largest page size of Linux on arm64. */
-const ADDRESS = 0x400000;
-const PAGE = 0x10000;
-const HEADER_SIZE = 64;
-const PROGRAM_HEADER_SIZE = 56;
+import { elfFile, MACHINES } from '#kernel/elf-file';
+
 /** A length is an operand of 16 bits on arm64. */
 const TEXT_MAX = 0xffff;
 
-interface Machine {
-  /** `e_machine` in elf(5). */
-  machine: number;
-  /** write(1, text, length); exit(all was written ? 0 : 1). The text follows the code at once. */
-  code: (length: number) => Buffer;
-}
-
-const MACHINES: Record<string, Machine> = {
-  amd64: { machine: 62, code: amd64 },
-  arm64: { machine: 183, code: arm64 },
-};
+/** write(1, text, length); exit(all was written ? 0 : 1). The text follows the code at once. By the names of Node. */
+const CODE: Record<string, (length: number) => Buffer> = { x64: amd64, arm64 };
 
 /**
- * @param architecture what Go calls it: `amd64` or `arm64`.
+ * @param architecture as Node names it: `x64` or `arm64`.
  * @param text at most 65,535 bytes.
  * @throws Error for another architecture, or a text that is too long.
  */
 export function helloProgram(architecture: string, text: string): Buffer {
-  const machine = MACHINES[architecture];
-  if (machine === undefined)
-    throw new Error(
-      `hello-world cannot be made for ${architecture}: it is known for ${Object.keys(MACHINES).join(', ')}`,
-    );
+  const [code, machine] = [CODE[architecture], MACHINES[architecture]];
+  if (code === undefined || machine === undefined)
+    throw new Error(`hello-world cannot be made for ${architecture}: it is known for ${Object.keys(CODE).join(', ')}`);
   const bytes = Buffer.from(text);
   if (bytes.length > TEXT_MAX) throw new Error(`a hello of ${bytes.length} bytes is too long; it may have ${TEXT_MAX}`);
-  const content = Buffer.concat([machine.code(bytes.length), bytes]);
-  return Buffer.concat([elfHeaders(machine.machine, content.length), content]);
-}
-
-/** The file's header and the one program header: everything is one segment, which may not be written to. */
-function elfHeaders(machine: number, size: number): Buffer {
-  const headers = Buffer.alloc(HEADER_SIZE + PROGRAM_HEADER_SIZE);
-  // 64 bits, little endian, version 1.
-  Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]).copy(headers);
-  headers.writeUInt16LE(EXECUTABLE, 16);
-  headers.writeUInt16LE(machine, 18);
-  headers.writeUInt32LE(1, 20);
-  headers.writeBigUInt64LE(BigInt(ADDRESS + headers.length), 24);
-  headers.writeBigUInt64LE(BigInt(HEADER_SIZE), 32);
-  headers.writeUInt16LE(HEADER_SIZE, 52);
-  headers.writeUInt16LE(PROGRAM_HEADER_SIZE, 54);
-  headers.writeUInt16LE(1, 56);
-
-  const segment = headers.subarray(HEADER_SIZE);
-  segment.writeUInt32LE(LOADABLE, 0);
-  segment.writeUInt32LE(READ_AND_EXECUTE, 4);
-  for (const at of [16, 24]) segment.writeBigUInt64LE(BigInt(ADDRESS), at);
-  for (const at of [32, 40]) segment.writeBigUInt64LE(BigInt(headers.length + size), at);
-  segment.writeBigUInt64LE(BigInt(PAGE), 48);
-  return headers;
+  return elfFile(machine, Buffer.concat([code(bytes.length), bytes]));
 }
 
 /** The number of a system call is in eax, arguments in edi, rsi, edx. syscall(2). */

@@ -1,25 +1,25 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { helloProgram } from './hello-program.ts';
 import { ensureHelloWorld, HELLO_WORLD } from './hello-world.ts';
 import { Images } from './images.ts';
 import { expectValid, hasProgram, scratchDirectory } from './test-support.ts';
 
-/** What runs programs of an architecture here: nothing for our own, an emulator for others. */
-const OWN = process.arch === 'arm64' ? 'arm64' : 'amd64';
-const EMULATOR = { arm64: 'qemu-aarch64-static', amd64: 'qemu-x86_64-static' };
+const OWN = process.arch;
+const EMULATORS: Record<string, string> = { arm64: 'qemu-aarch64', x64: 'qemu-x86_64' };
 
-test.each(['amd64', 'arm64'] as const)('a hello for %s prints its text and ends with 0', (architecture) => {
-  const directory = scratchDirectory();
-  const text = `Ahoy, ${architecture}: ${'~'.repeat(5000)}\n`;
-  const program = join(directory, 'hello');
-  writeFileSync(program, helloProgram(architecture, text), { mode: 0o755 });
-  const emulator = EMULATOR[architecture];
-  if (architecture === OWN) expect(execFileSync(program, { encoding: 'utf8' })).toBe(text);
-  else if (hasProgram(emulator)) expect(execFileSync(emulator, [program], { encoding: 'utf8' })).toBe(text);
-  else expect(readFileSync(program).includes(text)).toBe(true);
+describe.each(['x64', 'arm64'])('a hello for %s', (architecture) => {
+  const emulator = architecture === OWN ? undefined : EMULATORS[architecture]!;
+  const canRun = emulator === undefined || hasProgram(emulator);
+  test.skipIf(!canRun)(`prints its text and ends with 0${canRun ? '' : ` (skipped: needs ${emulator})`}`, () => {
+    const text = `Ahoy, ${architecture}: ${'~'.repeat(5000)}\n`;
+    const program = join(scratchDirectory(), 'hello');
+    writeFileSync(program, helloProgram(architecture, text), { mode: 0o755 });
+    const [first, ...rest] = emulator === undefined ? [program] : [emulator, program];
+    expect(execFileSync(first!, rest, { encoding: 'utf8' })).toBe(text);
+  });
 });
 
 test('a hello whose output cannot be written ends with 1', () => {
@@ -32,7 +32,7 @@ test('a hello whose output cannot be written ends with 1', () => {
 
 test('an architecture that no program is known for is named', () => {
   expect(() => helloProgram('mips', 'x')).toThrow('mips');
-  expect(() => helloProgram('amd64', 'x'.repeat(70_000))).toThrow('too long');
+  expect(() => helloProgram('x64', 'x'.repeat(70_000))).toThrow('too long');
 });
 
 test('hello-world is made of valid documents, the same each time, in one store and in two', async () => {

@@ -53,7 +53,7 @@ export async function ensureHelloWorld(images: Images): Promise<ImageRecord> {
  */
 async function buildHelloWorld(store: Store): Promise<Descriptor> {
   const platform = hostPlatform();
-  const content = helloProgram(platform.architecture, TEXT);
+  const content = helloProgram(process.arch, TEXT);
   const layer = await store.put(packArchive([{ type: 'file', path: 'hello', mode: 0o755, mtime: CREATED, content }]));
   const created = CREATED.toISOString();
   const config: ImageConfig = {

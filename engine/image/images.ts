@@ -9,6 +9,7 @@ import { buildHostbox, HOSTBOX, type HostboxOptions } from './hostbox.ts';
 import { type ImageContent, lowerdirs, readContent, sameImage } from './image-content.ts';
 import { AmbiguousImage, ImageConflict, ImageNotFound } from './image-errors.ts';
 import { IndexCache, type IndexView, putEntry, removeEntry, syncIndex } from './index-entries.ts';
+import { Pins } from './pins.ts';
 import { type PutLayerOptions, putLayer, type StoredLayer } from './put-layer.ts';
 import {
   completeName,
@@ -68,8 +69,7 @@ export class Images {
   /** Removing must not look for what is unused while another call is naming it. */
   #changes: Promise<unknown> = Promise.resolve();
   readonly #garbage: Garbage;
-  readonly #pins = new Map<Digest, Set<symbol>>();
-  readonly #removing = new Set<Digest>();
+  readonly #pins = new Pins();
 
   private constructor(directory: string, store: Store, snapshots: Snapshots) {
     this.directory = directory;
@@ -297,16 +297,18 @@ export class Images {
       const image = await this.#record(manifest, await this.#index.view());
       const shown = displayName(reference);
       const name = [...image.repoTags, ...image.repoDigests].find((each) => each === shown);
-      if (this.#pins.has(image.id))
+      if (this.#pins.isPinned(image.id))
         throw new ImageConflict(`conflict: unable to delete ${shortId(image.id)} - a container is being made of it`);
       const { untag, isDeleted } = decideRemoval(image, { name, force, users: users(image.id) });
-      if (isDeleted) this.#removing.add(image.id);
-      try {
+      const untagAll = async () => {
         for (const each of untag) await removeEntry(this.store, { reference: completeName(each) });
-        if (isDeleted) await this.#delete(image);
-      } finally {
-        this.#removing.delete(image.id);
-      }
+      };
+      if (!isDeleted) await untagAll();
+      else
+        await this.#pins.duringRemoval(image.id, async () => {
+          await untagAll();
+          await this.#delete(image);
+        });
       return { untagged: untag, deleted: isDeleted ? [image.id] : [] };
     });
   }
@@ -316,14 +318,7 @@ export class Images {
    * made of it that `users` cannot tell of yet. @throws ImageNotFound when it is being removed.
    */
   pin(image: ImageRecord): () => void {
-    if (this.#removing.has(image.id)) throw new ImageNotFound(image.id, []);
-    const pin = Symbol();
-    const pins = this.#pins.get(image.id) ?? new Set();
-    this.#pins.set(image.id, pins.add(pin));
-    return () => {
-      pins.delete(pin);
-      if (pins.size === 0) this.#pins.delete(image.id);
-    };
+    return this.#pins.pin(image.id);
   }
 
   async #findAfterBuild(reference: string): Promise<ImageRecord | undefined> {

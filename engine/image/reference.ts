@@ -31,7 +31,7 @@ export const DEFAULT_DOMAIN = 'docker.io';
 const LEGACY_DEFAULT_DOMAIN = 'index.docker.io';
 const OFFICIAL_REPOSITORIES = 'library/';
 const DEFAULT_TAG = 'latest';
-const PATH_LENGTH_MAX = 255;
+export const PATH_LENGTH_MAX = 255;
 
 const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
 const DOMAIN = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`);
@@ -63,6 +63,15 @@ export function parseReference(text: string): Reference {
   if (path.length > PATH_LENGTH_MAX) throw invalid(text, `repository name has more than ${PATH_LENGTH_MAX} characters`);
   if (tag !== undefined && !TAG.test(tag)) throw invalid(text, `"${clip(tag)}" is not a tag`);
   return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+}
+
+/** Whether a registry may have a repository of this name. OCI distribution-spec, "Pulling manifests". */
+export function isRepositoryName(path: string): boolean {
+  return path.length <= PATH_LENGTH_MAX && path.split('/').every((component) => COMPONENT.test(component));
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
 }
 
 /** With `:latest` when there is neither tag nor digest. */

@@ -29,7 +29,7 @@ export interface ProcessStat {
   exitCode: number;
 }
 
-/** @returns undefined when there is no such process (any more). */
+/** @returns undefined for a process that has gone. */
 export function processStat(pid: number | 'self'): ProcessStat | undefined {
   let line: string;
   try {
@@ -65,7 +65,7 @@ export function isOver(stat: ProcessStat | undefined): boolean {
   return stat === undefined || 'ZXx'.includes(stat.state);
 }
 
-/** @throws KernelError ESRCH when there is no such process. */
+/** @throws KernelError ESRCH for a process that has gone. */
 export function startTimeOf(pid: number): string {
   const stat = processStat(pid);
   if (stat === undefined) throw new KernelError('stat', ESRCH, `process ${pid}`);

@@ -9,6 +9,10 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDigest } from '../image/digest.ts';
+import { ACCEPTED, isIndexType, typeOf } from './client/manifest-types.ts';
+import { choose } from './client/platforms.ts';
+import { parseImageConfig, parseIndex, parseManifest } from './client/pulled-documents.ts';
 import {
   type PulledDescriptor,
   type PulledImage,
@@ -17,9 +21,6 @@ import {
   type WantedLayer,
 } from './contract/pull.ts';
 import type { RegistryResponse } from './contract/transport.ts';
-import { ACCEPTED, isIndexType, typeOf } from './manifest-types.ts';
-import { choose } from './platforms.ts';
-import { isDigest, parseImageConfig, parseIndex, parseManifest } from './pulled-documents.ts';
 
 /** No document may be larger (bytes); distribution-spec, "Pushing Manifests". */
 const DOCUMENT_MOST = 4 * 1024 * 1024;

@@ -2,10 +2,10 @@
 
 import {
   type Referrer,
-  RegistryError,
   type RegistryRequest,
   type RegistryResponse,
   type RegistryStore,
+  RequestRefused,
   type Upload,
 } from '#contract/registry';
 import {
@@ -22,9 +22,9 @@ import {
   unknownManifest,
   unknownName,
   unknownUpload,
-} from './answers.ts';
-import { accepts, isKnown, rangeOf, unlessChanged } from './headers.ts';
-import { INDEX, readManifest } from './manifest-document.ts';
+} from './server/answers.ts';
+import { accepts, isKnown, rangeOf, unlessChanged } from './server/headers.ts';
+import { INDEX, readManifest } from './server/manifest-document.ts';
 import {
   ALGORITHMS,
   clip,
@@ -37,8 +37,8 @@ import {
   requireName,
   requireReference,
   requireTag,
-} from './names.ts';
-import { linkTo, pageOf } from './pages.ts';
+} from './server/names.ts';
+import { linkTo, pageOf } from './server/pages.ts';
 
 /** Bytes. "Pushing Manifests": at least 4 megabytes should be supported. */
 const MANIFEST_SIZE_MAX = 4 * 1024 * 1024;
@@ -77,7 +77,7 @@ export async function answer(request: RegistryRequest, store: RegistryStore): Pr
   try {
     return await route(request, store);
   } catch (error) {
-    if (!(error instanceof RegistryError)) throw error;
+    if (!(error instanceof RequestRefused)) throw error;
     const { status, code, message, detail, headers } = error;
     return json(status, { errors: [{ code, message, ...(detail !== undefined && { detail }) }] }, headers);
   }
@@ -93,7 +93,7 @@ async function route(request: RegistryRequest, store: RegistryStore): Promise<Re
     const handler = methods[request.method === 'HEAD' ? 'GET' : request.method];
     if (handler === undefined) {
       const allowed = Object.keys(methods).flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-      throw new RegistryError(405, 'UNSUPPORTED', `${clip(path)} takes ${allowed.join(', ')}, not ${request.method}`, {
+      throw new RequestRefused(405, 'UNSUPPORTED', `${clip(path)} takes ${allowed.join(', ')}, not ${request.method}`, {
         headers: { allow: allowed.join(', ') },
       });
     }
@@ -106,7 +106,7 @@ async function route(request: RegistryRequest, store: RegistryStore): Promise<Re
       query: new URLSearchParams(request.target.slice(mark)),
     });
   }
-  throw new RegistryError(404, 'UNSUPPORTED', `There is no endpoint ${clip(path)}. The API begins at /v2/.`);
+  throw new RequestRefused(404, 'UNSUPPORTED', `There is no endpoint ${clip(path)}. The API begins at /v2/.`);
 }
 
 /** "Determining Support" */
@@ -232,7 +232,7 @@ async function withUpload(call: Call, use: (upload: Upload) => Promise<RegistryR
 
 /**
  * Append the body. What has arrived stays when the client goes away: it may go on from there.
- * @throws RegistryError 416 if its range does not begin where the upload ends, 400 if its length is not that of the range
+ * @throws RequestRefused 416 if its range does not begin where the upload ends, 400 if its length is not that of the range
  */
 async function receive({ body, headers, name, reference }: Call, upload: Upload): Promise<void> {
   const given = headers['content-range'];
@@ -243,22 +243,26 @@ async function receive({ body, headers, name, reference }: Call, upload: Upload)
   const [start, end] =
     range === undefined ? [upload.size, Number.POSITIVE_INFINITY] : [Number(range[1]), Number(range[2]) + 1];
   if (range !== undefined && length !== undefined && length !== end - start) {
-    throw new RegistryError(400, 'SIZE_INVALID', `the range ${given} has ${end - start} bytes, and the body ${length}`);
+    throw new RequestRefused(
+      400,
+      'SIZE_INVALID',
+      `the range ${given} has ${end - start} bytes, and the body ${length}`,
+    );
   }
   if (start !== upload.size) throw outOfOrder(name, reference, { size: upload.size, start });
   for await (const chunk of body) {
     if (upload.size + chunk.length > end)
-      throw new RegistryError(400, 'SIZE_INVALID', `the body is longer than its range ${given}`);
+      throw new RequestRefused(400, 'SIZE_INVALID', `the body is longer than its range ${given}`);
     upload.append(chunk);
   }
   if (range !== undefined && upload.size !== end)
-    throw new RegistryError(400, 'SIZE_INVALID', `the body is shorter than its range ${given}`);
+    throw new RequestRefused(400, 'SIZE_INVALID', `the body is shorter than its range ${given}`);
 }
 
 async function finish(upload: Upload, name: string, digest: string): Promise<RegistryResponse> {
   const { size } = upload;
   if (await upload.finish(digest)) return created(name, digest);
-  throw new RegistryError(400, 'DIGEST_INVALID', `the ${size} bytes of the upload do not have the digest ${digest}`, {
+  throw new RequestRefused(400, 'DIGEST_INVALID', `the ${size} bytes of the upload do not have the digest ${digest}`, {
     detail: { digest, size },
   });
 }
@@ -272,7 +276,7 @@ async function getManifest({ store, name, reference, headers, permit }: Call): P
   if (manifest === undefined) throw unknownManifest(store, name, reference);
   const { digest, mediaType, bytes } = manifest;
   if (!accepts(headers.accept, mediaType)) {
-    throw new RegistryError(404, 'MANIFEST_UNKNOWN', `${name} has ${clip(reference)} as ${mediaType} only`, {
+    throw new RequestRefused(404, 'MANIFEST_UNKNOWN', `${name} has ${clip(reference)} as ${mediaType} only`, {
       detail: { mediaType, accept: headers.accept },
     });
   }
@@ -289,12 +293,12 @@ async function putManifest(call: Call): Promise<RegistryResponse> {
   const tags = query.getAll('tag');
   for (const tag of tags) requireTag(tag);
   if (tags.length > TAGS_MAX)
-    throw new RegistryError(414, 'UNSUPPORTED', `at most ${TAGS_MAX} tags can be pushed at once`);
+    throw new RequestRefused(414, 'UNSUPPORTED', `at most ${TAGS_MAX} tags can be pushed at once`);
   const bytes = await wholeBody(call);
   const wanted = isDigest(reference) ? reference : (query.get('digest') ?? undefined);
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : requireDigest(wanted));
   if (wanted !== undefined && digest !== wanted) {
-    throw new RegistryError(400, 'DIGEST_INVALID', `the manifest has the digest ${digest}, not ${wanted}`, {
+    throw new RequestRefused(400, 'DIGEST_INVALID', `the manifest has the digest ${digest}, not ${wanted}`, {
       detail: { digest },
     });
   }
@@ -328,10 +332,10 @@ async function putManifest(call: Call): Promise<RegistryResponse> {
   };
 }
 
-/** @throws RegistryError 413 */
+/** @throws RequestRefused 413 */
 async function wholeBody({ body, headers }: Call): Promise<Uint8Array> {
   const tooLarge = () =>
-    new RegistryError(413, 'SIZE_INVALID', `a manifest may have ${MANIFEST_SIZE_MAX} bytes at most`);
+    new RequestRefused(413, 'SIZE_INVALID', `a manifest may have ${MANIFEST_SIZE_MAX} bytes at most`);
   if (Number(headers['content-length'] ?? 0) > MANIFEST_SIZE_MAX) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -7,6 +7,8 @@
  * with 128 + n after signal n; with 127 when there is no such program, and with 126 when it cannot be run.
  */
 
+import { elfFile, MACHINES } from '#kernel/elf-file';
+
 /** syscall(2): the number in eax, arguments in rdi, rsi, rdx, r10. */
 const X86_64 = `
   488b1c24              mov rbx, [rsp]                # argc
@@ -226,48 +228,13 @@ fail:
   e2ffff17              b exit
 `;
 
-const CODE: Partial<Record<string, { machine: number; listing: string }>> = {
-  x64: { machine: 62, listing: X86_64 },
-  arm64: { machine: 183, listing: AARCH64 },
-};
+const LISTINGS: Partial<Record<string, string>> = { x64: X86_64, arm64: AARCH64 };
 
-const ADDRESS = 0x400000n;
-const HEADER = 64;
-const SEGMENT = 56;
-const SEGMENTS = 2;
-
-/** The file, for the architecture given as Node names it. elf(5). @throws Error for any other. */
+/** The file, for the architecture given as Node names it. @throws Error for any other. */
 export function initProgram(architecture: string = process.arch): Buffer {
-  const known = CODE[architecture];
-  if (known === undefined) throw new Error(`There is no init for ${architecture}; start the container without it.`);
-  const code = Buffer.from([...known.listing.matchAll(/^ {2}([0-9a-f]+)/gm)].map(([, bytes]) => bytes).join(''), 'hex');
-  const start = HEADER + SEGMENTS * SEGMENT;
-  const header = Buffer.alloc(HEADER);
-  header.write('\x7fELF', 'latin1');
-  header.writeUInt8(2, 4); // 64 bits
-  header.writeUInt8(1, 5); // little-endian
-  header.writeUInt8(1, 6); // version
-  header.writeUInt16LE(2, 16); // ET_EXEC
-  header.writeUInt16LE(known.machine, 18);
-  header.writeUInt32LE(1, 20); // version
-  header.writeBigUInt64LE(ADDRESS + BigInt(start), 24); // where it begins
-  header.writeBigUInt64LE(BigInt(HEADER), 32); // where the segments are said
-  header.writeUInt16LE(HEADER, 52);
-  header.writeUInt16LE(SEGMENT, 54);
-  header.writeUInt16LE(SEGMENTS, 56);
-  const size = BigInt(start + code.length);
-  return Buffer.concat([header, segment(1, 5, ADDRESS, size), segment(0x6474e551, 6, 0n, 0n), code]);
-}
-
-/** @param type PT_LOAD, or PT_GNU_STACK, which says that the stack is not code. @param flags 4 read, 2 write, 1 execute. */
-function segment(type: number, flags: number, address: bigint, size: bigint): Buffer {
-  const bytes = Buffer.alloc(SEGMENT);
-  bytes.writeUInt32LE(type, 0);
-  bytes.writeUInt32LE(flags, 4);
-  bytes.writeBigUInt64LE(address, 16);
-  bytes.writeBigUInt64LE(address, 24);
-  bytes.writeBigUInt64LE(size, 32);
-  bytes.writeBigUInt64LE(size, 40);
-  bytes.writeBigUInt64LE(0x1000n, 48);
-  return bytes;
+  const [listing, machine] = [LISTINGS[architecture], MACHINES[architecture]];
+  if (listing === undefined || machine === undefined)
+    throw new Error(`There is no init for ${architecture}; start the container without it.`);
+  const code = Buffer.from([...listing.matchAll(/^ {2}([0-9a-f]+)/gm)].map(([, bytes]) => bytes).join(''), 'hex');
+  return elfFile(machine, code);
 }

@@ -43,6 +43,12 @@ export const packages: readonly DebianPackage[] = [
   { name: 'libcap2-bin', program: 'setcap', reason: 'gives files capabilities', use: 'tests' },
   { name: 'umoci', program: 'umoci', reason: 'unpacks the same layers, and the tests compare the trees', use: 'tests' },
   { name: 'xfsprogs', program: 'mkfs.xfs', reason: 'makes a file system with quotas of projects', use: 'tests' },
+  {
+    name: 'qemu-user',
+    program: process.arch === 'arm64' ? 'qemu-x86_64' : 'qemu-aarch64',
+    reason: 'runs the small programs that are written for the other architecture',
+    use: 'tests',
+  },
   { name: 'openssl', program: 'openssl', reason: 'makes certificates for the registries of tests', use: 'tests' },
   { name: 'zstd', program: 'zstd', reason: 'compresses layers for the tests', use: 'tests' },
   ...vmPackages

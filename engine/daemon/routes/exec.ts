@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { createExec, execKey, findExec, openExec, startExec, untilExecEnds } from '../../container/exec.ts';
+import {
+  attachToExec,
+  createExec,
+  execKey,
+  findExec,
+  openExec,
+  startExec,
+  untilExecEnds,
+} from '../../container/exec.ts';
 import type { Exec } from '../../container/exec-record.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
@@ -56,16 +64,9 @@ export async function startExecRoute(call: Call): Promise<void> {
     await startExec(engine, exec);
     return call.sendNothing(200);
   }
-  const { attachStdin, attachStdout, attachStderr, tty, detachKeys } = exec.request;
+  const { attachStdin, tty, detachKeys } = exec.request;
   await openExec(engine, exec, attachStdin);
-  const streams = await engine.shim.attach({
-    role: 'attach',
-    key: execKey(exec),
-    stdin: attachStdin,
-    stdout: attachStdout,
-    stderr: attachStderr,
-    framed: !body.Tty,
-  });
+  const streams = await attachToExec(engine, exec, !body.Tty);
   const client = call.hijack(streamType(call, body.Tty));
   const started = startExec(engine, exec).catch((error: Error) => {
     // The stream has begun: as with Docker, the reason goes where the output would have.

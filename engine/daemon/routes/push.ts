@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { ImageRecord } from '../../image/images.ts';
 import { familiarName, familiarReference, parseReference, type Reference } from '../../image/reference.ts';
+import { pushImage } from '../../registry/client/push-image.ts';
 import type { PushProgress } from '../../registry/contract/push.ts';
-import { pushImage } from '../../registry/push-image.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { JsonStream } from '../json-stream.ts';

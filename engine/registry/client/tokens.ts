@@ -7,13 +7,13 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { unless } from '../unless.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { isLoopback } from './endpoints.ts';
 import { exchange } from './exchange.ts';
 import { readText, refusalOf } from './refusal.ts';
 import { RegistryError, type Where } from './registry-error.ts';
+import { unless } from './unless.ts';
 
 /** What OAuth 2 wants to know about the program that asks. */
 const CLIENT_ID = 'skiff';

@@ -23,8 +23,8 @@ export type ErrorCode =
   | 'TOOMANYREQUESTS';
 
 /** An answer other than success. The client gets `code`, the message and `detail` as JSON. */
-export class RegistryError extends Error {
-  override readonly name = 'RegistryError';
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused';
   readonly code: ErrorCode;
   readonly status: number;
   readonly detail: unknown;
@@ -60,7 +60,7 @@ export interface RegistryRequest {
   body: AsyncIterable<Uint8Array>;
   /**
    * Resolves if the client may do this. Called before anything about the repository is told or changed.
-   * @throws RegistryError UNAUTHORIZED, DENIED or UNSUPPORTED
+   * @throws RequestRefused UNAUTHORIZED, DENIED or UNSUPPORTED
    */
   permit(action: Action, repository: string): Promise<void>;
 }
@@ -172,7 +172,7 @@ export interface RegistryStore {
 
 export interface RegistryPlank {
   /**
-   * Answer one request. A RegistryError becomes an answer; every other error is thrown, and leaves nothing half stored.
+   * Answer one request. A RequestRefused becomes an answer; every other error is thrown, and leaves nothing half stored.
    */
   answer(request: RegistryRequest, store: RegistryStore): Promise<RegistryResponse>;
 }

@@ -1,6 +1,6 @@
 /** Who may do what. */
 
-import { type Action, RegistryError } from '#contract/registry';
+import { type Action, RequestRefused } from '#contract/registry';
 import type { Htpasswd } from './htpasswd.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -21,16 +21,16 @@ export function permitFor(options: AccessOptions, authorization: string | undefi
   let user: Promise<string | undefined> | undefined;
   return async (action, repository) => {
     const changes = action === 'push' || action === 'delete';
-    if (options.readOnly && changes) throw new RegistryError(405, 'UNSUPPORTED', 'this registry is read-only');
+    if (options.readOnly && changes) throw new RequestRefused(405, 'UNSUPPORTED', 'this registry is read-only');
     if (options.noDelete && action === 'delete')
-      throw new RegistryError(405, 'UNSUPPORTED', 'this registry deletes nothing');
+      throw new RequestRefused(405, 'UNSUPPORTED', 'this registry deletes nothing');
     if (options.tokens !== undefined) return await options.tokens.require(authorization, action, repository);
     if (options.htpasswd === undefined) return;
     user ??= userOf(options.htpasswd, authorization);
     const name = await user;
     if (name === undefined) throw unauthorized(authorization);
     if (changes && options.writers?.includes(name) === false)
-      throw new RegistryError(403, 'DENIED', `${name} may pull from this registry, and change nothing`);
+      throw new RequestRefused(403, 'DENIED', `${name} may pull from this registry, and change nothing`);
   };
 }
 
@@ -44,10 +44,10 @@ async function userOf(htpasswd: Htpasswd, authorization: string | undefined): Pr
   return (await htpasswd.verify(name, login.slice(colon + 1))) ? name : undefined;
 }
 
-function unauthorized(authorization: string | undefined): RegistryError {
+function unauthorized(authorization: string | undefined): RequestRefused {
   const message =
     authorization === undefined ? 'this registry asks for a name and a password' : 'the name or the password is wrong';
-  return new RegistryError(401, 'UNAUTHORIZED', message, {
+  return new RequestRefused(401, 'UNAUTHORIZED', message, {
     headers: { 'www-authenticate': 'Basic realm="skiff registry", charset="UTF-8"' },
   });
 }

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { partsOf } from '../manifest-document.ts';
-import { isDigest } from '../names.ts';
+import { partsOf } from './manifest-document.ts';
+import { isDigest } from './names.ts';
 import { digestOfFile, type Places } from './places.ts';
 import { entriesOf } from './uploads.ts';
 

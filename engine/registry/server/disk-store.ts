@@ -13,8 +13,8 @@ import type { Needed, NewManifest, Referrer, RegistryStore, StoredManifest, Uplo
 import { openLayout } from '#store';
 import { explainFullDisk, scratchPath } from '../../image/scratch.ts';
 import { Turn } from '../../image/turn.ts';
-import { isDigest } from '../names.ts';
 import { blobRange } from './blob-range.ts';
+import { isDigest } from './names.ts';
 import { digestOfFile, Places } from './places.ts';
 import { entriesOf, openInDirectory, Uploads } from './uploads.ts';
 

@@ -10,8 +10,8 @@ import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Turn } from '../../image/turn.ts';
-import { partsOf } from '../manifest-document.ts';
 import type { DiskStore } from './disk-store.ts';
+import { partsOf } from './manifest-document.ts';
 import { digestOfFile, fileName } from './places.ts';
 import { entriesOf } from './uploads.ts';
 

@@ -3,7 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { compare } from 'bcryptjs';
-import { RegistryError } from '#contract/registry';
+import { RequestRefused } from '#contract/registry';
 
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 /** Of no password: a name that is unknown costs as much time as one that is known. */
@@ -29,7 +29,7 @@ export class Htpasswd {
     this.#reread();
   }
 
-  /** @throws RegistryError 429 when too many others wait for the same */
+  /** @throws RequestRefused 429 when too many others wait for the same */
   async verify(name: string, password: string): Promise<boolean> {
     this.#reread();
     const login = createHmac('sha256', this.#key).update(`${name}\0${password}`).digest('hex');
@@ -45,7 +45,7 @@ export class Htpasswd {
   /** One after the other: guesses take no more of the processor than they must. */
   async #compare(password: string, hash: string): Promise<boolean> {
     if (this.#waiting >= WAITING_MAX) {
-      throw new RegistryError(429, 'TOOMANYREQUESTS', 'too many logins at once; try again in a few seconds', {
+      throw new RequestRefused(429, 'TOOMANYREQUESTS', 'too many logins at once; try again in a few seconds', {
         headers: { 'retry-after': '5' },
       });
     }

@@ -4,7 +4,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { jwtVerify } from 'jose';
 import * as z from 'zod';
-import { type Action, RegistryError } from '#contract/registry';
+import { type Action, RequestRefused } from '#contract/registry';
 
 /** Signatures that need a private key: a public key must never serve as the secret of a symmetric one. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
@@ -48,7 +48,7 @@ export class Tokens {
     this.#keys = texts.map((text) => createPublicKey(text));
   }
 
-  /** @throws RegistryError 401 with a challenge that names the scope */
+  /** @throws RequestRefused 401 with a challenge that names the scope */
   async require(authorization: string | undefined, action: Action, repository: string): Promise<void> {
     const scope = scopeOf(action, repository);
     const token = /^bearer +([\w.-]+)$/i.exec(authorization ?? '')?.[1];
@@ -82,11 +82,11 @@ export class Tokens {
   }
 
   /** RFC 6750, section 3. */
-  #challenge(scope: Scope | undefined, error: string | undefined, message: string): RegistryError {
+  #challenge(scope: Scope | undefined, error: string | undefined, message: string): RequestRefused {
     const { realm, service } = this.#options;
     const values = { realm, service, ...(scope && { scope: inWords(scope) }), ...(error && { error }) };
     const challenge = Object.entries(values).map(([name, value]) => `${name}="${value}"`);
-    return new RegistryError(401, 'UNAUTHORIZED', message, {
+    return new RequestRefused(401, 'UNAUTHORIZED', message, {
       headers: { 'www-authenticate': `Bearer ${challenge.join(',')}` },
       ...(scope && { detail: scope }),
     });

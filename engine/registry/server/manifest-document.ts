@@ -1,7 +1,7 @@
 /** What a manifest or an index that is pushed says: media types, what it refers to, its subject. OCI image-spec. */
 
-import { type Needed, RegistryError } from '#contract/registry';
-import { unreasonableJson } from '../image/json-shape.ts';
+import { type Needed, RequestRefused } from '#contract/registry';
+import { unreasonableJson } from '../../image/json-shape.ts';
 import { clip, isDigest } from './names.ts';
 
 const VALUES_MAX = 50_000;
@@ -28,7 +28,7 @@ export interface Part extends Needed {
   elsewhere: boolean;
 }
 
-/** What a manifest or an index says. @throws RegistryError 400 that says where it departs from the specification */
+/** What a manifest or an index says. @throws RequestRefused 400 that says where it departs from the specification */
 export function readManifest(bytes: Uint8Array, contentType: string | string[] | undefined): Document {
   const document = parseObject(bytes);
   const mediaType = mediaTypeOf(document, `${contentType ?? ''}`.split(';')[0]!.trim());
@@ -46,7 +46,7 @@ export function readManifest(bytes: Uint8Array, contentType: string | string[] |
   };
 }
 
-/** All that a document refers to, but its subject. @throws RegistryError 400 */
+/** All that a document refers to, but its subject. @throws RequestRefused 400 */
 export function partsOf(bytes: Uint8Array): Part[] {
   return partsIn(parseObject(bytes));
 }
@@ -130,6 +130,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function invalidManifest(why: string): RegistryError {
-  return new RegistryError(400, 'MANIFEST_INVALID', `the manifest is refused: ${why}`);
+function invalidManifest(why: string): RequestRefused {
+  return new RequestRefused(400, 'MANIFEST_INVALID', `the manifest is refused: ${why}`);
 }

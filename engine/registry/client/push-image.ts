@@ -2,15 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { Digest } from '../image/digest.ts';
-import type { ImageRecord, Images } from '../image/images.ts';
-import { formatReference, parseReference, type Reference } from '../image/reference.ts';
-import { BlobCorrupt, type Store } from '../image/store.ts';
-import type { Credentials } from './client/credentials.ts';
-import type { Registries } from './client/registries.ts';
-import { RegistryError } from './client/registry-error.ts';
-import type { PushDescriptor, PushProgress, PushSource } from './contract/push.ts';
-import { push } from './push.ts';
+import type { Digest } from '../../image/digest.ts';
+import type { ImageRecord, Images } from '../../image/images.ts';
+import { formatReference, parseReference, type Reference } from '../../image/reference.ts';
+import { BlobCorrupt, type Store } from '../../image/store.ts';
+import type { PushDescriptor, PushProgress, PushSource } from '../contract/push.ts';
+import { push } from '../push.ts';
+import type { Credentials } from './credentials.ts';
+import type { Registries } from './registries.ts';
+import { RegistryError } from './registry-error.ts';
 
 export interface ImagePush {
   images: Images;

@@ -1,7 +1,7 @@
 /** Media types of manifests: what is asked for, what came, and what is refused by name. */
 
-import { DOCKER_MEDIA_TYPE, MEDIA_TYPE } from '../image/documents.ts';
-import { PullRefused } from './contract/pull.ts';
+import { DOCKER_MEDIA_TYPE, MEDIA_TYPE } from '../../image/documents.ts';
+import { PullRefused } from '../contract/pull.ts';
 
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const INDEXES: string[] = [MEDIA_TYPE.index, DOCKER_LIST];

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import type { RegistryResponse, Transport } from './contract/transport.ts';
+import type { RegistryResponse, Transport } from '../contract/transport.ts';
 import { listTags } from './tags.ts';
 
 const where = { registry: 'registry.example', repository: 'some/name' };

@@ -1,6 +1,6 @@
 /** Long lists, page by page: `n`, `last` and the Link header. "Listing Tags" */
 
-import { RegistryError } from '#contract/registry';
+import { RequestRefused } from '#contract/registry';
 import { clip } from './names.ts';
 
 /** Names in one list. */
@@ -13,7 +13,7 @@ export function pageOf(
 ): { page: string[]; link: Record<string, string> } {
   const [n, last] = [query.get('n'), query.get('last')];
   if (n !== null && !/^\d{1,15}$/.test(n))
-    throw new RegistryError(400, 'UNSUPPORTED', `n must be a number, not "${clip(n)}"`);
+    throw new RequestRefused(400, 'UNSUPPORTED', `n must be a number, not "${clip(n)}"`);
   const rest = last === null ? names : names.filter((each) => each > last);
   const page = rest.slice(0, Math.min(Number(n ?? PAGE_MAX), PAGE_MAX));
   const more = page.length > 0 && page.length < rest.length;

@@ -1,13 +1,13 @@
 /** The tags of a repository. OCI distribution-spec, "Listing Tags". */
 
 import * as z from 'zod';
-import { readText } from './client/refusal.ts';
-import { RegistryError, type Where } from './client/registry-error.ts';
-import type { Transport } from './contract/transport.ts';
+import { isTag } from '../../image/reference.ts';
+import type { Transport } from '../contract/transport.ts';
+import { readText } from './refusal.ts';
+import { RegistryError, type Where } from './registry-error.ts';
 
 /** More is not fetched: a registry that never comes to an end would have us run out of memory. */
 const TAGS_MOST = 10_000;
-const TAG = /^\w[\w.-]{0,127}$/;
 
 const Answer = z.looseObject({ tags: z.array(z.string()).nullish() });
 
@@ -35,7 +35,7 @@ export async function listTags(
 
 function tagsIn(text: string, where: Where): string[] {
   try {
-    return (Answer.parse(JSON.parse(text)).tags ?? []).filter((tag) => TAG.test(tag));
+    return (Answer.parse(JSON.parse(text)).tags ?? []).filter(isTag);
   } catch {
     throw new RegistryError('protocol', where, 'the answer is not a list of tags');
   }

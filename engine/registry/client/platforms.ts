@@ -1,7 +1,7 @@
 /** One image of an index that has one for each of several platforms. OCI image-spec, image-index.md, "platform". */
 
-import type { IndexDescriptor } from '../image/archive-documents.ts';
-import { type PullPlatform, PullRefused } from './contract/pull.ts';
+import type { IndexDescriptor } from '../../image/archive-documents.ts';
+import { type PullPlatform, PullRefused } from '../contract/pull.ts';
 
 /** Docker's builders put proofs of how an image was made into the index as if they were images. */
 const PROOF = 'vnd.docker.reference.type';

@@ -1,6 +1,6 @@
 /** Layers on their way in, by what they are: what two pulls want at the same time comes once. */
 
-import type { PullEvent, WantedLayer } from './contract/pull.ts';
+import type { PullEvent, WantedLayer } from '../contract/pull.ts';
 import { unless } from './unless.ts';
 
 export type LayerEvent = Extract<PullEvent, { type: 'downloading' | 'retrying' | 'downloaded' }>;

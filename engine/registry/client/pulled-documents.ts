@@ -1,14 +1,9 @@
 /** The documents that a registry sends, read and checked for what this engine can use. */
 
 import * as z from 'zod';
-import { Index, type IndexDescriptor } from '../image/archive-documents.ts';
-import { isDigest as isAnyDigest } from '../image/digest.ts';
-import { ImageConfig, InvalidDocument, Manifest, parseDocument } from '../image/documents.ts';
-import { type PulledDescriptor, type PullPlatform, PullRefused } from './contract/pull.ts';
-
-export function isDigest(text: string): boolean {
-  return isAnyDigest(text);
-}
+import { Index, type IndexDescriptor } from '../../image/archive-documents.ts';
+import { ImageConfig, InvalidDocument, Manifest, parseDocument } from '../../image/documents.ts';
+import { type PulledDescriptor, type PullPlatform, PullRefused } from '../contract/pull.ts';
 
 /** Enough of a manifest to say why it is refused. */
 const Outline = z.looseObject({

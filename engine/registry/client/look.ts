@@ -1,8 +1,8 @@
 /** What a registry has under a name: a manifest or an index, and for which platforms. */
 
-import type { PulledDescriptor, PullOptions, PullPlatform } from './contract/pull.ts';
+import type { PulledDescriptor, PullOptions, PullPlatform } from '../contract/pull.ts';
+import { fetchNamed, fetchSmall } from '../pull.ts';
 import { isIndexType } from './manifest-types.ts';
-import { fetchNamed, fetchSmall } from './pull.ts';
 import { parseIndex, parseManifest, platformOf } from './pulled-documents.ts';
 
 /** @throws PullRefused, and the errors of `transport` */

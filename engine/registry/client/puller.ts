@@ -3,23 +3,23 @@
 import { join } from 'node:path';
 import { UnexpectedEnd } from '#contract/byte-reader';
 import { DecoderError } from '#kernel/decoders';
-import { hostPlatform } from '../image/commit.ts';
-import type { Digest } from '../image/digest.ts';
-import type { LayerDescriptor } from '../image/documents.ts';
-import type { Leftovers } from '../image/garbage.ts';
-import type { ImageRecord, Images } from '../image/images.ts';
-import { type KeptLayer, KeptLayers } from '../image/kept-layers.ts';
-import { formatReference, type Reference, withDefaultTag } from '../image/reference.ts';
-import { DiskFull } from '../image/scratch.ts';
-import { BlobCorrupt } from '../image/store.ts';
-import { HostileArchive } from '../image/tar-header.ts';
-import type { Credentials } from './client/credentials.ts';
-import type { Registries } from './client/registries.ts';
-import { RegistryError } from './client/registry-error.ts';
-import { type PullEvent, type PulledImage, type PullPlatform, PullRefused, type PullStore } from './contract/pull.ts';
+import { hostPlatform } from '../../image/commit.ts';
+import type { Digest } from '../../image/digest.ts';
+import type { LayerDescriptor } from '../../image/documents.ts';
+import type { Leftovers } from '../../image/garbage.ts';
+import type { ImageRecord, Images } from '../../image/images.ts';
+import { type KeptLayer, KeptLayers } from '../../image/kept-layers.ts';
+import { formatReference, type Reference, withDefaultTag } from '../../image/reference.ts';
+import { DiskFull } from '../../image/scratch.ts';
+import { BlobCorrupt } from '../../image/store.ts';
+import { HostileArchive } from '../../image/tar-header.ts';
+import { type PullEvent, type PulledImage, type PullPlatform, PullRefused, type PullStore } from '../contract/pull.ts';
+import { pull } from '../pull.ts';
+import type { Credentials } from './credentials.ts';
 import { LayerDownloads, type LayerEvent } from './layer-downloads.ts';
 import { lookAt } from './look.ts';
-import { pull } from './pull.ts';
+import type { Registries } from './registries.ts';
+import { RegistryError } from './registry-error.ts';
 import { listTags } from './tags.ts';
 
 export interface PullRequest {

@@ -1,11 +1,9 @@
 /** Names and digests: from strangers, and checked before the store sees them. */
 
 import { createHash } from 'node:crypto';
-import { RegistryError } from '#contract/registry';
+import { RequestRefused } from '#contract/registry';
+import { isRepositoryName, isTag, PATH_LENGTH_MAX } from '../../image/reference.ts';
 
-const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const NAME_LENGTH_MAX = 255;
-const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -23,23 +21,23 @@ export function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {
-    throw new RegistryError(400, 'NAME_INVALID', `the path "${clip(path)}" is not percent-encoded UTF-8`);
+    throw new RequestRefused(400, 'NAME_INVALID', `the path "${clip(path)}" is not percent-encoded UTF-8`);
   }
 }
 
 export function requireName(name: string): void {
-  if (NAME.test(name) && name.length <= NAME_LENGTH_MAX) return;
-  throw new RegistryError(
+  if (isRepositoryName(name)) return;
+  throw new RequestRefused(
     400,
     'NAME_INVALID',
-    `"${clip(name)}" is not the name of a repository: at most ${NAME_LENGTH_MAX} of a-z and 0-9, with ".", "_", "__", "-" or "/" between them`,
+    `"${clip(name)}" is not the name of a repository: at most ${PATH_LENGTH_MAX} of a-z and 0-9, with ".", "_", "__", "-" or "/" between them`,
     { detail: { name: clip(name) } },
   );
 }
 
 export function requireTag(tag: string): void {
-  if (!TAG.test(tag))
-    throw new RegistryError(400, 'MANIFEST_INVALID', `"${clip(tag)}" is not a tag`, { detail: { tag: clip(tag) } });
+  if (!isTag(tag))
+    throw new RequestRefused(400, 'MANIFEST_INVALID', `"${clip(tag)}" is not a tag`, { detail: { tag: clip(tag) } });
 }
 
 export function requireDigest(digest: string): string {
@@ -63,6 +61,6 @@ export function clip(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-export function invalidDigest(why: string): RegistryError {
-  return new RegistryError(400, 'DIGEST_INVALID', `the digest is refused: ${why}`);
+export function invalidDigest(why: string): RequestRefused {
+  return new RequestRefused(400, 'DIGEST_INVALID', `the digest is refused: ${why}`);
 }

@@ -3,14 +3,21 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Images } from '../image/images.ts';
-import { parseReference } from '../image/reference.ts';
-import type { Credentials } from './client/credentials.ts';
-import { Registries } from './client/registries.ts';
-import type { PullEvent } from './contract/pull.ts';
+import { Images } from '../../image/images.ts';
+import { parseReference } from '../../image/reference.ts';
+import type { PullEvent } from '../contract/pull.ts';
+import { RecordingRegistry, send, type Trick } from '../testing/recording-registry.ts';
+import {
+  addImage,
+  addIndex,
+  addManifest,
+  type Descriptor,
+  digestOf,
+  type ImageOptions,
+} from '../testing/test-image.ts';
+import type { Credentials } from './credentials.ts';
 import { Puller, type PullRequest } from './puller.ts';
-import { RecordingRegistry, send, type Trick } from './testing/recording-registry.ts';
-import { addImage, addIndex, addManifest, type Descriptor, digestOf, type ImageOptions } from './testing/test-image.ts';
+import { Registries } from './registries.ts';
 
 let directory: string;
 let registry: RecordingRegistry;

@@ -1,6 +1,6 @@
 /** Answers that several endpoints give. */
 
-import { type Needed, RegistryError, type RegistryResponse, type RegistryStore } from '#contract/registry';
+import { type Needed, type RegistryResponse, type RegistryStore, RequestRefused } from '#contract/registry';
 import { clip } from './names.ts';
 
 export function json(status: number, value: unknown, headers: Record<string, string> = {}): RegistryResponse {
@@ -36,18 +36,18 @@ export function accepted(name: string, id: string, size: number): RegistryRespon
   };
 }
 
-export function invalidUpload(why: string): RegistryError {
-  return new RegistryError(400, 'BLOB_UPLOAD_INVALID', why);
+export function invalidUpload(why: string): RequestRefused {
+  return new RequestRefused(400, 'BLOB_UPLOAD_INVALID', why);
 }
 
-export function unknownBlob(name: string, digest: string): RegistryError {
-  return new RegistryError(404, 'BLOB_UNKNOWN', `repository ${name} has no blob ${digest}`, {
+export function unknownBlob(name: string, digest: string): RequestRefused {
+  return new RequestRefused(404, 'BLOB_UNKNOWN', `repository ${name} has no blob ${digest}`, {
     detail: { name, digest },
   });
 }
 
-export function unknownUpload(name: string, id: string): RegistryError {
-  return new RegistryError(
+export function unknownUpload(name: string, id: string): RequestRefused {
+  return new RequestRefused(
     404,
     'BLOB_UPLOAD_UNKNOWN',
     `repository ${name} has no upload ${clip(id)}; begin a new one`,
@@ -56,36 +56,36 @@ export function unknownUpload(name: string, id: string): RegistryError {
 }
 
 /** RFC 9110, section 15.5.17. */
-export function notInRange(digest: string, size: number, range: string): RegistryError {
-  return new RegistryError(416, 'SIZE_INVALID', `blob ${digest} has ${size} bytes, so not the range ${clip(range)}`, {
+export function notInRange(digest: string, size: number, range: string): RequestRefused {
+  return new RequestRefused(416, 'SIZE_INVALID', `blob ${digest} has ${size} bytes, so not the range ${clip(range)}`, {
     detail: { size },
     headers: { 'content-range': `bytes */${size}` },
   });
 }
 
 /** "Pushing a blob in chunks": the client learns where to go on. */
-export function outOfOrder(name: string, id: string, { size, start }: { size: number; start: number }): RegistryError {
-  return new RegistryError(416, 'BLOB_UPLOAD_INVALID', `the next chunk begins at byte ${size}, not ${start}`, {
+export function outOfOrder(name: string, id: string, { size, start }: { size: number; start: number }): RequestRefused {
+  return new RequestRefused(416, 'BLOB_UPLOAD_INVALID', `the next chunk begins at byte ${size}, not ${start}`, {
     detail: { size },
     headers: accepted(name, id, size).headers,
   });
 }
 
-export function unknownName(name: string): RegistryError {
-  return new RegistryError(404, 'NAME_UNKNOWN', `there is no repository ${name}`, { detail: { name } });
+export function unknownName(name: string): RequestRefused {
+  return new RequestRefused(404, 'NAME_UNKNOWN', `there is no repository ${name}`, { detail: { name } });
 }
 
-export function unknownManifest(store: RegistryStore, name: string, reference: string): RegistryError {
+export function unknownManifest(store: RegistryStore, name: string, reference: string): RequestRefused {
   if (!store.hasRepository(name)) return unknownName(name);
-  return new RegistryError(404, 'MANIFEST_UNKNOWN', `repository ${name} has no manifest ${reference}`, {
+  return new RequestRefused(404, 'MANIFEST_UNKNOWN', `repository ${name} has no manifest ${reference}`, {
     detail: { name, reference },
   });
 }
 
-export function missingParts(name: string, missing: Needed[]): RegistryError {
+export function missingParts(name: string, missing: Needed[]): RequestRefused {
   const [first] = missing as [Needed];
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-  return new RegistryError(
+  return new RequestRefused(
     404,
     'MANIFEST_BLOB_UNKNOWN',
     `repository ${name} has no ${first.kind} ${first.digest} of ${first.size} bytes${more}; push it first`,
