@@ -132,11 +132,18 @@ export function findLab(labs: LabFolder[], typed: string): LabFolder {
   const number = /^\d+$/.test(typed) ? Number(typed) : undefined;
   const found = labs.find((lab) => lab.id === typed || lab.number === number || path.basename(lab.folder) === typed);
   if (found !== undefined) return found;
-  const ids = labs.map(({ id }) => id);
-  const near = nearest(typed, ids);
   throw new BadInput(
-    `There is no lab "${typed}". ${near === undefined ? `The labs are ${ids.join(', ')}.` : `Did you mean "${near}"?`}`,
+    noSuchLab(
+      typed,
+      labs.map(({ id }) => id),
+    ),
   );
+}
+
+/** For a word that should be the id of a lab: what is wrong, and what was likely meant. */
+export function noSuchLab(typed: string, ids: readonly string[]): string {
+  const near = nearest(typed, ids);
+  return `There is no lab "${typed}". ${near === undefined ? `The labs are ${ids.join(', ')}.` : `Did you mean "${near}"?`}`;
 }
 
 function graderVersion(): string {

@@ -14,6 +14,7 @@ import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
 import { trace } from './harness/tracer.ts';
+import { addGradebook, addOverrideCommand } from './policy/command.ts';
 import { markdownReport } from './render/markdown.ts';
 import { terminalReport } from './render/terminal.ts';
 import type { Report } from './report.ts';
@@ -45,6 +46,8 @@ program
 
 program.addCommand(exportCommand().copyInheritedSettings(program));
 addBatch(program, { seedOf, reportName });
+addGradebook(program);
+addOverrideCommand(program);
 
 const WITHOUT_ROOT =
   'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';

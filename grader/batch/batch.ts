@@ -130,7 +130,7 @@ async function workOf(submissions: Submission[], terms: Terms, out: string, only
   const outdated = new Set<string>();
   let known = 0;
   for (const submission of submissions) {
-    const file = entryFile(out, submission.student);
+    const file = entryFile(out, submission.student, submission.received);
     const entry = readEntry(file);
     const fingerprint = await fingerprintOf(submission, terms);
     if (entry !== undefined) known += 1;
@@ -144,8 +144,13 @@ async function workOf(submissions: Submission[], terms: Terms, out: string, only
   return { work, outdated };
 }
 
-function stillHolds(entry: Entry | undefined, { name, email }: Submission, fingerprint: Fingerprint): boolean {
-  return entry?.submission === name && entry.email === email && isDeepStrictEqual(entry.fingerprint, fingerprint);
+function stillHolds(
+  entry: Entry | undefined,
+  { name, email, received }: Submission,
+  fingerprint: Fingerprint,
+): boolean {
+  if (entry?.submission !== name || entry.email !== email || entry.received !== received) return false;
+  return isDeepStrictEqual(entry.fingerprint, fingerprint);
 }
 
 /** @throws the first failure, when all that was under way has ended; nothing new is begun after it. */

@@ -35,7 +35,8 @@ export function addBatch(program: Command, { seedOf, reportName }: Parts): void 
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
-      '\nA roster has the columns student,submission,email (email may be left out); paths are relative to it.' +
+      '\nA roster has the columns student,submission,email,received; the last two may be left out, and paths are relative to it.' +
+        '\nAttempts of one student are several lines that differ in when they were received.' +
         '\n\nExit code 0 when all could be graded, whatever the grades; 1 when the grader failed for some; 2 for bad input.' +
         '\n\nExamples:\n  ./grade batch submissions/ --lab store --out grades\n  ./grade batch roster.csv --out grades --only error',
     )

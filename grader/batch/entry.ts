@@ -20,6 +20,8 @@ export const entrySchema = z.strictObject({
   schema: z.literal('skiff/batch-entry/v1'),
   student: z.string(),
   email: z.string().optional(),
+  /** RFC 3339: when a server saw it, as the roster says. */
+  received: z.string().optional(),
   submission: z.string(),
   fingerprint: fingerprintSchema,
   state: z.enum(states),
@@ -32,12 +34,17 @@ export type Entry = z.infer<typeof entrySchema>;
 
 const LONGEST_NAME = 100;
 
-/** The file of a student, told apart from others whose names look alike once they are file names. */
-export function entryFile(out: string, student: string): string {
+/**
+ * The file of a student, told apart from others whose names look alike once they are file names.
+ * @param received tells attempts of one student apart.
+ */
+export function entryFile(out: string, student: string, received?: string): string {
   let name = '';
   for (const letter of student.replace(/[^\p{L}\p{N}._-]/gu, '_').replace(/^\./, '_'))
     if (Buffer.byteLength(name + letter) <= LONGEST_NAME) name += letter;
-  const digest = createHash('sha256').update(student).digest('hex').slice(0, 8);
+  const hash = createHash('sha256').update(student);
+  if (received !== undefined) hash.update(`\0${Date.parse(received)}`);
+  const digest = hash.digest('hex').slice(0, 8);
   return path.join(out, 'submissions', `${name}-${digest}.json`);
 }
 

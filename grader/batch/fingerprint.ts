@@ -54,7 +54,8 @@ const ASIDE = [
   'grader/chapters',
   'grader/proof',
 ];
-const BESIDES = [...ASIDE, 'grader/render', 'grader/vm', 'grader/words', 'grader/workshop'];
+const GRADES = ['grader/export', 'grader/policy', 'grader/signing'];
+const BESIDES = [...ASIDE, ...GRADES, 'grader/render', 'grader/vm', 'grader/words', 'grader/workshop'];
 
 export function graderDigest(labs: LabFolder[]): string {
   const learners = new Set(labs.map((lab) => path.join(home, learnerFile(lab))));

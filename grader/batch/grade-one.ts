@@ -52,11 +52,12 @@ export async function gradeOne(
 ): Promise<Entry> {
   const first = await attempt(submission, terms, scratch, cpu);
   const outcome = first.state === 'error' ? await attempt(submission, terms, scratch, cpu) : first;
-  const { student, email, name } = submission;
+  const { student, email, received, name } = submission;
   return {
     schema: 'skiff/batch-entry/v1',
     student,
     ...(email === undefined ? {} : { email }),
+    ...(received === undefined ? {} : { received }),
     submission: name,
     fingerprint,
     ...outcome,

@@ -103,7 +103,7 @@ function withPartial(file: string): string[] {
 }
 
 function refuseForeignFiles(out: string, submissions: Submission[]): void {
-  const entries = submissions.flatMap(({ student }) => withPartial(entryFile(out, student)));
+  const entries = submissions.flatMap(({ student, received }) => withPartial(entryFile(out, student, received)));
   const written = [...documents.map((name) => path.join(out, name)), ...entries];
   const foreign =
     written.find((file) => !beginsAs(file, (text) => text.equals(BEGINNING.subarray(0, text.length)))) ??

@@ -1,13 +1,15 @@
-/** A roster: a CSV file (RFC 4180) with the columns student, submission and, if wanted, email. */
+/** A roster: a CSV file (RFC 4180) with the columns student, submission and, if wanted, email and received. */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
+import * as z from 'zod';
 import { BadInput } from '../bad-input.ts';
 import { isArchive } from './archive.ts';
 import { linkProblem, refuse, type Submission, twins } from './submission.ts';
 
-const COLUMNS = ['student', 'submission', 'email'];
+const COLUMNS = ['student', 'submission', 'email', 'received'];
+const receivedSchema = z.iso.datetime({ offset: true });
 const LARGEST = 16 << 20;
 
 interface Row {
@@ -21,18 +23,27 @@ export function readRoster(file: string): Submission[] {
   const problems: string[] = [];
   const submissions: Submission[] = [];
   for (const { record, info } of rowsOf(file)) {
-    const { student = '', submission: name = '', email = '' } = record;
+    const { student = '', submission: name = '', email = '', received = '' } = record;
     const problem = (text: string) => problems.push(`${file}, line ${info.lines}: ${text}`);
     if (student === '') problem('the student has no name. Fill in the column "student".');
     else if (/\p{Cc}/u.test(student)) problem('the name of the student has a line break or a control character.');
     else if (name === '')
       problem(`"${student}" has no submission. Fill in the column "submission", or remove the line.`);
     else if (email !== '' && !/^[^\s@]+@[^\s@]+$/.test(email)) problem(`"${email}" is not an email address.`);
+    else if (received !== '' && !receivedSchema.safeParse(received).success)
+      problem(`"${received}" is not a date and a time with its zone, for example 2026-12-04T23:59:00+01:00.`);
     else {
       const place = path.resolve(folder, name);
       const wrong = problemAt(place, name, student);
       if (wrong !== undefined) problem(wrong);
-      else submissions.push({ student, name, place: fs.realpathSync(place), ...(email === '' ? {} : { email }) });
+      else
+        submissions.push({
+          student,
+          name,
+          place: fs.realpathSync(place),
+          ...(email === '' ? {} : { email }),
+          ...(received === '' ? {} : { received }),
+        });
     }
   }
   problems.push(...twins(submissions));
@@ -73,7 +84,9 @@ function checkHeader(file: string, header: string[]): void {
   const missing = ['student', 'submission'].filter((name) => !header.includes(name));
   refuse([
     ...missing.map((name) => `${file} has no column "${name}". Its first line is: student,submission,email`),
-    ...unknown.map((name) => `${file} has an unknown column "${name}". The columns are student, submission and email.`),
+    ...unknown.map(
+      (name) => `${file} has an unknown column "${name}". The columns are student, submission, email and received.`,
+    ),
     ...twice.map((name) => `${file} has the column "${name}" twice.`),
   ]);
 }

@@ -9,6 +9,8 @@ import { printable } from './printable.ts';
 export interface Submission {
   student: string;
   email?: string;
+  /** RFC 3339 with its zone: when a server saw it. */
+  received?: string;
   /** As the roster or the folder names it; reports call it so. */
   name: string;
   /** Absolute, and not a link. */
@@ -60,19 +62,21 @@ export function linkProblem(name: string, place: string): string {
   return `${name} is a symbolic link to ${fs.readlinkSync(place)}. Put the submission itself there.`;
 }
 
-/** Two students of one name, or two that hand in one submission. */
+/** Two students of one name, or two that hand in one submission. Attempts of one student differ in when they were received. */
 export function twins(submissions: Submission[]): string[] {
   const problems: string[] = [];
-  const students = new Map<string, Submission>();
+  const students = new Map<string, Submission[]>();
   const places = new Map<string, Submission>();
   for (const each of submissions) {
     const student = each.student.normalize('NFC');
-    const other = students.get(student);
+    const own = students.get(student) ?? [];
+    const other = own.find(({ received }) => !areAttempts(received, each.received));
     if (other !== undefined)
       problems.push(
-        `Two submissions are called "${each.student}": ${other.name} and ${each.name}. Rename one of them.`,
+        `Two submissions are called "${each.student}": ${other.name} and ${each.name}. Rename one of them; ` +
+          'attempts of one student need a roster with different times in the column "received".',
       );
-    students.set(student, each);
+    students.set(student, [...own, each]);
     const same = places.get(each.place);
     if (same !== undefined)
       problems.push(
@@ -81,6 +85,10 @@ export function twins(submissions: Submission[]): string[] {
     places.set(each.place, each);
   }
   return problems;
+}
+
+function areAttempts(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && Date.parse(one) !== Date.parse(other);
 }
 
 const MOST_SHOWN = 20;

@@ -9,6 +9,8 @@ import type { Submission } from './submission.ts';
 interface Line {
   student: string;
   email?: string;
+  /** RFC 3339. */
+  received?: string;
   submission: string;
   /** `open`: not graded yet. */
   state: State | 'open';
@@ -63,13 +65,14 @@ const OUTDATED: Partial<Pick<Entry, 'state' | 'reason' | 'report'>> = {
   reason: 'its result is of an earlier run, with other files, labs, or another seed or grader',
 };
 
-function lineOf({ student, email, name }: Submission, out: string, outdated: ReadonlySet<string>): Line {
-  const file = entryFile(out, student);
+function lineOf({ student, email, received, name }: Submission, out: string, outdated: ReadonlySet<string>): Line {
+  const file = entryFile(out, student, received);
   const entry = outdated.has(file) ? OUTDATED : readEntry(file);
   const { state = 'open', reason, report = null } = entry ?? {};
   return {
     student,
     ...(email === undefined ? {} : { email }),
+    ...(received === undefined ? {} : { received }),
     submission: name,
     state,
     ...(reason === undefined ? {} : { reason }),

@@ -6,12 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { home } from '../harness/home.ts';
+import type { Report } from '../report.ts';
 import { exporters } from './exporters.ts';
 import { ada, bob, environment, rosterCsv } from './testing/reports.ts';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-export-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
-const put = (name: string, text: string) => fs.writeFileSync(path.join(folder, name), text);
+const put = (name: string, text: string) => {
+  fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+  fs.writeFileSync(path.join(folder, name), text);
+};
 put('ada.json', JSON.stringify(ada));
 put('bob.json', JSON.stringify(bob));
 put('roster.csv', rosterCsv);
@@ -94,6 +98,47 @@ describe('grade export', () => {
     const none = grade(['empty.json', ...canvas, 'none.csv']);
     expect(none.stderr).toMatch(/None of the files holds a report\.\nSkipped: empty\.json/);
     expect([none.status, fs.existsSync(path.join(folder, 'none.csv'))]).toEqual([2, false]);
+  });
+
+  test('counts in deadlines, the attempt that counts, and grades set by hand', () => {
+    const fingerprint = { submission: 'a', grader: 'b', seed: 7, labs: null };
+    const entryOf = (name: string, student: string, received: string, report: Report) => {
+      const entry = { schema: 'skiff/batch-entry/v1', student, submission: name, fingerprint };
+      put(`grades/submissions/${name}.json`, JSON.stringify({ ...entry, received, state: 'graded', report }));
+      return `grades/submissions/${name}.json`;
+    };
+    const files = [
+      entryOf('early', 'ada', '2026-12-01T00:00:00Z', ada),
+      entryOf('late', 'ada', '2026-12-03T12:00:00Z', bob),
+      entryOf('bob', 'bob', '2026-12-01T00:00:00Z', bob),
+    ];
+    put('list.csv', rosterCsv);
+    const due = { process: { due: '2026-12-03T00:00:00Z' } };
+    put('policy.json', JSON.stringify({ schema: 'skiff/policy/v1', labs: due, late: { perDay: 50 } }));
+    const rows = (...args: string[]) => {
+      const { stdout, stderr, status } = grade([...files, '--format', 'lti', '--roster', 'list.csv', ...args]);
+      expect([stderr, status]).toEqual(['', 0]);
+      const { lineItems } = JSON.parse(stdout) as {
+        lineItems: { resourceId: string; scores: { scoreGiven: number; comment: string }[] }[];
+      };
+      return lineItems.find(({ resourceId }) => resourceId === 'process')!.scores;
+    };
+    const full = bob.labs.find(({ lab }) => lab === 'process')!.points;
+    expect(rows().map(({ scoreGiven }) => scoreGiven)).toEqual([full, full]);
+    const late = rows('--policy', 'policy.json');
+    expect(late.map(({ scoreGiven }) => scoreGiven)).toEqual([full / 2, full]);
+    expect(late[0]!.comment).toMatch(/^Handed in 1 day late: 50 % of the points\./);
+    const override = {
+      student: 'ada',
+      lab: 'process',
+      points: 7,
+      by: 'X',
+      at: '2026-12-06T10:00:00.000Z',
+      why: 'oral',
+    };
+    put('grades/overrides.json', JSON.stringify({ schema: 'skiff/batch-overrides/v1', overrides: [override] }));
+    expect(rows('--policy', 'policy.json')[0]).toMatchObject({ scoreGiven: 7 });
+    expect(rows()[0]!.comment).toMatch(/^Set by X: oral/);
   });
 
   test('keeps mode and owner of a file, and makes grades of a class for their owner alone', () => {

@@ -4,6 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { BadInput } from '../bad-input.ts';
+import { home } from '../harness/home.ts';
+import { readLabs } from '../lab.ts';
+import { policyOf } from '../policy/command.ts';
 import { nearest } from '../workshop/nearest.ts';
 import {
   courseClass,
@@ -11,12 +14,14 @@ import {
   onlyLab,
   openGrades,
   type ReadReport,
+  studentOf,
   withUngradedAsZero,
 } from './course-class.ts';
 import type { ClassExporter, Exporter, ReportExporter } from './exporter.ts';
 import { exporters } from './exporters.ts';
 import { readReport, readText } from './read-reports.ts';
 import { readRoster } from './roster.ts';
+import { settled } from './settled.ts';
 import { writeDocument } from './write-document.ts';
 
 interface Options {
@@ -26,6 +31,7 @@ interface Options {
   key?: string;
   lab?: string;
   ungradedAsZero?: boolean;
+  policy?: string;
   list?: boolean;
   json?: boolean;
 }
@@ -43,12 +49,17 @@ export function exportCommand(): Command {
     .option('--key <column>', "the roster's column with the names of the submissions")
     .option('--lab <id>', 'export the grades of this lab only (canvas, moodle, lti)')
     .option('--ungraded-as-zero', 'count points that could not be graded as lost (canvas, moodle, lti)')
+    .option(
+      '--policy <file>',
+      'count in deadlines, lateness and attempts, as grade gradebook does (canvas, moodle, lti)',
+    )
     .option('--list', 'list the formats')
     .option('--json', 'with --list or --out: print what was listed or written as JSON')
     .addHelpText(
       'after',
       '\nResults of ./grade batch without a report (empty, unreadable) are skipped, and standard error names them.' +
         '\nA grade with points that could not be graded is left open, and standard error says whose it is.' +
+        '\nGrades set with ./grade override count in what is written for a class.' +
         '\nExit code 0 when all was written; 2 for bad input.' +
         '\n\nExamples:' +
         '\n  ./grade export --list' +
@@ -133,6 +144,7 @@ function checkOptions(exporter: Exporter, files: string[], options: Options): vo
     ...(options.roster === undefined ? [] : ['--roster']),
     ...(options.lab === undefined ? [] : ['--lab']),
     ...(options.ungradedAsZero ? ['--ungraded-as-zero'] : []),
+    ...(options.policy === undefined ? [] : ['--policy']),
   ];
   if (forClass.length > 0 && !('ofClass' in exporter))
     throw new BadInput(
@@ -150,9 +162,11 @@ function exportClass(exporter: ClassExporter, reports: ReadReport[], options: Op
   if (out !== undefined && isDirectory(out))
     throw new BadInput(`--format ${exporter.name} writes one file, and ${out} is a directory. Name a file in it.`);
   const list = roster === undefined ? undefined : readRoster(readText(roster, 'roster'), roster, key);
-  const whole = courseClass(reports, list);
-  const graded = options.lab === undefined ? whole : onlyLab(whole, options.lab);
-  const course = options.ungradedAsZero ? withUngradedAsZero(graded) : graded;
+  const judged = options.ungradedAsZero ? withUngradedAsZero(reports) : reports;
+  const labs = readLabs(home).map(({ id }) => id);
+  const counted = settled(judged, policyOf(options.policy, labs, judged.map(studentOf)));
+  const whole = courseClass(counted.reports, list, counted.grades);
+  const course = options.lab === undefined ? whole : onlyLab(whole, options.lab);
   return { documents: [{ file: fileOf(out), text: exporter.ofClass(course) }], open: openGrades(course) };
 }
 

@@ -2,8 +2,9 @@
 
 import path from 'node:path';
 import { BadInput } from '../bad-input.ts';
+import type { Grade } from '../policy/grades.ts';
 import type { LabReport, Report } from '../report.ts';
-import { plainLine } from './judged-tests.ts';
+import { feedbackOf, plainLine } from './judged-tests.ts';
 import type { Roster, RosterRow } from './roster.ts';
 
 export interface CourseLab {
@@ -23,6 +24,8 @@ export interface Student {
   gradedAt: string;
   /** By the lab's id. A lab without a report is absent. */
   labs: ReadonlyMap<string, LabReport>;
+  /** By the lab's id: what deadlines, attempts and people have made of it. Where absent, the report counts as it is. */
+  grades: ReadonlyMap<string, Grade>;
 }
 
 export interface CourseClass {
@@ -38,13 +41,19 @@ export interface ReadReport {
   report: Report;
   /** Who handed it in, if that is known; else the name of the submission says so. */
   student?: string;
+  /** RFC 3339: when a server saw it, if that is known. */
+  received?: string;
 }
 
 /** Several reports of one student are one student, if no lab is in two of them. @throws BadInput */
-export function courseClass(reports: readonly ReadReport[], roster?: Roster): CourseClass {
+export function courseClass(
+  reports: readonly ReadReport[],
+  roster?: Roster,
+  grades: readonly Grade[] = [],
+): CourseClass {
   const students = new Map<string, { student: Student; labs: Map<string, LabReport>; from: Map<string, string> }>();
   for (const { from, report, student } of reports) {
-    const key = keyOf(student ?? path.basename(report.submission), report, from);
+    const key = studentOf({ from, report, student });
     const known = students.get(key.toLowerCase());
     const labs = known?.labs ?? new Map<string, LabReport>();
     const origin = known?.from ?? new Map<string, string>();
@@ -58,7 +67,11 @@ export function courseClass(reports: readonly ReadReport[], roster?: Roster): Co
     }
     const gradedAt = known && known.student.gradedAt > report.gradedAt ? known.student.gradedAt : report.gradedAt;
     const row = roster?.rowOf(key) ?? {};
-    students.set(key.toLowerCase(), { student: { key, row, gradedAt, labs }, labs, from: origin });
+    students.set(key.toLowerCase(), {
+      student: { key, row, gradedAt, labs, grades: gradesFor(key, grades) },
+      labs,
+      from: origin,
+    });
   }
   const all = [...students.values()].map(({ student }) => student);
   return {
@@ -66,6 +79,16 @@ export function courseClass(reports: readonly ReadReport[], roster?: Roster): Co
     students: all.sort((one, other) => (one.key < other.key ? -1 : 1)),
     columns: roster?.columns ?? [],
   };
+}
+
+function gradesFor(key: string, grades: readonly Grade[]): ReadonlyMap<string, Grade> {
+  const own = grades.filter(({ student }) => student.toLowerCase() === key.toLowerCase());
+  return new Map(own.map((grade) => [grade.lab, grade]));
+}
+
+/** Who a report is about. @throws BadInput for a directory that names no student */
+export function studentOf({ student, report, from }: ReadReport): string {
+  return keyOf(student ?? path.basename(report.submission), report, from);
 }
 
 function keyOf(name: string, { submission }: Report, from: string): string {
@@ -102,8 +125,19 @@ function labsOf(reports: readonly ReadReport[]): CourseLab[] {
 
 /** The points of a lab; undefined if it has no report, or if some of its points could not be graded. */
 export function finalPoints(student: Student, lab: string): number | undefined {
+  const grade = student.grades.get(lab);
+  if (grade !== undefined) return grade.points ?? undefined;
   const report = student.labs.get(lab);
   return report === undefined || report.ungradedPoints > 0 ? undefined : report.points;
+}
+
+/** What the student gets to read: what time or a person has done to the grade, then what the tests say. */
+export function feedbackFor(student: Student, lab: string): string {
+  const report = student.labs.get(lab);
+  const note = student.grades.get(lab)?.note;
+  return [...(note === undefined ? [] : [plainLine(note)]), ...(report === undefined ? [] : [feedbackOf(report)])].join(
+    '\n',
+  );
 }
 
 /** The first of some columns that has a value for the student. */
@@ -123,18 +157,19 @@ export interface OpenGrade {
 
 /** Grades that cannot be entered yet, because of a fault of the grader or of what the machine lacks. */
 export function openGrades({ students }: CourseClass): OpenGrade[] {
-  return students.flatMap(({ key, labs }) =>
-    [...labs.values()]
-      .filter(({ ungradedPoints }) => ungradedPoints > 0)
-      .map(({ lab, ungradedPoints }) => ({ student: key, lab, ungradedPoints })),
+  return students.flatMap((student) =>
+    [...student.labs.values()]
+      .filter(({ lab }) => finalPoints(student, lab) === undefined)
+      .map(({ lab, ungradedPoints }) => ({ student: student.key, lab, ungradedPoints })),
   );
 }
 
-/** The same class, with points that could not be graded counted as lost: an instructor's decision, never a default. */
-export function withUngradedAsZero(course: CourseClass): CourseClass {
-  const settled = (labs: ReadonlyMap<string, LabReport>) =>
-    new Map([...labs].map(([id, lab]) => [id, { ...lab, ungradedPoints: 0 }]));
-  return { ...course, students: course.students.map((each) => ({ ...each, labs: settled(each.labs) })) };
+/** The same reports, with points that could not be graded counted as lost: an instructor's decision, never a default. */
+export function withUngradedAsZero(reports: readonly ReadReport[]): ReadReport[] {
+  return reports.map((read) => {
+    const labs = read.report.labs.map((lab) => ({ ...lab, ungradedPoints: 0 }));
+    return { ...read, report: { ...read.report, labs } };
+  });
 }
 
 /** The same class with one lab only. @throws BadInput if no report grades it */

@@ -19,13 +19,14 @@ const read = (report: Report) => ({ from: `${path.basename(report.submission)}.j
 
 function documentOf(exporter: Exporter, reports: Report[], roster?: string): string {
   if ('ofReport' in exporter) return exporter.ofReport(reports[0]!, environment);
-  const course = courseClass(reports.map(read), roster ? readRoster(roster, 'roster.csv') : undefined);
+  const list = roster ? readRoster(roster, 'roster.csv') : undefined;
+  const all = reports.map(read);
   try {
-    return exporter.ofClass(course);
+    return exporter.ofClass(courseClass(all, list));
   } catch (error) {
     // Cells that would delete a grade are refused.
     if (!(error instanceof BadInput)) throw error;
-    return exporter.ofClass(withUngradedAsZero(course));
+    return exporter.ofClass(courseClass(withUngradedAsZero(all), list));
   }
 }
 

@@ -4,9 +4,8 @@
  */
 
 import type { LabReport } from '../report.ts';
-import { type CourseLab, finalPoints, rosterValue, type Student } from './course-class.ts';
+import { type CourseLab, feedbackFor, finalPoints, rosterValue, type Student } from './course-class.ts';
 import { type ClassExporter, jsonDocument } from './exporter.ts';
-import { feedbackOf } from './judged-tests.ts';
 
 export const lti: ClassExporter = {
   name: 'lti',
@@ -25,14 +24,14 @@ export const lti: ClassExporter = {
 
 function scoreOf(student: Student, { id, maxPoints }: CourseLab) {
   const lab = student.labs.get(id);
-  if (lab === undefined) return [];
   const points = finalPoints(student, id);
+  if (lab === undefined && points === undefined) return [];
   return [
     {
       userId: rosterValue(student, 'lti_user_id') || student.key,
       // Section 3.4.4: without a score, what is there stays as it is.
       ...(points === undefined ? {} : { scoreGiven: points, scoreMaximum: maxPoints }),
-      comment: feedbackOf(lab),
+      comment: feedbackFor(student, id),
       timestamp: new Date(student.gradedAt).toISOString(),
       activityProgress: 'Completed',
       gradingProgress: points === undefined ? unfinished(lab) : 'FullyGraded',
@@ -41,7 +40,7 @@ function scoreOf(student: Student, { id, maxPoints }: CourseLab) {
 }
 
 /** Section 3.4.8. `Failed`: grading could not complete. `PendingManual`: a person has to act. */
-function unfinished(lab: LabReport): 'Failed' | 'PendingManual' {
-  const outcomes = lab.tasks.flatMap(({ tests }) => tests.map(({ outcome }) => outcome));
+function unfinished(lab: LabReport | undefined): 'Failed' | 'PendingManual' {
+  const outcomes = (lab?.tasks ?? []).flatMap(({ tests }) => tests.map(({ outcome }) => outcome));
   return outcomes.includes('error') ? 'Failed' : 'PendingManual';
 }

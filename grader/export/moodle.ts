@@ -3,11 +3,17 @@
  * because an imported feedback without a grade takes the grade away.
  */
 
-import { type CourseClass, type CourseLab, finalPoints, rosterValue, type Student } from './course-class.ts';
+import {
+  type CourseClass,
+  type CourseLab,
+  feedbackFor,
+  finalPoints,
+  rosterValue,
+  type Student,
+} from './course-class.ts';
 import { csvTable } from './csv.ts';
 import type { ClassExporter } from './exporter.ts';
 import { columnOf, refuseUnknownBlanks, studentsWithGrades } from './gradebook.ts';
-import { feedbackOf } from './judged-tests.ts';
 
 export const moodle: ClassExporter = {
   name: 'moodle',
@@ -33,8 +39,7 @@ function mailOf(student: Student): string {
 
 function gradeCells(student: Student, lab: CourseLab, course: CourseClass): [number | string, string] {
   const points = finalPoints(student, lab.id);
-  const report = student.labs.get(lab.id);
-  if (points !== undefined && report !== undefined) return [points, feedbackOf(report)];
+  if (points !== undefined) return [points, feedbackFor(student, lab.id)];
   // Moodle writes "-" for a grade that is absent, and takes it for one.
   const kept = rosterValue(student, columnOf(lab, course) ?? '');
   return [kept === '-' ? '' : kept, rosterValue(student, `${lab.label} (feedback)`, `${lab.label} (Feedback)`)];

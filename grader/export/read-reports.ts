@@ -37,8 +37,8 @@ export function readReport(file: string): ReadReport | SkippedResult {
 const BATCH_ENTRY = entrySchema.shape.schema.value;
 
 function ofEntry(value: unknown, from: string): ReadReport | SkippedResult {
-  const { student, state, reason = '', report } = checked(entrySchema, value, from);
-  if (report !== null) return { from, report, student };
+  const { student, received, state, reason = '', report } = checked(entrySchema, value, from);
+  if (report !== null) return { from, report, student, received };
   return { from, student: plainLine(student), skipped: plainLine(`${state}: ${reason}`) };
 }
 

@@ -24,11 +24,8 @@ import { readRoster } from './roster.ts';
 import { ada, bob, environment, oddReport, rosterCsv } from './testing/reports.ts';
 
 const roster = (text = rosterCsv) => readRoster(text, 'roster.csv');
-const course = (list?: ReturnType<typeof roster>, reports = [ada, bob]) =>
-  courseClass(
-    reports.map((report, index) => ({ from: `${index}.json`, report })),
-    list,
-  );
+const read = (report: Report, index: number) => ({ from: `${index}.json`, report });
+const course = (list?: ReturnType<typeof roster>, reports = [ada, bob]) => courseClass(reports.map(read), list);
 const holds = (check: (report: Report) => void) => fc.assert(fc.property(oddReport, check), { numRuns: 300 });
 
 function countOf(report: Report) {
@@ -444,8 +441,9 @@ describe('a class', () => {
 
   test('lists grades that are open, unless the instructor counts them as lost', () => {
     expect(openGrades(course())).toEqual([{ student: 'ada', lab: 'process', ungradedPoints: 40 }]);
-    expect(openGrades(withUngradedAsZero(course()))).toEqual([]);
-    expect(canvas.ofClass(withUngradedAsZero(course(roster())))).toContain('"Lovelace, Ada",11,S100,ada,01,20,');
+    const asZero = (list?: ReturnType<typeof roster>) => courseClass(withUngradedAsZero([ada, bob].map(read)), list);
+    expect(openGrades(asZero())).toEqual([]);
+    expect(canvas.ofClass(asZero(roster()))).toContain('"Lovelace, Ada",11,S100,ada,01,20,');
   });
 
   test.each([
