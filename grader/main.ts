@@ -18,6 +18,9 @@ import { addGradebook, addOverrideCommand } from './policy/command.ts';
 import { markdownReport } from './render/markdown.ts';
 import { terminalReport } from './render/terminal.ts';
 import type { Report } from './report.ts';
+import { addSigning } from './signing/command.ts';
+import { readPrivateKey } from './signing/keys.ts';
+import { dropSignature, signFile } from './signing/signature.ts';
 
 /** Processes of the harness are this bundle, too: there is one file to find and to trust. */
 const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost, trace };
@@ -37,6 +40,7 @@ program
   .option('--seed <number>', 'draw the inputs of the tests from this number, to repeat a report', seedOf)
   .option('--json <file>', 'write the report there; - for standard output')
   .option('--markdown <file>', 'write the report as Markdown there; - for standard output')
+  .option('--sign <file>', 'sign the JSON report with this private key, into FILE.sig beside it; see ./grade keygen')
   .addHelpText(
     'after',
     '\nExit code 0 when it could be graded, whatever the grade; 1 when the grader failed; 2 for bad input.' +
@@ -48,6 +52,7 @@ program.addCommand(exportCommand().copyInheritedSettings(program));
 addBatch(program, { seedOf, reportName });
 addGradebook(program);
 addOverrideCommand(program);
+addSigning(program);
 
 const WITHOUT_ROOT =
   'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';
@@ -57,6 +62,7 @@ interface Outputs {
   seed?: number;
   json?: string;
   markdown?: string;
+  sign?: string;
 }
 
 function seedOf(text: string): number {
@@ -65,7 +71,10 @@ function seedOf(text: string): number {
   throw new InvalidArgumentError(`It must be a whole number from 0 to ${2 ** 31 - 1}.`);
 }
 
-async function check(directory: string, { lab, seed, json, markdown }: Outputs): Promise<void> {
+async function check(directory: string, { lab, seed, json, markdown, sign }: Outputs): Promise<void> {
+  if (sign !== undefined && json === '-')
+    throw new BadInput('--sign writes a file beside the report. Give the report a file with --json FILE.');
+  const key = sign === undefined ? undefined : readPrivateKey(sign);
   for (const file of [json, markdown]) if (file !== undefined && file !== '-') checkWritable(file);
   const report = await checkSubmission({
     directory,
@@ -77,6 +86,8 @@ async function check(directory: string, { lab, seed, json, markdown }: Outputs):
   const kept = path.join(home, '.workshop/grades', reportName(directory));
   const documents = { json: `${JSON.stringify(report, null, 2)}\n`, markdown: markdownReport(report) };
   write(json ?? `${kept}.json`, documents.json);
+  if (key !== undefined) await signFile(json ?? `${kept}.json`, key);
+  else if (json !== '-') dropSignature(json ?? `${kept}.json`);
   write(markdown ?? `${kept}.md`, documents.markdown);
   const summary = [
     terminalReport(report, new Chalk({ level: process.env.NO_COLOR || !supportsColor ? 0 : supportsColor.level })),

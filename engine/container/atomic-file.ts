@@ -7,7 +7,7 @@ const fdatasync = promisify(fs.fdatasync);
  * Write `file` so that, whatever happens, it holds either its old content or all of `content`, also after a power cut.
  * Only for the disk itself is waited; the rest is a matter of microseconds, less than a thread would take to do it.
  */
-export async function writeAtomically(file: string, content: string): Promise<void> {
+export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${file}.new`;
   const fd = fs.openSync(temporary, 'w', 0o600);
   try {

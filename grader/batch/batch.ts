@@ -1,6 +1,6 @@
 /** `grade batch`: many submissions, each graded once, whatever ends the command in between. */
 
-import { randomInt } from 'node:crypto';
+import { type KeyObject, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -10,6 +10,7 @@ import { findLab } from '../check.ts';
 import { home } from '../harness/home.ts';
 import { removeTree } from '../harness/remove-tree.ts';
 import { type LabFolder, readLabs } from '../lab.ts';
+import { dropSignature, signFile } from '../signing/signature.ts';
 import { allowedCpus, checkTaskset } from './cpus.ts';
 import { type Entry, entryFile, readEntry, writeWhole } from './entry.ts';
 import { type Fingerprint, graderDigest } from './fingerprint.ts';
@@ -33,6 +34,8 @@ export interface BatchOptions {
   out: string;
   /** Grade those again that ended in `error`, and no others. */
   onlyErrors?: boolean;
+  /** What every result that holds is signed with. */
+  key?: KeyObject;
   /** @param total submissions to grade in this run. */
   progress: (total: number) => Progress;
 }
@@ -63,12 +66,15 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
       await inSlots(options.jobs ?? cpus.length, work, async ({ submission, fingerprint, file }, slot) => {
         const place = { scratch: path.join(unpacked, String(slot)), cpu: cpus[slot % cpus.length]! };
         const entry = await gradeOne(submission, fingerprint, terms, place);
+        dropSignature(file);
         await writeWhole(file, entry);
         progress.done(entry);
       });
     } finally {
       progress.end();
     }
+    // All of them, also those that an earlier run has left unsigned.
+    if (options.key !== undefined) await signAll(submissions, outdated, out, options.key);
     const summary = summaryOf({ submissions, seed, labs: only, out, ignored, outdated });
     await writeWhole(path.join(out, SUMMARY), summary);
     return summary;
@@ -151,6 +157,13 @@ function stillHolds(
 ): boolean {
   if (entry?.submission !== name || entry.email !== email || entry.received !== received) return false;
   return isDeepStrictEqual(entry.fingerprint, fingerprint);
+}
+
+async function signAll(submissions: Submission[], outdated: Set<string>, out: string, key: KeyObject): Promise<void> {
+  for (const { student, received } of submissions) {
+    const file = entryFile(out, student, received);
+    if (!outdated.has(file) && fs.existsSync(file)) await signFile(file, key);
+  }
 }
 
 /** @throws the first failure, when all that was under way has ended; nothing new is begun after it. */

@@ -4,9 +4,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { BadInput } from '../bad-input.ts';
+import { refuse } from '../batch/submission.ts';
 import { home } from '../harness/home.ts';
 import { readLabs } from '../lab.ts';
 import { policyOf } from '../policy/command.ts';
+import { readPublicKey } from '../signing/keys.ts';
 import { nearest } from '../workshop/nearest.ts';
 import {
   courseClass,
@@ -19,7 +21,7 @@ import {
 } from './course-class.ts';
 import type { ClassExporter, Exporter, ReportExporter } from './exporter.ts';
 import { exporters } from './exporters.ts';
-import { readReport, readText } from './read-reports.ts';
+import { readReport, readSigned, readText } from './read-reports.ts';
 import { readRoster } from './roster.ts';
 import { settled } from './settled.ts';
 import { writeDocument } from './write-document.ts';
@@ -32,6 +34,7 @@ interface Options {
   lab?: string;
   ungradedAsZero?: boolean;
   policy?: string;
+  signedBy?: string;
   list?: boolean;
   json?: boolean;
 }
@@ -53,6 +56,7 @@ export function exportCommand(): Command {
       '--policy <file>',
       'count in deadlines, lateness and attempts, as grade gradebook does (canvas, moodle, lti)',
     )
+    .option('--signed-by <file>', 'refuse reports that were not signed with this public key, or changed since')
     .option('--list', 'list the formats')
     .option('--json', 'with --list or --out: print what was listed or written as JSON')
     .addHelpText(
@@ -78,7 +82,7 @@ function run(files: string[], options: Options): void {
   }
   const exporter = exporterOf(options);
   checkOptions(exporter, files, options);
-  const read = files.map(readReport);
+  const read = options.signedBy === undefined ? files.map(readReport) : readAllSigned(files, options.signedBy);
   const reports = read.filter((each) => 'report' in each);
   const skipped = read.filter((each) => 'skipped' in each);
   const unread = skipped.map(({ from, student, skipped: why }) => `Skipped: ${from}, ${student}: ${why}\n`).join('');
@@ -106,6 +110,20 @@ function run(files: string[], options: Options): void {
     process.stderr.write(
       'Grade these again where they can be graded, or count them as lost with --ungraded-as-zero.\n',
     );
+}
+
+/** @throws BadInput that names every report without the signature */
+function readAllSigned(files: string[], key: string): ReturnType<typeof readReport>[] {
+  const publicKey = readPublicKey(key);
+  const read: ReturnType<typeof readReport>[] = [];
+  const refused: string[] = [];
+  for (const file of files) {
+    const document = readSigned(file, publicKey);
+    if (document.read === undefined) refused.push(`${file} is ${document.verdict}. Nothing was exported.`);
+    else read.push(document.read);
+  }
+  refuse(refused);
+  return read;
 }
 
 function listOf({ json }: Options): string {

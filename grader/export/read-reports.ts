@@ -1,10 +1,12 @@
 /** Report files, checked before anything is made of them. */
 
+import type { KeyObject } from 'node:crypto';
 import fs from 'node:fs';
 import type * as z from 'zod';
 import { BadInput } from '../bad-input.ts';
 import { entrySchema } from '../batch/entry.ts';
 import { REPORT_VERSION, reportSchema } from '../report.ts';
+import { readSignature, type Verdict, verdictOf } from '../signing/signature.ts';
 import type { ReadReport } from './course-class.ts';
 import { plainLine } from './judged-tests.ts';
 
@@ -22,8 +24,26 @@ interface SkippedResult {
 
 /** A report, or a result of `grade batch` with one in it. `-` reads standard input. @throws BadInput */
 export function readReport(file: string): ReadReport | SkippedResult {
-  const from = file === '-' ? 'Standard input' : file;
-  const value = parsed(readText(file, 'report'), from);
+  return reportIn(readText(file, 'report'), file === '-' ? 'Standard input' : file);
+}
+
+/** A report that had to be signed. */
+export interface ReadDocument {
+  verdict: Verdict;
+  /** Present if it is signed. */
+  read?: ReadReport | SkippedResult;
+}
+
+/** @param key what its signature, beside it in FILE.sig, is checked with. @throws BadInput, also for a damaged report that is signed */
+export function readSigned(file: string, key: KeyObject): ReadDocument {
+  if (file === '-') throw new BadInput('Standard input has no signature beside it. Give files.');
+  const bytes = readBytes(file, 'report');
+  const verdict = verdictOf(bytes, readSignature(file), key);
+  return verdict === 'signed' ? { verdict, read: reportIn(bytes.toString('utf8'), file) } : { verdict };
+}
+
+function reportIn(text: string, from: string): ReadReport | SkippedResult {
+  const value = parsed(text, from);
   const version = (value as { schema?: unknown } | null)?.schema;
   if (version === BATCH_ENTRY) return ofEntry(value, from);
   if (version !== REPORT_VERSION)
@@ -63,14 +83,18 @@ function parsed(text: string, from: string): unknown {
 
 /** @param what the file is to be, for messages. @throws BadInput */
 export function readText(file: string, what: string): string {
+  return readBytes(file, what).toString('utf8');
+}
+
+function readBytes(file: string, what: string): Buffer {
   try {
-    if (file === '-') return fs.readFileSync(0, 'utf8');
+    if (file === '-') return fs.readFileSync(0);
     const stat = fs.statSync(file);
     if (stat.isDirectory())
       throw new BadInput(`${file} is a directory. Give files, for example ${file.replace(/\/+$/, '')}/*.json.`);
     if (!stat.isFile()) throw new BadInput(`${file} is not a regular file. Give the file of a ${what}.`);
     if (stat.size > LARGEST) throw new BadInput(`${file} has ${stat.size} bytes, which is too large for a ${what}.`);
-    return fs.readFileSync(file, 'utf8');
+    return fs.readFileSync(file);
   } catch (error) {
     if (error instanceof BadInput) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
