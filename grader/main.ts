@@ -14,6 +14,7 @@ import { home } from './harness/home.ts';
 import { judge } from './harness/judge.ts';
 import { sandboxHost } from './harness/sandbox-host.ts';
 import { trace } from './harness/tracer.ts';
+import { addReport } from './pages/command.ts';
 import { addGradebook, addOverrideCommand } from './policy/command.ts';
 import { markdownReport } from './render/markdown.ts';
 import { terminalReport } from './render/terminal.ts';
@@ -52,6 +53,7 @@ program.addCommand(exportCommand().copyInheritedSettings(program));
 addBatch(program, { seedOf, reportName });
 addGradebook(program);
 addOverrideCommand(program);
+addReport(program);
 addSigning(program);
 
 const WITHOUT_ROOT =

@@ -12,7 +12,7 @@ import { gradesDocument, gradesTable } from './gradebook.ts';
 import { type Gap, type Grade, gradesOf } from './grades.ts';
 import { addOverride, readOverrides } from './overrides.ts';
 import { noPolicy, type Policy, readPolicy } from './policy.ts';
-import { readResults } from './results.ts';
+import { readResults, withOverridden } from './results.ts';
 
 export function addGradebook(program: Command): void {
   program
@@ -33,10 +33,9 @@ export function addGradebook(program: Command): void {
     )
     .action((results: string, { policy, json }: { policy?: string; json?: boolean }) => {
       const course = readLabs(home);
-      const { handed, labs } = readResults(results);
       const overrides = readOverrides(results);
-      for (const lab of course)
-        if (overrides.some((each) => each.lab === lab.id) && !labs.has(lab.id)) labs.set(lab.id, maxPoints(lab));
+      const { handed, labs: judged } = readResults(results);
+      const labs = withOverridden(judged, overrides, course);
       const terms = policyOf(
         policy,
         course.map(({ id }) => id),

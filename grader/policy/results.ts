@@ -6,11 +6,21 @@ import * as z from 'zod';
 import { BadInput } from '../bad-input.ts';
 import { readEntry } from '../batch/entry.ts';
 import { SUMMARY } from '../batch/results-folder.ts';
+import { type Lab, maxPoints } from '../lab.ts';
 import type { Handed } from './grades.ts';
+import type { Override } from './overrides.ts';
+
+const lineSchema = z.looseObject({
+  student: z.string(),
+  state: z.string(),
+  reason: z.string().optional(),
+  file: z.string(),
+});
+export type SubmissionLine = z.infer<typeof lineSchema>;
 
 const summarySchema = z.looseObject({
   schema: z.literal('skiff/batch-summary/v1'),
-  submissions: z.array(z.looseObject({ student: z.string(), state: z.string(), file: z.string() })),
+  submissions: z.array(lineSchema),
 });
 
 export interface Results {
@@ -52,7 +62,20 @@ export function readResults(out: string): Results {
   return { handed, labs: new Map(ordered.map(([lab, { maxPoints }]) => [lab, maxPoints])) };
 }
 
-function summaryIn(out: string) {
+/** The labs that reports grade, and those of the course that a person has set a grade for. */
+export function withOverridden(
+  judged: ReadonlyMap<string, number>,
+  overrides: readonly Override[],
+  course: readonly Lab[],
+): Map<string, number> {
+  const labs = new Map(judged);
+  for (const lab of course)
+    if (overrides.some((each) => each.lab === lab.id) && !labs.has(lab.id)) labs.set(lab.id, maxPoints(lab));
+  return labs;
+}
+
+/** The submissions of the last batch into `out`. @throws BadInput */
+export function summaryIn(out: string): SubmissionLine[] {
   const file = path.join(out, SUMMARY);
   if (!fs.existsSync(file))
     throw new BadInput(`There is no ${file}. Give the directory of a grade batch that has run to its end.`);
