@@ -9,6 +9,8 @@ import { Unreadable } from './harness/bundle.ts';
 import { home } from './harness/home.ts';
 import { Judge } from './harness/judge-client.ts';
 import { runLab } from './harness/run-lab.ts';
+import { type HiddenPack, openPack } from './hidden/pack.ts';
+import { withHidden } from './hidden/redact.ts';
 import { type LabFolder, learnerFile, readLabs } from './lab.ts';
 import { type LabReport, plain, REPORT_VERSION, type Report } from './report.ts';
 import { nearest } from './workshop/nearest.ts';
@@ -21,6 +23,8 @@ export interface CheckOptions {
   /** What the inputs of the tests are drawn from: the `seed` of a report repeats it. Drawn anew if absent. */
   seed?: number;
   onLab?: (lab: LabFolder) => void;
+  /** A directory of hidden tests, which count as well. */
+  hidden?: string;
 }
 
 /** Only the learner's files are read; suites, drivers and settings are this clone's. @throws BadInput */
@@ -29,12 +33,14 @@ export async function checkSubmission({
   lab,
   seed = randomInt(2 ** 31),
   onLab,
+  hidden,
 }: CheckOptions): Promise<Report> {
   const submission = openSubmission(directory);
   const labs = labsToGrade(submission, directory, lab);
+  using pack = hidden === undefined ? undefined : openPack(hidden, readLabs(home), submission);
   await using judge = new Judge();
   try {
-    return await judgeLabs({ submission, name: directory, labs, seed, judge, onLab });
+    return await judgeLabs({ submission, name: directory, labs, seed, judge, onLab, hidden: pack });
   } catch (error) {
     throw error instanceof Unreadable ? new BadInput(error.message) : error;
   }
@@ -49,16 +55,23 @@ export interface LabsOf {
   seed: number;
   judge: Judge;
   onLab?: (lab: LabFolder) => void;
+  hidden?: HiddenPack;
 }
 
 /** Judge these labs of a submission, whether it has their files or not. @throws Unreadable */
-export async function judgeLabs({ submission, name, labs, seed, judge, onLab }: LabsOf): Promise<Report> {
+export async function judgeLabs({ submission, name, labs, seed, judge, onLab, hidden }: LabsOf): Promise<Report> {
   const start = performance.now();
   const reports: LabReport[] = [];
   for (const each of labs) {
     onLab?.(each);
     const file = path.join(submission, learnerFile(each));
-    reports.push(await runLab({ lab: each, file, submission, seed, judge }));
+    const report = await runLab({ lab: each, file, submission, seed, judge });
+    const more = hidden?.labs.get(each.id);
+    reports.push(
+      more === undefined
+        ? report
+        : withHidden(report, await runLab({ lab: more.lab, file, submission, seed, judge }), more.tests),
+    );
   }
   const sum = (value: (report: LabReport) => number) => reports.reduce((total, each) => total + value(each), 0);
   return {

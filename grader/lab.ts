@@ -62,6 +62,8 @@ export type Lab = z.infer<typeof labSchema>;
 /** A lab and where it lies: `labs/NN-id`, absolute. */
 export interface LabFolder extends Lab {
   folder: string;
+  /** The suite that judges it, absolute; the folder's own if absent. */
+  suite?: string;
 }
 
 /** @param folder `labs/NN-id`. @throws Error that names the file and what is wrong in it. */
@@ -103,7 +105,7 @@ export function readLabs(home: string): LabFolder[] {
 
 /** The suite of a lab, which judges its module. */
 export function suiteOf(lab: LabFolder): string {
-  return path.join(lab.folder, `${lab.module}.test.ts`);
+  return lab.suite ?? path.join(lab.folder, `${lab.module}.test.ts`);
 }
 
 /** The learner's one file of a lab, relative to the clone: all that is taken from a submission. */

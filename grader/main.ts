@@ -41,6 +41,7 @@ program
   .option('--seed <number>', 'draw the inputs of the tests from this number, to repeat a report', seedOf)
   .option('--json <file>', 'write the report there; - for standard output')
   .option('--markdown <file>', 'write the report as Markdown there; - for standard output')
+  .option('--hidden <pack>', 'judge with the hidden tests in this directory, too')
   .option('--sign <file>', 'sign the JSON report with this private key, into FILE.sig beside it; see ./grade keygen')
   .addHelpText(
     'after',
@@ -65,6 +66,7 @@ interface Outputs {
   json?: string;
   markdown?: string;
   sign?: string;
+  hidden?: string;
 }
 
 function seedOf(text: string): number {
@@ -73,7 +75,7 @@ function seedOf(text: string): number {
   throw new InvalidArgumentError(`It must be a whole number from 0 to ${2 ** 31 - 1}.`);
 }
 
-async function check(directory: string, { lab, seed, json, markdown, sign }: Outputs): Promise<void> {
+async function check(directory: string, { lab, seed, json, markdown, sign, hidden }: Outputs): Promise<void> {
   if (sign !== undefined && json === '-')
     throw new BadInput('--sign writes a file beside the report. Give the report a file with --json FILE.');
   const key = sign === undefined ? undefined : readPrivateKey(sign);
@@ -82,6 +84,7 @@ async function check(directory: string, { lab, seed, json, markdown, sign }: Out
     directory,
     lab,
     seed,
+    hidden,
     onLab: ({ title }) => process.stderr.isTTY && process.stderr.write(`\r\x1b[Kgrading ${title} …`),
   });
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');

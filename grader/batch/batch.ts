@@ -9,6 +9,7 @@ import { BadInput } from '../bad-input.ts';
 import { findLab } from '../check.ts';
 import { home } from '../harness/home.ts';
 import { removeTree } from '../harness/remove-tree.ts';
+import { openPack } from '../hidden/pack.ts';
 import { type LabFolder, readLabs } from '../lab.ts';
 import { dropSignature, signFile } from '../signing/signature.ts';
 import { allowedCpus, checkTaskset } from './cpus.ts';
@@ -34,6 +35,8 @@ export interface BatchOptions {
   out: string;
   /** Grade those again that ended in `error`, and no others. */
   onlyErrors?: boolean;
+  /** A directory of hidden tests, which count as well. */
+  hidden?: string;
   /** What every result that holds is signed with. */
   key?: KeyObject;
   /** @param total submissions to grade in this run. */
@@ -53,13 +56,21 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
   const { submissions, ignored } = submissionsOf(options.input);
   const cpus = allowedCpus();
   checkTaskset(cpus[0]!);
+  using hidden = options.hidden === undefined ? undefined : openPack(options.hidden, labs, options.input);
   const { out, lock } = openResults(options.out, options.input, submissions);
   let scratch: string | undefined;
   try {
     const unpacked = makeScratch(out);
     scratch = unpacked;
     const seed = await seedOf(out, options.seed);
-    const terms: Terms = { labs, only, seed, grader: graderDigest(labs) };
+    const grader = graderDigest(labs);
+    const terms: Terms = {
+      labs,
+      only,
+      seed,
+      grader: hidden === undefined ? grader : `${grader} ${hidden.digest}`,
+      hidden,
+    };
     const { work, outdated } = await workOf(submissions, terms, out, options.onlyErrors ?? false);
     const progress = options.progress(work.length);
     try {

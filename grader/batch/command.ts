@@ -16,6 +16,7 @@ interface Options {
   only?: 'error';
   json?: boolean;
   sign?: string;
+  hidden?: string;
 }
 
 /** What this command shares with `grade check`: how seeds are read, and what results are kept as. */
@@ -34,6 +35,7 @@ export function addBatch(program: Command, { seedOf, reportName }: Parts): void 
     .option('--seed <number>', 'draw the inputs of the tests from this number (default: drawn once for --out)', seedOf)
     .option('--out <directory>', 'keep the results there (default: .workshop/batches/NAME)')
     .addOption(new Option('--only <state>', 'grade only those again that ended so').choices(['error']))
+    .option('--hidden <pack>', 'judge with the hidden tests in this directory, too')
     .option('--sign <file>', 'sign every result with this private key, into FILE.sig beside it; see ./grade keygen')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
@@ -43,11 +45,11 @@ export function addBatch(program: Command, { seedOf, reportName }: Parts): void 
         '\n\nExit code 0 when all could be graded, whatever the grades; 1 when the grader failed for some; 2 for bad input.' +
         '\n\nExamples:\n  ./grade batch submissions/ --lab store --out grades\n  ./grade batch roster.csv --out grades --only error',
     )
-    .action(async (input: string, { lab, jobs, seed, only, json, out, sign }: Options) => {
+    .action(async (input: string, { lab, jobs, seed, only, json, out, sign, hidden }: Options) => {
       const kept = out ?? path.join(home, '.workshop/batches', reportNameOf(input, reportName));
       const onlyErrors = only === 'error';
       const key = sign === undefined ? undefined : readPrivateKey(sign);
-      const options = { input, labs: lab, jobs, seed, out: kept, onlyErrors, key, progress: progressOf };
+      const options = { input, labs: lab, jobs, seed, out: kept, onlyErrors, hidden, key, progress: progressOf };
       const summary = await gradeBatch(options);
       process.stdout.write(json ? `${JSON.stringify(summary, null, 2)}\n` : `${terminalSummary(summary, kept)}\n`);
       process.exitCode = summary.count.error === 0 ? 0 : 1;

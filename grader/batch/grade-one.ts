@@ -5,6 +5,7 @@ import path from 'node:path';
 import { hasFile, judgeLabs } from '../check.ts';
 import { Judge } from '../harness/judge-client.ts';
 import { removeTree } from '../harness/remove-tree.ts';
+import type { HiddenPack } from '../hidden/pack.ts';
 import { type LabFolder, learnerFile } from '../lab.ts';
 import { plain, type Report } from '../report.ts';
 import { unpack } from './archive.ts';
@@ -20,8 +21,9 @@ export interface Terms {
   /** The labs that were asked for: one whose file is missing earns nothing. If absent, those that there is a file for. */
   only?: LabFolder[];
   seed: number;
-  /** As of `graderDigest`. */
+  /** As of `graderDigest`, and of the hidden tests if there are any. */
   grader: string;
+  hidden?: HiddenPack;
 }
 
 /** Files that cannot be read are found out again, and reported, when they are graded. */
@@ -96,12 +98,17 @@ function isThere(submission: string, lab: LabFolder): boolean {
   }
 }
 
-async function judged(submission: string, name: string, { labs, only, seed }: Terms, cpu: number): Promise<Outcome> {
+async function judged(
+  submission: string,
+  name: string,
+  { labs, only, seed, hidden }: Terms,
+  cpu: number,
+): Promise<Outcome> {
   const chosen = only ?? labs.filter((lab) => isThere(submission, lab));
   if (chosen.length === 0)
     return { state: 'empty', reason: 'It has none of the files that labs are graded from.', report: null };
   await using judge = new Judge({ cpu });
-  const report = await judgeLabs({ submission, name, labs: chosen, seed, judge });
+  const report = await judgeLabs({ submission, name, labs: chosen, seed, judge, hidden });
   const tests = report.labs.flatMap(({ tasks }) => tasks.flatMap((task) => task.tests));
   const failure = tests.find(({ outcome }) => outcome === 'error');
   if (failure === undefined) return { state: 'graded', report };
