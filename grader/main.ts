@@ -22,6 +22,7 @@ import type { Report } from './report.ts';
 import { addSigning } from './signing/command.ts';
 import { readPrivateKey } from './signing/keys.ts';
 import { dropSignature, signFile } from './signing/signature.ts';
+import { addSimilarity } from './similarity/command.ts';
 
 /** Processes of the harness are this bundle, too: there is one file to find and to trust. */
 const inner: Record<string, () => Promise<void>> = { judge, 'sandbox-host': sandboxHost, trace };
@@ -56,6 +57,7 @@ addGradebook(program);
 addOverrideCommand(program);
 addReport(program);
 addSigning(program);
+addSimilarity(program);
 
 const WITHOUT_ROOT =
   'Graded without root, so without limits of memory and processes: grade as root what you do not trust.';

@@ -101,7 +101,8 @@ function chosenLabs(labs: LabFolder[], typed: string[]): LabFolder[] {
   return labs.filter(({ id }) => chosen.has(id));
 }
 
-function submissionsOf(input: string): Found {
+/** What is handed in there: a folder or a roster. @throws BadInput */
+export function submissionsOf(input: string): Found {
   let stat: fs.Stats;
   try {
     stat = fs.statSync(input);

@@ -54,7 +54,7 @@ const ASIDE = [
   'grader/chapters',
   'grader/proof',
 ];
-const GRADES = ['grader/export', 'grader/pages', 'grader/policy', 'grader/signing'];
+const GRADES = ['grader/export', 'grader/pages', 'grader/policy', 'grader/signing', 'grader/similarity'];
 const BESIDES = [...ASIDE, ...GRADES, 'grader/render', 'grader/vm', 'grader/words', 'grader/workshop'];
 
 export function graderDigest(labs: LabFolder[]): string {

@@ -20,6 +20,9 @@ thead th { background: var(--soft); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar { display: inline-block; height: .8rem; background: var(--bar); vertical-align: middle; }
 .passed { color: var(--good); } .failed { color: var(--bad); } .open { color: var(--open); }
+mark { background: #ffe9a8; color: #1d2430; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; }
+.beside pre { max-height: 40rem; overflow: auto; font-size: .8rem; }
 pre { white-space: pre-wrap; background: var(--soft); padding: .6rem; }
 `;
 
