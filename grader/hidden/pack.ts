@@ -16,7 +16,6 @@ export const HIDDEN_VERSION = 'skiff/hidden/v1';
 
 /** What a student is told: all; the title and whether it passed; or that a hidden test passed or failed, and no more. */
 const feedback = z.enum(['full', 'title', 'none']);
-export type Feedback = z.infer<typeof feedback>;
 
 const documentSchema = z.strictObject({
   schema: z.literal(HIDDEN_VERSION),
