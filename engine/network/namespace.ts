@@ -4,18 +4,20 @@
  */
 
 import { close, O_RDONLY, open } from '#kernel/descriptors';
+import { setInterfaceUp } from '#kernel/interfaces';
 import { CLONE_NEWNET, setns, unshare } from '#kernel/namespaces';
 
 const OWN = '/proc/thread-self/ns/net';
 
 /**
- * A new, empty network namespace. @returns a descriptor, close-on-exec; the namespace lives as long as it is open, a
+ * A new network namespace with a loopback that is up. @returns a descriptor, close-on-exec; the namespace lives as long as it is open, a
  * process is in it, or a socket of it is open.
  * @throws KernelError EPERM without CAP_SYS_ADMIN
  */
 export function makeNamespace(): number {
   return cameBack(() => {
     unshare(CLONE_NEWNET);
+    setInterfaceUp('lo');
     return open(OWN, O_RDONLY);
   });
 }

@@ -80,6 +80,7 @@ export interface HostNetwork {
   /**
    * What a daemon does when it starts: hold the ports that are published already, and make the table anew with exactly these
    * networks and ports in one step. @returns the ports that somebody else has taken meanwhile, with the reason.
+   * @throws NetworkError for networks that cannot be raised, after all others were
    */
   takeOver(networks: BridgeNetwork[], ports: PublishedPort[]): Promise<{ port: PublishedPort; reason: string }[]>;
   /** Let go of the sockets; links and rules stay and go on working. */

@@ -1,0 +1,115 @@
+/** One table of nftables and what is in it. Changes that come while nft runs are made together in its next run. */
+
+import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
+import { portName } from './held-ports.ts';
+import { runNft } from './nft.ts';
+import { noTable, portChanges, tableRules } from './rules.ts';
+
+export class RuleTable {
+  readonly #table: string;
+  readonly #networks = new Map<string, BridgeNetwork>();
+  readonly #ports = new Map<string, PublishedPort>();
+  /** What the kernel has, as far as this process knows; null before the table was made. */
+  #known: Map<string, PublishedPort> | null = null;
+  /** Counts what makes the whole table out of date. */
+  #generation = 0;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | null = null;
+
+  constructor(table: string) {
+    this.#table = table;
+  }
+
+  async setNetwork(network: BridgeNetwork): Promise<void> {
+    const before = this.#networks.get(network.id);
+    this.#networks.set(network.id, network);
+    try {
+      await this.#rebuild();
+    } catch (error) {
+      if (before) this.#networks.set(network.id, before);
+      else this.#networks.delete(network.id);
+      throw error;
+    }
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    this.#networks.delete(id);
+    await this.#rebuild();
+  }
+
+  has(network: BridgeNetwork): boolean {
+    const known = this.#networks.get(network.id);
+    return this.#known !== null && known !== undefined && JSON.stringify(known) === JSON.stringify(network);
+  }
+
+  networks(): BridgeNetwork[] {
+    return [...this.#networks.values()];
+  }
+
+  /** Everything anew, with these networks and ports. */
+  async setAll(networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): Promise<void> {
+    this.#networks.clear();
+    this.#ports.clear();
+    for (const network of networks) this.#networks.set(network.id, network);
+    for (const port of ports) this.#ports.set(portName(port), port);
+    await this.#rebuild();
+  }
+
+  async addPorts(ports: readonly PublishedPort[]): Promise<void> {
+    for (const port of ports) this.#ports.set(portName(port), port);
+    await this.#changed();
+  }
+
+  async removePorts(ports: readonly PublishedPort[]): Promise<void> {
+    for (const port of ports) this.#ports.delete(portName(port));
+    await this.#changed();
+  }
+
+  async remove(): Promise<void> {
+    this.#networks.clear();
+    this.#ports.clear();
+    this.#known = null;
+    this.#generation++;
+    await Promise.allSettled([this.#running, this.#next]);
+    await runNft(noTable(this.#table));
+  }
+
+  async #rebuild(): Promise<void> {
+    this.#known = null;
+    this.#generation++;
+    await this.#changed();
+  }
+
+  /** Resolves once the kernel has everything that was asked for before the call. */
+  #changed(): Promise<void> {
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => {
+        this.#next = null;
+        this.#running = this.#apply();
+        return this.#running;
+      });
+    return this.#next;
+  }
+
+  async #apply(): Promise<void> {
+    const wanted = new Map(this.#ports);
+    const generation = this.#generation;
+    const known = this.#known;
+    if (known !== null) {
+      const differs = (one: Map<string, PublishedPort>, other: Map<string, PublishedPort>) =>
+        [...one].filter(([name, port]) => other.get(name) !== port).map(([, port]) => port);
+      const [added, removed] = [differs(wanted, known), differs(known, wanted)];
+      if (added.length + removed.length === 0) return;
+      try {
+        await runNft(portChanges(this.#table, added, removed));
+        if (this.#generation === generation) this.#known = wanted;
+        return;
+      } catch {
+        // Somebody flushed the rules, or changed them: made anew as a whole they are right again, or the error is told.
+      }
+    }
+    await runNft(tableRules(this.#table, this.networks(), [...wanted.values()]));
+    if (this.#generation === generation) this.#known = wanted;
+  }
+}

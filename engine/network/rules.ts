@@ -1,0 +1,162 @@
+/**
+ * What the kernel is to do with packets of our networks, in nft's language: which are let through, which leave with the
+ * host's address, and where published ports lead. Everything lies in one table, which is made as a whole; only ports, which
+ * come and go with containers, are elements of maps that change by themselves. nft(8).
+ */
+
+import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
+import { formatAddress, formatCidr, networkOf, parseAddress, parseCidr } from './ip-address.ts';
+
+/** The whole table. Whatever it was before is replaced in the same step, so that no packet finds half of it. */
+export function tableRules(table: string, networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): string {
+  const names = networks.map(({ bridge }) => bridge);
+  const open = networks.filter(({ icc }) => icc).map(({ bridge }) => bridge);
+  const internal = networks.filter((network) => network.internal).map(({ bridge }) => bridge);
+  return `
+table inet ${table}
+delete table inet ${table}
+table inet ${table} {
+  set bridges {
+    type ifname
+    ${elements(names.map(quoted))}
+  }
+  set internal {
+    type ifname
+    ${elements(internal.map(quoted))}
+  }
+  # Bridges that let their containers speak to each other.
+  set open {
+    type ifname . ifname
+    ${elements(open.map((name) => `${quoted(name)} . ${quoted(name)}`))}
+  }
+${portMaps.map(({ name, key, data }) => portMap(name, key, data, ports)).join('\n')}
+
+  # No container reaches what listens on the host's loopback, although route_localnet is on.
+  chain guard {
+    type filter hook prerouting priority raw
+    iifname @bridges ip daddr 127.0.0.0/8 drop
+  }
+
+  chain ports {
+    dnat ip to meta l4proto . ip daddr . th dport map @one4
+    dnat ip6 to meta l4proto . ip6 daddr . th dport map @one6
+    dnat ip to meta l4proto . th dport map @any4
+    dnat ip6 to meta l4proto . th dport map @any6
+  }
+  chain arriving {
+    type nat hook prerouting priority dstnat
+    fib daddr type local meta l4proto { tcp, udp, sctp } jump ports
+  }
+  chain made_here {
+    type nat hook output priority -100
+    fib daddr type local meta l4proto { tcp, udp, sctp } jump ports
+  }
+
+  chain forwarded {
+    type filter hook forward priority filter
+    ct state established,related accept
+    iifname . oifname @open accept
+    iifname @internal drop
+    oifname @internal drop
+    oifname @bridges ct status dnat accept
+    oifname @bridges drop
+  }
+
+  chain leaving {
+    type nat hook postrouting priority srcnat
+    # The host's loopback is not known in a container: it answers to the bridge.
+    oifname @bridges ip saddr 127.0.0.0/8 masquerade
+    oifname @bridges ip6 saddr ::1 masquerade
+${networks.flatMap(leavingRules).join('\n')}
+  }
+}
+`;
+}
+
+/** Elements to add and to take away; the table must be there. */
+export function portChanges(table: string, added: readonly PublishedPort[], removed: readonly PublishedPort[]): string {
+  const change = (verb: string, port: PublishedPort, withTarget: boolean) => {
+    const { name } = mapOf(port);
+    return `${verb} element inet ${table} ${name} { ${portKey(port)}${withTarget ? ` : ${target(port)}` : ''} }`;
+  };
+  return `${[
+    ...removed.map((port) => change('delete', port, false)),
+    ...added.map((port) => change('add', port, true)),
+  ].join('\n')}\n`;
+}
+
+/** Removes the table; it need not be there. */
+export function noTable(table: string): string {
+  return `table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+function leavingRules({ bridge, subnets, masquerade, internal }: BridgeNetwork): string[] {
+  if (internal) return [];
+  return subnets.flatMap(({ subnet }) => {
+    const cidr = networkOf(parseCidr(subnet));
+    const from = `${cidr.family === 4 ? 'ip' : 'ip6'} saddr ${formatCidr(cidr)}`;
+    // A container that reaches another one of its network by a published port must get the answer by the same way.
+    const back = `    ${from} oifname ${quoted(bridge)} ct status dnat masquerade`;
+    return masquerade ? [`    ${from} oifname != ${quoted(bridge)} masquerade`, back] : [back];
+  });
+}
+
+interface PortMap {
+  name: string;
+  family: 4 | 6;
+  isAny: boolean;
+  key: string;
+  data: string;
+}
+
+const portMaps: PortMap[] = [
+  {
+    name: 'one4',
+    family: 4,
+    isAny: false,
+    key: 'inet_proto . ipv4_addr . inet_service',
+    data: 'ipv4_addr . inet_service',
+  },
+  {
+    name: 'one6',
+    family: 6,
+    isAny: false,
+    key: 'inet_proto . ipv6_addr . inet_service',
+    data: 'ipv6_addr . inet_service',
+  },
+  { name: 'any4', family: 4, isAny: true, key: 'inet_proto . inet_service', data: 'ipv4_addr . inet_service' },
+  { name: 'any6', family: 6, isAny: true, key: 'inet_proto . inet_service', data: 'ipv6_addr . inet_service' },
+];
+
+function mapOf({ hostAddress }: PublishedPort): PortMap {
+  const { family, value } = parseAddress(hostAddress);
+  return portMaps.find((map) => map.family === family && map.isAny === (value === 0n))!;
+}
+
+function portMap(name: string, key: string, data: string, ports: readonly PublishedPort[]): string {
+  const own = ports.filter((port) => mapOf(port).name === name);
+  return `  map ${name} {
+    type ${key} : ${data}
+    ${elements(own.map((port) => `${portKey(port)} : ${target(port)}`))}
+  }`;
+}
+
+function portKey(port: PublishedPort): string {
+  const { family, value } = parseAddress(port.hostAddress);
+  const address = mapOf(port).isAny ? [] : [formatAddress(family, value)];
+  return [port.protocol, ...address, port.hostPort].join(' . ');
+}
+
+function target({ containerAddress, containerPort }: PublishedPort): string {
+  const { family, value } = parseAddress(containerAddress);
+  return `${formatAddress(family, value)} . ${containerPort}`;
+}
+
+function elements(all: string[]): string {
+  return all.length === 0 ? '' : `elements = { ${all.join(', ')} }`;
+}
+
+/** A link's name can hold almost anything; nft's texts have no way to write a quotation mark. */
+function quoted(name: string): string {
+  return `"${name}"`;
+}
