@@ -41,7 +41,7 @@ export function holdPort(
   const fd = socketCall(subject, family, type | SOCK_CLOEXEC, number);
   try {
     if (family === AF_INET6) setOption(fd, subject, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    // Connections of a server that ended a minute ago are no reason to refuse; but once this one has the port, the
+    // Connections of a server that ended a minute ago do not keep the port; but once this one has the port, the
     // option off, nobody else can listen on it. For UDP the option would let two have one port.
     if (protocol !== 'udp') setOption(fd, subject, SOL_SOCKET, SO_REUSEADDR, 1);
     const name = socketAddress(family, address, port);

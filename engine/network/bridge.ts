@@ -106,7 +106,7 @@ export function dropAll(owner: string): void {
   });
 }
 
-/** Of the kind that is nobody's: the second bit of the first byte says "locally administered". */
+/** Not of any maker of cards: the second bit of the first byte says "locally administered". */
 export function randomMac(): string {
   return `02:42:${Array.from(randomBytes(4), (byte) => byte.toString(16).padStart(2, '0')).join(':')}`;
 }

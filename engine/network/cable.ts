@@ -15,7 +15,7 @@ import { withNetlink } from './netlink/socket.ts';
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
-/** The host's end, whose name follows from the endpoint: whoever knows the record finds the link. */
+/** The host's end, whose name follows from the endpoint: a daemon that knows the record finds the link. */
 export function cableName({ id }: Pick<Endpoint, 'id'>): string {
   return `veth${id.slice(0, 11)}`;
 }

@@ -14,7 +14,7 @@ export function ensureForwarding(family: 4 | 6, mayChange: boolean): void {
   const file = family === 4 ? IPV4 : IPV6;
   const key = file.slice('/proc/sys/'.length).replaceAll('/', '.');
   if (readSetting(file) === '1') return;
-  // As with dockerd's --ip-forward=false: whoever says so takes care of it.
+  // As with dockerd's --ip-forward=false: the user who says so takes care of it.
   if (!mayChange) return;
   try {
     fs.writeFileSync(file, '1');

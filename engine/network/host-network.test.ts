@@ -117,7 +117,7 @@ function setUp(socket: NetlinkSocket, name: string, address: string): number {
   return link.index;
 }
 
-test('a free subnet is none that the host reaches already', async () => {
+test('a free subnet is not one that the host reaches already', async () => {
   await host.raise(network(17));
   expect(formatCidr(freeSubnet(defaultRanges, hostSubnets()))).toBe('172.18.0.0/16');
 });

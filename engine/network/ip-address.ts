@@ -13,7 +13,7 @@ export interface Cidr {
   prefix: number;
 }
 
-/** A text is no address or no subnet. */
+/** A text is malformed as an address or a subnet. */
 export class BadAddress extends Error {
   override readonly name = 'BadAddress';
 }

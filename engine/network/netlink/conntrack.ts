@@ -1,6 +1,6 @@
 /**
  * The connections that the kernel keeps for NAT: a rule counts for the first packet of a connection, and the entry for all
- * others. Whoever takes a rule back has to remove the entries too. linux/netfilter/nfnetlink_conntrack.h.
+ * others. When a rule is taken back its entries have to go too. linux/netfilter/nfnetlink_conntrack.h.
  */
 
 import { KernelError } from '#kernel/errors';

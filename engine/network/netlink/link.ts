@@ -207,7 +207,7 @@ export function listLinks(socket: NetlinkSocket): Link[] {
     .map(readLink);
 }
 
-/** @throws MalformedMessage if it is none */
+/** @throws MalformedMessage if it is cut off */
 export function readLink({ body }: NetlinkMessage): Link {
   const { fixed, attributes } = splitBody(body, IFINFOMSG_BYTES);
   const info = attributes.get(IFLA_LINKINFO);
