@@ -1,28 +1,15 @@
 /** Addresses in DNS: the data of A and AAAA records, and the names below which PTR records stand. RFC 1035, 3596. */
 
 import net from 'node:net';
+import { parseAddress, toBytes } from '../ip-address.ts';
 
 const V4_SUFFIX = '.in-addr.arpa';
 const V6_SUFFIX = '.ip6.arpa';
 
-/** Of IP addresses. */
-export type Family = 4 | 6;
-
-/** The 4 or 16 bytes of an address. @param address as net.isIP takes it, without a zone. */
+/** The 4 or 16 bytes of an address. @throws BadAddress */
 export function addressBytes(address: string): Buffer {
-  if (net.isIPv4(address)) return Buffer.from(address.split('.').map(Number));
-  // The last 32 bits may be written as an IPv4 address.
-  const plain = address.replace(/[\d.]+\.[\d.]+$/, (tail) => {
-    const bytes = addressBytes(tail);
-    return `${bytes.readUInt16BE(0).toString(16)}:${bytes.readUInt16BE(2).toString(16)}`;
-  });
-  const [head = '', tail] = plain.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const groups = [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after];
-  const bytes = Buffer.alloc(16);
-  for (const [index, group] of groups.entries()) bytes.writeUInt16BE(Number.parseInt(group, 16), 2 * index);
-  return bytes;
+  const { family, value } = parseAddress(address);
+  return toBytes(family, value);
 }
 
 /** One spelling for each address: its bytes in hexadecimal. */

@@ -14,7 +14,13 @@ function table(): { names: ContainerNames; first: NetworkNames } {
   first.add(web);
   first.add(db);
   second.add(other);
-  return { names: new ContainerNames(() => [first, second], [['Store', 'db']]), first };
+  return {
+    names: new ContainerNames(
+      () => [first, second],
+      () => [{ alias: 'Store', name: 'db' }],
+    ),
+    first,
+  };
 }
 
 function query(name: string, type: number, changes: Partial<Message> = {}): Buffer {

@@ -1,7 +1,8 @@
 /** Which names have which addresses: on a network, and as one container sees the networks that it is in. */
 
 import net from 'node:net';
-import { addressKey, type Family, reverseKey } from './address-data.ts';
+import type { Family } from '../ip-address.ts';
+import { addressKey, reverseKey } from './address-data.ts';
 import { foldName } from './domain-name.ts';
 
 /** A container on a network. */
@@ -47,6 +48,10 @@ export class NetworkNames {
     for (const key of member.addresses.map(addressKey)) if (this.#owners.get(key) === member) this.#owners.delete(key);
   }
 
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
   /** The addresses of all members of that name, each time beginning with another member; undefined if it has no member. */
   addressesOf(folded: string, family: Family): string[] | undefined {
     const members = this.#members.get(folded);
@@ -66,6 +71,13 @@ export class NetworkNames {
   }
 }
 
+/** A name that one container has for another. */
+export interface Link {
+  alias: string;
+  /** By which everybody in the network knows it. */
+  name: string;
+}
+
 /** What a resolver asks about names. */
 export interface NameTable {
   /** The addresses of one family, perhaps none; undefined if the name is not known here. */
@@ -76,21 +88,22 @@ export interface NameTable {
 
 /** The names that one container can ask for. */
 export class ContainerNames implements NameTable {
-  /** The first one that knows a name answers. */
-  readonly networks: () => Iterable<NetworkNames>;
-  /** Names of its own for others, by which only this container knows them: each stands for another name. */
-  readonly #links: ReadonlyMap<string, string>;
+  readonly #networks: () => Iterable<NetworkNames>;
+  readonly #links: () => Iterable<Link>;
 
-  /** @param links `--link NAME:ALIAS`, as ALIAS to NAME. */
-  constructor(networks: () => Iterable<NetworkNames>, links: Iterable<[alias: string, name: string]> = []) {
-    this.networks = networks;
-    this.#links = new Map([...links].map(([alias, name]) => [foldName(alias), foldName(name)]));
+  /**
+   * @param networks those that the container is in at the time of a question. The first one that knows a name answers.
+   * @param links what `--link` gave it.
+   */
+  constructor(networks: () => Iterable<NetworkNames>, links: () => Iterable<Link> = () => []) {
+    this.#networks = networks;
+    this.#links = links;
   }
 
   addressesOf(name: string, family: Family): string[] | undefined {
     const folded = foldName(name);
-    const meant = this.#links.get(folded) ?? folded;
-    for (const names of this.networks()) {
+    const meant = this.#meaningOf(folded);
+    for (const names of this.#networks()) {
       const suffix = `.${foldName(names.network)}`;
       const found =
         names.addressesOf(meant, family) ??
@@ -100,10 +113,15 @@ export class ContainerNames implements NameTable {
     return undefined;
   }
 
+  #meaningOf(folded: string): string {
+    for (const { alias, name } of this.#links()) if (foldName(alias) === folded) return foldName(name);
+    return folded;
+  }
+
   reverse(name: string): string | undefined {
     const key = reverseKey(foldName(name));
     if (key === undefined) return undefined;
-    for (const names of this.networks()) {
+    for (const names of this.#networks()) {
       const owner = names.ownerOf(key);
       if (owner !== undefined) return owner;
     }

@@ -48,11 +48,11 @@ function question(name: string, type: number = TYPE.A): Buffer {
   return encodeMessage({ ...header, ...flags, ...more, questions: [{ name, type, class: 1 }] });
 }
 
-async function overUdp(query: Buffer): Promise<Buffer> {
+async function overUdp(query: Buffer, address = RESOLVER_ADDRESS): Promise<Buffer> {
   const socket = dgram.createSocket('udp4');
   try {
     socket.bind({ fd: socketWithin(namespace, 'udp', 4) });
-    socket.connect(53, RESOLVER_ADDRESS);
+    socket.connect(53, address);
     await once(socket, 'connect');
     socket.send(query);
     const [reply] = (await once(socket, 'message')) as [Buffer];
@@ -62,12 +62,12 @@ async function overUdp(query: Buffer): Promise<Buffer> {
   }
 }
 
-async function connected(): Promise<net.Socket> {
+async function connected(address = RESOLVER_ADDRESS): Promise<net.Socket> {
   const options = { fd: socketWithin(namespace, 'tcp', 4), manualStart: true, allowHalfOpen: true };
   const socket = new net.Socket(options);
   cleanups.push(() => socket.destroy());
   socket.on('error', () => {});
-  socket.connect(53, RESOLVER_ADDRESS);
+  socket.connect(53, address);
   await once(socket, 'connect');
   return socket;
 }
@@ -82,8 +82,8 @@ async function messagesOf(socket: net.Socket, count: number): Promise<Buffer[]> 
   return found;
 }
 
-async function overTcp(query: Buffer): Promise<Buffer> {
-  const socket = await connected();
+async function overTcp(query: Buffer, address = RESOLVER_ADDRESS): Promise<Buffer> {
+  const socket = await connected(address);
   socket.end(framed(query));
   const [reply] = await messagesOf(socket, 1);
   return reply!;
@@ -100,6 +100,7 @@ function replyTo(query: Buffer, rcode: number = RCODE.NOERROR): Buffer {
 async function nameServer(
   respond: (query: Buffer) => Buffer | undefined,
   namespaceOf?: number,
+  { address, port } = { address: '127.0.0.1', port: 5353 },
 ): Promise<NameServer & { asked: Buffer[] }> {
   const asked: Buffer[] = [];
   const tcp = net.createServer((socket) => {
@@ -129,7 +130,6 @@ async function nameServer(
     await once(udp, 'listening');
     return { address: '127.0.0.1', port: (tcp.address() as AddressInfo).port, asked };
   }
-  const [port, address] = [5353, '127.0.0.1'];
   tcp.listen({ fd: inNamespace(namespaceOf, () => boundSocket('tcp', address, port)) });
   udp.bind({ fd: inNamespace(namespaceOf, () => boundSocket('udp', address, port)) });
   return { address, port, namespace: namespaceOf, asked };
@@ -168,20 +168,37 @@ describe.skipIf(!isRoot)('inside of a network namespace', () => {
   });
 
   test('nothing listens outside of it, and nothing after it is closed', async () => {
-    const listeners = () => fs.readFileSync('/proc/thread-self/net/udp', 'utf8').match(/0B00007F:0035/g)?.length ?? 0;
+    const listeners = () => fs.readFileSync('/proc/thread-self/net/udp', 'utf8').match(/: 0B00007F:/g)?.length ?? 0;
     const before = listeners();
     const names = new ContainerNames(() => []);
     const resolver = new Resolver(names, () => []);
     resolver.serve(namespace);
     expect(listeners()).toBe(before);
     expect(inNamespace(namespace, listeners)).toBe(1);
-    // A second one is refused, and takes nothing from the first.
-    expect(() => new Resolver(names, () => []).serve(namespace)).toThrow('EADDRINUSE');
     expect(rcodeOf(await overUdp(question('web')))).toBe(RCODE.SERVFAIL);
     resolver.close();
-    const next = new Resolver(names, () => []);
-    await expect.poll(() => next.serve(namespace)).toBe(undefined);
-    next.close();
+    await expect.poll(() => inNamespace(namespace, listeners)).toBe(0);
+  });
+
+  test.each(transports)('the one that serves last answers over %s', async (_, ask) => {
+    serve();
+    const next = new NetworkNames('shop');
+    next.add({ names: ['web'], addresses: ['172.20.0.99'] });
+    const resolver = new Resolver(new ContainerNames(() => [next]), () => []);
+    cleanups.push(() => resolver.close());
+    resolver.serve(namespace);
+    expect(addressesOf(decodeMessage(await ask(question('web'))))).toEqual(['172.20.0.99']);
+  });
+
+  test.each(transports)('a name server in the container may have port 53 over %s', async (transport, ask) => {
+    serve();
+    const own = await nameServer((query) => replyTo(query, RCODE.NXDOMAIN), namespace, {
+      address: '0.0.0.0',
+      port: 53,
+    });
+    expect(addressesOf(decodeMessage(await ask(question('web'))))).toEqual(['172.20.0.2']);
+    expect(rcodeOf(await ask(question('web'), '127.0.0.1'))).toBe(RCODE.NXDOMAIN);
+    expect(own.asked.length, transport).toBe(1);
   });
 
   test('datagrams of garbage are survived', async () => {

@@ -2,17 +2,20 @@
 
 import dgram from 'node:dgram';
 import { setMaxListeners } from 'node:events';
-import net from 'node:net';
+import net, { type AddressInfo } from 'node:net';
+import { KernelError } from '#kernel/errors';
 import { answer, failure, type Transport } from './answer.ts';
 import { RCODE } from './message.ts';
 import type { NameTable } from './names.ts';
+import { aliasPort } from './port-alias.ts';
 import { boundPair } from './sockets.ts';
 import { framed, MessageReader } from './tcp-messages.ts';
 import { forward, type NameServer } from './upstream.ts';
 
 /** Where every container asks for names. The address is Docker's, and known to programs. */
 export const RESOLVER_ADDRESS = '127.0.0.11';
-const PORT = 53;
+const DNS_PORT = 53;
+const ANY_PORT = 0;
 
 /** Questions of one container that others are asked at a time. A further one is refused at once. */
 const FORWARDED_MOST = 256;
@@ -27,8 +30,7 @@ export class Resolver {
   readonly #servers: () => readonly NameServer[];
   readonly #stop = new AbortController();
   readonly #connections = new Set<net.Socket>();
-  #udp: dgram.Socket | undefined;
-  #tcp: net.Server | undefined;
+  #sockets: { udp: dgram.Socket; tcp: net.Server } | undefined;
   #forwarded = 0;
 
   /**
@@ -44,30 +46,46 @@ export class Resolver {
 
   /**
    * Take questions in the network namespace that the descriptor stands for, whose `lo` is up or comes up later. Once.
-   * @throws KernelError EADDRINUSE if something there has the port; nothing is left then.
+   * Port 53 stays free for programs in there, except with a kernel that has no nf_tables.
+   * @throws KernelError EADDRINUSE if it is not free there and the kernel has no nf_tables; nothing is left then.
    */
   serve(namespace: number): void {
-    const sockets = boundPair(namespace, RESOLVER_ADDRESS, PORT);
-    this.#udp = dgram.createSocket('udp4', (query, { address, port }) => {
+    const [udp, tcp] = this.#listen(namespace, ANY_PORT);
+    try {
+      aliasPort(namespace, { address: RESOLVER_ADDRESS, port: DNS_PORT, udp: udp.address().port, tcp: portOf(tcp) });
+      this.#sockets = { udp, tcp };
+    } catch (error) {
+      udp.close();
+      tcp.close();
+      if (!(error instanceof KernelError)) throw error;
+      const [plainUdp, plainTcp] = this.#listen(namespace, DNS_PORT);
+      this.#sockets = { udp: plainUdp, tcp: plainTcp };
+    }
+  }
+
+  #listen(namespace: number, port: number): [udp: dgram.Socket, tcp: net.Server] {
+    const sockets = boundPair(namespace, RESOLVER_ADDRESS, port);
+    const udp = dgram.createSocket('udp4', (query, from) => {
       void this.#reply(query, 'udp').then((reply) => {
         // A client that has gone is passed over, and so is whatever else a datagram may meet.
-        if (reply && !this.#stop.signal.aborted) this.#udp!.send(reply, port, address, () => {});
+        if (reply && !this.#stop.signal.aborted) udp.send(reply, from.port, from.address, () => {});
       });
     });
     // What the kernel reports of an earlier datagram, such as that the client's port is closed by now.
-    this.#udp.on('error', () => {});
-    this.#udp.bind({ fd: sockets.udp });
-    this.#tcp = net.createServer({ allowHalfOpen: true }, (socket) => this.#connect(socket));
-    this.#tcp.maxConnections = CONNECTIONS_MOST;
-    this.#tcp.on('error', () => {});
-    this.#tcp.listen({ fd: sockets.tcp });
+    udp.on('error', () => {});
+    udp.bind({ fd: sockets.udp });
+    const tcp = net.createServer({ allowHalfOpen: true }, (socket) => this.#connect(socket));
+    tcp.maxConnections = CONNECTIONS_MOST;
+    tcp.on('error', () => {});
+    tcp.listen({ fd: sockets.tcp });
+    return [udp, tcp];
   }
 
   /** Take no more questions, and let go of the namespace. */
   close(): void {
     this.#stop.abort();
-    this.#udp?.close();
-    this.#tcp?.close();
+    this.#sockets?.udp.close();
+    this.#sockets?.tcp.close();
     for (const socket of this.#connections) socket.destroy();
   }
 
@@ -114,4 +132,8 @@ export class Resolver {
       this.#forwarded--;
     }
   }
+}
+
+function portOf(server: net.Server): number {
+  return (server.address() as AddressInfo).port;
 }
