@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { NETLINK_ROUTE } from '#kernel/netlink';
 import type { BridgeNetwork } from './contract/network.ts';
 import { NetworkError } from './errors.ts';
-import { ensureForwarding, routeLoopback, setLinkSetting } from './forwarding.ts';
+import { bridgesFilter, ensureForwarding, routeLoopback, setLinkSetting } from './forwarding.ts';
 import { type Cidr, formatAddress, parseAddress, parseCidr } from './ip-address.ts';
 import { addAddress, deleteAddress, listAddresses } from './netlink/address.ts';
 import { changeLink, createBridge, deleteLink, findLink, type Link, listLinks } from './netlink/link.ts';
@@ -43,7 +43,7 @@ export function raiseBridge(network: BridgeNetwork, owner: string, mayForward: b
     if (before === undefined) createBridge(socket, name, randomMac(), owner);
     try {
       const link = before ?? findLink(socket, name)!;
-      if (before === undefined) plugIn(socket, network, link, owner);
+      if (before === undefined || !network.icc) plugIn(socket, network, link, owner);
       if (mtu !== 0 && link.mtu !== mtu) changeLink(socket, link, { mtu });
       setAddresses(socket, network, link, link.alias === owner);
       if (!link.isUp) changeLink(socket, link, { isUp: true });
@@ -69,11 +69,11 @@ function setAddresses(socket: NetlinkSocket, network: BridgeNetwork, link: Link,
   for (const address of wanted) if (!present.some(same(address))) addAddress(socket, link.index, address);
 }
 
-/** The cables of containers whose bridge somebody removed: their ends are still there. */
+/** The cables of containers whose bridge somebody removed, and of those that br_netfilter was turned on or off for. */
 function plugIn(socket: NetlinkSocket, network: BridgeNetwork, bridge: Link, owner: string): void {
   for (const cable of listLinks(socket))
-    if (cable.alias === cableAlias(owner, network) && cable.master === 0) {
-      changeLink(socket, cable, { master: bridge.index });
+    if (cable.alias === cableAlias(owner, network)) {
+      if (cable.master !== bridge.index) changeLink(socket, cable, { master: bridge.index });
       changeLink(socket, cable, { isUp: true, port: portOf(network) });
     }
 }
@@ -84,11 +84,12 @@ export function cableAlias(owner: string, { id }: BridgeNetwork): string {
 }
 
 /**
- * A bridge passes packets to netfilter itself where br_netfilter is on, and a container that reaches itself by a published
- * port is answered by the way it came: that is a hairpin.
+ * How a container is plugged in. Where br_netfilter is on, a bridge passes frames through the rules of forwarding by itself
+ * and sends those for a published port on to its container, which may be the one that they came from: that is a hairpin, and
+ * ports that are isolated would drop them. Where it is off no rule sees frames, and only the isolation keeps them apart.
  */
 export function portOf({ icc }: BridgeNetwork): { hairpin: boolean; isolated: boolean } {
-  return { hairpin: true, isolated: !icc };
+  return { hairpin: true, isolated: !icc && !bridgesFilter() };
 }
 
 /** Remove the bridge of a network if we made it. It need not be there. */

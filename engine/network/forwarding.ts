@@ -42,6 +42,18 @@ export function setLinkSetting(family: 4 | 6, link: string, name: string, value:
   }
 }
 
+/** Whether frames between two ports of a bridge go through the rules of forwarding, for IPv4 and IPv6. */
+export function bridgesFilter(): boolean {
+  return ['iptables', 'ip6tables'].every((kind) => {
+    try {
+      return readSetting(`/proc/sys/net/bridge/bridge-nf-call-${kind}`) === '1';
+    } catch {
+      // The module is not there.
+      return false;
+    }
+  });
+}
+
 function readSetting(file: string): string {
   return fs.readFileSync(file, 'utf8').trim();
 }

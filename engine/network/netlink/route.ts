@@ -1,6 +1,6 @@
 /** Routes of the main table. rtnetlink(7), linux/rtnetlink.h. */
 
-import { type Cidr, formatAddress, fromBytes, toBytes } from '../ip-address.ts';
+import { type Cidr, formatAddress, formatCidr, fromBytes, toBytes } from '../ip-address.ts';
 import { AF_INET, AF_INET6 } from './address.ts';
 import { attribute, type NetlinkMessage, readU32, splitBody, u32 } from './message.ts';
 import { type NetlinkSocket, NLM_F_CREATE, NLM_F_REPLACE } from './socket.ts';
@@ -17,25 +17,43 @@ const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
 const RTM_F_CLONED = 0x200;
 
-function rtmsg(family: number, fields: { table?: number; protocol?: number; type?: number } = {}): Buffer {
+function rtmsg(
+  family: number,
+  fields: { table?: number; protocol?: number; type?: number; prefix?: number } = {},
+): Buffer {
   const bytes = Buffer.alloc(RTMSG_BYTES);
   bytes.writeUInt8(family, 0);
+  bytes.writeUInt8(fields.prefix ?? 0, 1);
   bytes.writeUInt8(fields.table ?? 0, 4);
   bytes.writeUInt8(fields.protocol ?? 0, 5);
   bytes.writeUInt8(fields.type ?? 0, 7);
   return bytes;
 }
 
+type Gateway = Pick<Cidr, 'family' | 'address'>;
+
 /** Send everything without a route of its own to `gateway`, through the link of that index. */
-export function addDefaultRoute(socket: NetlinkSocket, index: number, gateway: Pick<Cidr, 'family' | 'address'>): void {
+export function addDefaultRoute(socket: NetlinkSocket, index: number, gateway: Gateway): void {
+  addRoute(socket, index, { family: gateway.family, address: 0n, prefix: 0 }, gateway);
+}
+
+/** Send what is for `destination` to `gateway`. One that is there already is replaced. */
+export function addRoute(socket: NetlinkSocket, index: number, destination: Cidr, gateway: Gateway): void {
   const { family, address } = gateway;
+  const { prefix } = destination;
   socket.request({
     name: 'RTM_NEWROUTE',
-    subject: `default by ${formatAddress(family, address)}`,
+    subject: `${prefix === 0 ? 'default' : formatCidr(destination)} by ${formatAddress(family, address)}`,
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     body: Buffer.concat([
-      rtmsg(family === 4 ? AF_INET : AF_INET6, { table: RT_TABLE_MAIN, protocol: RTPROT_BOOT, type: RTN_UNICAST }),
+      rtmsg(family === 4 ? AF_INET : AF_INET6, {
+        table: RT_TABLE_MAIN,
+        protocol: RTPROT_BOOT,
+        type: RTN_UNICAST,
+        prefix,
+      }),
+      ...(prefix === 0 ? [] : [attribute(RTA_DST, toBytes(family, destination.address))]),
       attribute(RTA_GATEWAY, toBytes(family, address)),
       attribute(RTA_OIF, u32(index)),
     ]),

@@ -56,6 +56,24 @@ const commands = {
     return 'connected';
   },
 
+  /** A client of UDP that keeps its port. */
+  async openUdp({ address, port }) {
+    this.udp = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    await new Promise((resolve) => this.udp.connect(port, address, resolve));
+    return 'open';
+  },
+
+  async speakUdp({ patience }) {
+    const { udp } = this;
+    udp.removeAllListeners('message').removeAllListeners('error');
+    return new Promise((resolve) => {
+      udp.on('message', (message) => resolve(String(message)));
+      udp.on('error', (error) => resolve(error.code));
+      udp.send('who am I?');
+      setTimeout(resolve, patience, 'silence');
+    });
+  },
+
   /** Speak on the connection that is kept. */
   async speak({ patience }) {
     const { kept } = this;

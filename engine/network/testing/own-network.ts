@@ -71,6 +71,14 @@ export class Inhabitant {
     return (await this.#call('speak', { patience: PATIENCE })) as string;
   }
 
+  async openUdp(address: string, port: number): Promise<void> {
+    await this.#call('openUdp', { address, port });
+  }
+
+  async speakUdp(): Promise<string> {
+    return (await this.#call('speakUdp', { patience: PATIENCE })) as string;
+  }
+
   async end(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once('close', resolve));
     this.#child.kill('SIGKILL');
