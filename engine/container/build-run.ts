@@ -41,7 +41,7 @@ export function commandRunner(engine: Engine, limits: RunLimits): Run {
     if (engine.refusal !== undefined) throw new ContainerError('unsupported', engine.refusal);
     const record = recordOf(request, limits);
     const paths = pathsOf(request);
-    writeEtcFiles(record, paths);
+    writeEtcFiles(engine, record, paths);
     const spec = buildSpec(record, { root: engine.root, paths, lower: request.lower, remap: engine.remap });
     const key = { container: record.id };
     const ended = untilEnd(engine, record.id);
@@ -88,7 +88,7 @@ function untilEnd(engine: Engine, id: string): { exit: Promise<Exited>; stop(): 
 function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits: RunLimits): ContainerRecord {
   const id = newId();
   const config = ContainerConfig.parse({ Hostname: id.slice(0, 12), User: user, Env: env, WorkingDir: cwd });
-  // There is no network yet but the host's, and a command gets that only when it is asked for.
+  // A build has no bridge yet: a command gets the host's network when it is asked for, and none otherwise.
   const NetworkMode = network === 'host' ? 'host' : 'none';
   return {
     version: 1,
@@ -100,6 +100,8 @@ function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits:
     hostConfig: HostConfig.parse({ ...limits, NetworkMode }),
     args,
     mounts: mounts.map(mountOf),
+    endpoints: [],
+    published: [],
     status: 'created',
     pid: 0,
     startTime: '',

@@ -12,17 +12,26 @@ import {
   userModePrograms,
   whyNoUserMode,
 } from '../network/user-mode.ts';
+import type { Container } from './container.ts';
+import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
-import type { ContainerRecord } from './record.ts';
+import { joinNetworks, leaveNetworks } from './networks/join.ts';
 import type { StateRoot } from './root.ts';
+import { remapOf } from './user-remap.ts';
+
+/** A container that shares another one's network has this and the other's id. */
+const CONTAINER = 'container:';
 
 /**
- * There is no bridge yet: a container that asks for no network in particular gets none. One of an ordinary user, who could
- * not make a bridge, gets what the user's programs can reach.
+ * The mode that a request means, with what is left to the engine filled in: `bridge` is the default unless the daemon has
+ * none; a container of an ordinary user, who cannot make a bridge, gets what the user's programs can reach.
  * @throws ContainerError for an unknown network.
  */
-export function networkMode(asked: string): string {
-  if (asked === '' || asked === 'default') return (inUserNamespace() ? findUserMode() : null) ?? 'none';
+export function networkMode(engine: Engine, asked: string): string {
+  const { networks } = engine;
+  const hasBridge = networks.settings.bridge && !inUserNamespace();
+  if (asked === '' || asked === 'default')
+    return hasBridge ? 'bridge' : ((inUserNamespace() ? findUserMode() : null) ?? 'none');
   if (asked === 'none' || asked === 'host') return asked;
   if (isUserMode(asked)) {
     const why = inUserNamespace()
@@ -31,38 +40,98 @@ export function networkMode(asked: string): string {
     if (why !== null) throw new ContainerError('unsupported', why);
     return asked;
   }
-  if (asked === 'bridge' || asked.startsWith('container:'))
+  if (asked.startsWith(CONTAINER)) return CONTAINER + targetOf(engine, asked).id;
+  if (asked === 'bridge' && !networks.settings.bridge)
     throw new ContainerError(
       'unsupported',
-      `This engine does not have --network ${asked}. Use --network none or --network host.`,
+      'There is no --network bridge here, since the daemon was started with --bridge none. Use --network none or --network host, or a network of your own.',
     );
-  // Docker answers 404 here, after which its command goes looking for the image.
-  throw new ContainerError('invalid', `network ${asked.slice(0, 100)} not found: there are none and host.`);
+  if (inUserNamespace())
+    throw new ContainerError(
+      'unsupported',
+      `--network ${asked.slice(0, 100)}: a network of bridges needs root. Use --network slirp4netns, pasta, none or host.`,
+    );
+  try {
+    networks.table.find(asked);
+  } catch (error) {
+    // Docker answers 404 here, after which its command goes looking for the image.
+    throw new ContainerError('invalid', (error as Error).message);
+  }
+  return asked;
 }
 
-export function isUserMode(mode: string): mode is UserModeProgram {
+function isUserMode(mode: string): mode is UserModeProgram {
   return userModePrograms.some((name) => name === mode);
 }
 
-/** The network namespace that is made before the container; undefined when the container makes its own or has none. */
-export function networkNamespace(root: StateRoot, { id, hostConfig }: ContainerRecord): string | undefined {
-  return isUserMode(hostConfig.NetworkMode) ? namespacePath(directoryOf(root, id)) : undefined;
+/** The container whose network another one shares; undefined for one with a network of its own. */
+export function sharesNetworkOf(networkMode: string): string | undefined {
+  return networkMode.startsWith(CONTAINER) ? networkMode.slice(CONTAINER.length) : undefined;
 }
 
-/** Make the network of a container that is about to start. @throws ContainerError that says what to do without it. */
-export async function connectNetwork(root: StateRoot, { id, hostConfig }: ContainerRecord): Promise<void> {
-  if (!isUserMode(hostConfig.NetworkMode)) return;
+function targetOf(engine: Engine, mode: string): Container {
   try {
-    await connectUserMode(hostConfig.NetworkMode, directoryOf(root, id));
+    return engine.containers.find(sharesNetworkOf(mode) ?? '');
   } catch (error) {
-    throw new ContainerError('failed', `${(error as Error).message}. Without a network: --network none.`, {
-      cause: error,
-    });
+    throw new ContainerError('invalid', `--network ${mode.slice(0, 200)}: ${(error as Error).message}`);
   }
 }
 
-export function disconnectNetwork(root: StateRoot, { id, hostConfig }: ContainerRecord): void {
-  if (isUserMode(hostConfig.NetworkMode)) disconnectUserMode(directoryOf(root, id));
+/** A network namespace that was made before the container. */
+export interface MadeNetwork {
+  /** For the specification. */
+  path: string;
+  /** The namespace is held until then: call it once a process of the container is in it. */
+  letGo(): void;
+}
+
+/**
+ * Make the network of a container that is about to start.
+ * @returns undefined for a container that makes its own namespace, or has none
+ * @throws ContainerError that says what to do without it.
+ */
+export async function connectNetwork(engine: Engine, container: Container): Promise<MadeNetwork | undefined> {
+  const { record, id } = container;
+  const mode = record.hostConfig.NetworkMode;
+  if (isUserMode(mode)) {
+    const directory = directoryOf(engine.root, id);
+    try {
+      await connectUserMode(mode, directory);
+    } catch (error) {
+      throw new ContainerError('failed', `${(error as Error).message}. Without a network: --network none.`, {
+        cause: error,
+      });
+    }
+    return { path: namespacePath(directory), letGo: () => {} };
+  }
+  if (sharesNetworkOf(mode) !== undefined) return held(openNamespaceOf(targetOf(engine, mode)));
+  if (record.endpoints.length === 0) return undefined;
+  if (remapOf(engine.remap, record.hostConfig) !== undefined)
+    throw new ContainerError(
+      'unsupported',
+      'A container with a user namespace of its own cannot be in a network of bridges yet. Use --network none, or --userns host.',
+    );
+  return held(await joinNetworks(engine, container));
+}
+
+function held(namespace: number): MadeNetwork {
+  return { path: `/proc/${process.pid}/fd/${namespace}`, letGo: () => fs.closeSync(namespace) };
+}
+
+/** @returns a descriptor. @throws ContainerError `conflict` if the container does not run */
+function openNamespaceOf({ running, record, id }: Container): number {
+  const stopped = () => new ContainerError('conflict', `cannot join network of a non running container: ${id}`);
+  if (!running) throw stopped();
+  try {
+    return fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
+  } catch {
+    throw stopped();
+  }
+}
+
+export function disconnectNetwork(engine: Engine, container: Container): void {
+  if (isUserMode(container.record.hostConfig.NetworkMode)) disconnectUserMode(directoryOf(engine.root, container.id));
+  leaveNetworks(engine, container);
 }
 
 /** End the networks of containers that do not run. @param runs whether the container of that id does. */

@@ -11,7 +11,7 @@ import { addAddress } from './netlink/address.ts';
 import { cutAddress } from './netlink/conntrack.ts';
 import { changeLink, createCable, deleteLink, findLink, type Link } from './netlink/link.ts';
 import { addDefaultRoute } from './netlink/route.ts';
-import { withNetlink } from './netlink/socket.ts';
+import { type NetlinkSocket, withNetlink } from './netlink/socket.ts';
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
@@ -42,7 +42,8 @@ export function plug(endpoint: Endpoint, bridge: Link, namespace: number, owner:
 }
 
 /** The container's side, in its namespace. */
-function configure({ network, interface: name, addresses, isGateway }: Endpoint): void {
+function configure(endpoint: Endpoint): void {
+  const { interface: name, addresses, isGateway } = endpoint;
   const own = addresses.map(parseCidr);
   const hasV6 = own.some(({ family }) => family === 6);
   setLinkSetting(6, name, 'disable_ipv6', hasV6 ? '0' : '1');
@@ -56,12 +57,28 @@ function configure({ network, interface: name, addresses, isGateway }: Endpoint)
     for (const address of own.filter(({ family }) => family === 4)) addAddress(socket, link.index, address);
     changeLink(socket, link, { isUp: true });
     for (const address of own.filter(({ family }) => family === 6)) addAddress(socket, link.index, address);
-    if (!isGateway || network.internal) return;
-    for (const family of [4, 6]) {
-      const gateway = gatewaysOf(network).find((one) => one.family === family);
-      if (gateway && own.some((address) => address.family === family)) addDefaultRoute(socket, link.index, gateway);
-    }
+    if (isGateway) addDefaultRoutes(socket, link, endpoint);
   });
+}
+
+/** Lead the default routes of the container through this link, away from the one that has them. @throws NetworkError */
+export function lead(endpoint: Endpoint, namespace: number): void {
+  inNamespace(namespace, () =>
+    withNetlink(NETLINK_ROUTE, (socket) => {
+      const link = findLink(socket, endpoint.interface);
+      if (link === undefined) throw new NetworkError(`The container has no link ${endpoint.interface} any more.`);
+      addDefaultRoutes(socket, link, endpoint);
+    }),
+  );
+}
+
+function addDefaultRoutes(socket: NetlinkSocket, link: Link, { network, addresses }: Endpoint): void {
+  if (network.internal) return;
+  const own = addresses.map(parseCidr);
+  for (const family of [4, 6]) {
+    const gateway = gatewaysOf(network).find((one) => one.family === family);
+    if (gateway && own.some((address) => address.family === family)) addDefaultRoute(socket, link.index, gateway);
+  }
 }
 
 /** Remove the link and what the kernel remembers of its connections. It need not be there. */

@@ -2,7 +2,7 @@
 
 import { NETLINK_ROUTE } from '#kernel/netlink';
 import { dropAll, dropBridge, raiseBridge } from './bridge.ts';
-import { plug, unplug } from './cable.ts';
+import { lead, plug, unplug } from './cable.ts';
 import type { BridgeNetwork, HostNetwork, HostNetworkOptions, PublishedPort } from './contract/network.ts';
 import { NetworkError } from './errors.ts';
 import { HeldPorts } from './held-ports.ts';
@@ -38,6 +38,10 @@ export function openHostNetwork({ root, ipForward }: HostNetworkOptions): HostNe
       const find = () => withNetlink(NETLINK_ROUTE, (socket) => findLink(socket, network.bridge));
       // Somebody may have removed the bridge under a running network.
       plug(endpoint, find() ?? raiseBridge(network, owner, ipForward), namespace, owner);
+    },
+
+    lead(endpoint, namespace) {
+      lead(endpoint, namespace);
     },
 
     disconnect(endpoint) {

@@ -57,7 +57,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
     ...(size && (await containerSize(engine, record.image.id, paths.upper))),
     Mounts: record.mounts.map(mountPoint),
     Config: configView(record),
-    NetworkSettings: networkSettings(record),
+    NetworkSettings: networkSettings(engine, container),
   };
 }
 
@@ -88,11 +88,8 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     hostConfig;
   return {
     ContainerIDFile: '',
-    PortBindings: {},
-    PublishAllPorts: false,
     VolumeDriver: '',
     Cgroup: '',
-    Links: [],
     Runtime: 'skiff',
     Isolation: '',
     CpuRealtimePeriod: 0,

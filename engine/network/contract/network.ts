@@ -68,6 +68,8 @@ export interface HostNetwork {
    * @param namespace a descriptor of it. @throws NetworkError; nothing is left then.
    */
   connect(endpoint: Endpoint, namespace: number): void;
+  /** Lead the container's default routes through this network, which it is connected to. @throws NetworkError */
+  lead(endpoint: Endpoint, namespace: number): void;
   /** Remove the link and cut the connections of its addresses. It need not be there. */
   disconnect(endpoint: Endpoint): void;
   /**

@@ -1,0 +1,49 @@
+/** The networks of an engine from the start of a daemon to its end. */
+
+import { openHostNetwork } from '../../network/host-network.ts';
+import type { Engine } from '../engine.ts';
+import type { StateRoot } from '../root.ts';
+import { Networks } from './networks.ts';
+import type { NetworkSettings } from './settings.ts';
+
+export function openNetworks(root: StateRoot, settings: NetworkSettings, warn: (message: string) => void): Networks {
+  const host = openHostNetwork({ root: root.key, ipForward: settings.forward });
+  const networks = new Networks(root, settings, host);
+  networks.load(warn);
+  return networks;
+}
+
+/**
+ * What runs goes on: its addresses are taken, its ports held, and the rules made anew from the records. Containers that
+ * have ended since the last daemon have given everything back already.
+ */
+export async function takeOverNetworks(engine: Engine): Promise<void> {
+  const { networks, containers } = engine;
+  const running = containers.all().filter(({ running }) => running);
+  for (const { record } of running)
+    for (const { network, connection } of record.endpoints)
+      for (const address of [connection?.ipv4, connection?.ipv6])
+        if (address) networks.addresses.retake(network, address);
+  for (const { record } of containers.all().filter(({ running }) => !running))
+    for (const endpoint of record.endpoints) endpoint.connection = null;
+  const all = networks.table.all().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
+  const isUsed = running.some(({ record }) => record.endpoints.length > 0);
+  const work = isUsed ? takeOver() : networks.clear();
+  networks.defer(work);
+  await work;
+
+  async function takeOver(): Promise<void> {
+    const ports = running.flatMap(({ record }) => record.published);
+    const bridges = all.map((each) => networks.bridgeOf(each));
+    for (const { port, reason } of await networks.host.takeOver(bridges, ports))
+      engine.warn(`port ${port.hostPort}/${port.protocol} is not held any more: ${reason}`);
+  }
+}
+
+/** The end of a daemon: with no container running nothing of its networks is left; otherwise all of it goes on. */
+export async function closeNetworks(engine: Engine): Promise<void> {
+  const { networks, containers } = engine;
+  await networks.settled();
+  if (!containers.all().some(({ running }) => running)) await networks.clear();
+  networks.host.close();
+}
