@@ -22,8 +22,10 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
 const EAGAIN = 11;
+const ENOBUFS = 105;
 const ETIMEDOUT = 110;
 const RECEIVE_BYTES = 1 << 20;
 /** The kernel answers within the call that asks; this is only for what never comes. */
@@ -84,4 +86,11 @@ export function receiveNetlink(socket: number): Buffer {
     if (count < 0 && errno() !== EINTR)
       throw new KernelError('recvfrom', errno() === EAGAIN ? ETIMEDOUT : errno(), 'of netlink');
   }
+}
+
+/** Throw away what has arrived. Until a socket that was full is empty the kernel drops every answer to it. */
+export function drainNetlink(socket: number): void {
+  const datagram = Buffer.allocUnsafe(DATAGRAM_BYTES);
+  const receive = () => recvfromCall(socket, datagram, datagram.length, MSG_DONTWAIT, null, null);
+  while (receive() >= 0 || errno() === EINTR || errno() === ENOBUFS);
 }

@@ -73,8 +73,10 @@ function setAddresses(socket: NetlinkSocket, network: BridgeNetwork, link: Link,
 function plugIn(socket: NetlinkSocket, network: BridgeNetwork, bridge: Link, owner: string): void {
   for (const cable of listLinks(socket))
     if (cable.alias === cableAlias(owner, network)) {
+      const port = portOf(network);
+      if (cable.master === bridge.index && cable.isIsolated === port.isolated) continue;
       if (cable.master !== bridge.index) changeLink(socket, cable, { master: bridge.index });
-      changeLink(socket, cable, { isUp: true, port: portOf(network) });
+      changeLink(socket, cable, { isUp: true, port });
     }
 }
 

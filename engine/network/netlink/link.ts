@@ -40,6 +40,8 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const AF_INET6 = 10;
 
+const NOTHING = Buffer.alloc(0);
+
 export interface Link {
   index: number;
   name: string;
@@ -53,6 +55,8 @@ export interface Link {
   master: number;
   /** A text for people and for us: who made it. */
   alias: string;
+  /** Of a bridge's port: whether it reaches no other port of its kind. */
+  isIsolated: boolean;
 }
 
 /** struct ifinfomsg. `change` says which of the flags are meant. */
@@ -210,16 +214,18 @@ export function listLinks(socket: NetlinkSocket): Link[] {
 /** @throws MalformedMessage if it is cut off */
 export function readLink({ body }: NetlinkMessage): Link {
   const { fixed, attributes } = splitBody(body, IFINFOMSG_BYTES);
-  const info = attributes.get(IFLA_LINKINFO);
+  const info = decodeAttributes(attributes.get(IFLA_LINKINFO) ?? NOTHING);
+  const port = decodeAttributes(info.get(IFLA_INFO_SLAVE_DATA) ?? NOTHING);
   return {
     index: fixed.readInt32LE(4),
     name: readText(attributes.get(IFLA_IFNAME)) ?? '',
-    kind: (info && readText(decodeAttributes(info).get(IFLA_INFO_KIND))) ?? '',
+    kind: readText(info.get(IFLA_INFO_KIND)) ?? '',
     isUp: (fixed.readUInt32LE(8) & IFF_UP) !== 0,
     mac: Array.from(attributes.get(IFLA_ADDRESS) ?? [], (byte) => byte.toString(16).padStart(2, '0')).join(':'),
     mtu: readU32(attributes.get(IFLA_MTU)) ?? 0,
     master: readU32(attributes.get(IFLA_MASTER)) ?? 0,
     alias: readText(attributes.get(IFLA_IFALIAS)) ?? '',
+    isIsolated: port.get(IFLA_BRPORT_ISOLATED)?.[0] === 1,
   };
 }
 

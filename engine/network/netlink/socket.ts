@@ -2,7 +2,7 @@
 
 import { close } from '#kernel/descriptors';
 import { KernelError } from '#kernel/errors';
-import { openNetlink, receiveNetlink, sendNetlink } from '#kernel/netlink';
+import { drainNetlink, openNetlink, receiveNetlink, sendNetlink } from '#kernel/netlink';
 import {
   decodeAttributes,
   decodeMessages,
@@ -137,6 +137,7 @@ export class NetlinkSocket {
     try {
       return decodeMessages(receiveNetlink(this.#fd));
     } catch (error) {
+      drainNetlink(this.#fd);
       if (error instanceof KernelError) throw new KernelError(`${name} (recvfrom)`, error.errno, subject);
       throw error;
     }
