@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import net from 'node:net';
+import { RESOLVER_ADDRESS } from '../network/resolver/resolver.ts';
 import { SLIRP } from '../network/user-mode.ts';
 import type { Mount } from '../runtime/spec.ts';
 import type { ContainerConfig } from './config.ts';
@@ -28,7 +29,7 @@ export function writeEtcFiles(engine: Engine, record: ContainerRecord, paths: Co
   if (sharesNetworkOf(record.hostConfig.NetworkMode) !== undefined) return;
   fs.writeFileSync(paths.hostname, `${record.config.Hostname}\n`, { mode: 0o644 });
   fs.writeFileSync(paths.hosts, hosts(engine, record), { mode: 0o644 });
-  fs.writeFileSync(paths.resolvConf, resolvConf(record), { mode: 0o644 });
+  fs.writeFileSync(paths.resolvConf, resolvConf(engine, record), { mode: 0o644 });
 }
 
 /** Their mounts, less those the user mounts something over. As the rest of /etc they can be read only with --read-only. */
@@ -85,17 +86,27 @@ function hostGateway({ hostConfig: { NetworkMode }, endpoints }: ContainerRecord
   );
 }
 
-function resolvConf({ hostConfig, endpoints }: ContainerRecord): string {
+/** A container that is in a network with names asks the engine, which knows the servers that the container would ask. */
+export function resolvConf(engine: Engine, { id, hostConfig, endpoints }: ContainerRecord): string {
   const { Dns, DnsOptions, DnsSearch, NetworkMode } = hostConfig;
-  const lines = hostResolvConf(endpoints.length > 0);
+  const isServed = engine.networks.names.serves(id);
+  const lines = hostResolvConf(endpoints.length > 0 && !isServed);
   const keep = (keyword: string) => lines.filter((line) => line.startsWith(`${keyword} `));
   // The host's own may listen on its loopback, which is another one in here.
   const nameservers = NetworkMode === 'slirp4netns' ? [`nameserver ${SLIRP.nameserver}`] : keep('nameserver');
   const search = DnsSearch.filter((domain) => domain !== '.');
+  const options =
+    DnsOptions.length > 0 ? [...DnsOptions] : keep('options').flatMap((line) => line.split(/\s+/).slice(1));
+  // A name without a dot is one of the network first; the host may want more dots before it asks.
+  if (isServed && !DnsOptions.some((option) => option.startsWith('ndots:'))) options.push('ndots:0');
   return [
     ...(DnsSearch.length > 0 ? (search.length > 0 ? [`search ${search.join(' ')}`] : []) : keep('search')),
-    ...(Dns.length > 0 ? Dns.map((address) => `nameserver ${address}`) : nameservers),
-    ...(DnsOptions.length > 0 ? [`options ${DnsOptions.join(' ')}`] : keep('options')),
+    ...(isServed
+      ? [`nameserver ${RESOLVER_ADDRESS}`]
+      : Dns.length > 0
+        ? Dns.map((address) => `nameserver ${address}`)
+        : nameservers),
+    ...(options.length > 0 ? [`options ${options.join(' ')}`] : []),
     '',
   ].join('\n');
 }

@@ -35,6 +35,7 @@ export async function joinNetworks(engine: Engine, container: Container): Promis
     const gateway = gatewayOf(places);
     for (const [index, place] of places.entries())
       plug(engine, container, place, { interface: `eth${index}`, isGateway: place === gateway, namespace });
+    networks.names.serve(container, namespace);
     await publishPorts(engine, container);
     return namespace;
   } catch (error) {
@@ -50,6 +51,7 @@ export function leaveNetworks(engine: Engine, container: Container): void {
   const { record } = container;
   const ports = record.published;
   record.published = [];
+  networks.names.stop(container);
   for (const endpoint of record.endpoints) unplug(engine, container, endpoint);
   if (ports.length > 0)
     networks.defer(
@@ -102,6 +104,7 @@ export function plug(
     const has = { id, interface: link.interface, mac, ipv4, ipv6, gateway: gateway(4), gateway6: gateway(6) };
     networks.host.connect(endpointOf(networks, { endpoint, network }, has, link.isGateway), link.namespace);
     endpoint.connection = has;
+    networks.names.enter(container.record, endpoint);
     emitNetworkEvent(engine, network, 'connect', { container: container.id });
   } catch (error) {
     for (const address of taken) networks.addresses.release(network.id, address);
@@ -129,6 +132,7 @@ export function unplug(engine: Engine, container: Container, endpoint: EndpointR
   const { connection } = endpoint;
   if (connection === null) return;
   const { networks } = engine;
+  networks.names.leave(endpoint);
   endpoint.connection = null;
   for (const address of [connection.ipv4, connection.ipv6]) networks.addresses.release(endpoint.network, address);
   const network = networks.table.get(endpoint.network);

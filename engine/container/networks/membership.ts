@@ -5,7 +5,7 @@ import { inUserNamespace } from '#kernel/user-namespace';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
-import { ownHosts } from '../etc-files.ts';
+import { ownHosts, resolvConf } from '../etc-files.ts';
 import { chooseEndpoint } from './choose.ts';
 import type { EndpointRecord, EndpointSettings } from './endpoint.ts';
 import { gatewayOf, leadRoutes, placesOf, plug, publishPorts, unplug } from './join.ts';
@@ -89,12 +89,17 @@ async function connectNow(
   endpoint: EndpointRecord,
   network: NetworkRecord,
 ): Promise<void> {
-  const { record } = container;
+  const { record, paths } = container;
+  const before = resolvConf(engine, record);
   await engine.networks.settled();
   await engine.networks.raise(network);
   withNamespace(container, (namespace) => {
     const link = { interface: freeInterface(record.endpoints), isGateway: false, namespace };
     plug(engine, container, { endpoint, network }, link);
+    engine.networks.names.serve(container, namespace);
+    // What the user has written there stays.
+    if (fs.readFileSync(paths.resolvConf, 'utf8') === before)
+      fs.writeFileSync(paths.resolvConf, resolvConf(engine, record));
   });
   if (endpoint.connection) editHosts(container, ownHosts(endpoint.connection, record.config), []);
   await followGateway(engine, container);

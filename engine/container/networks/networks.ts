@@ -5,6 +5,7 @@ import { formatAddress, formatCidr, networkOf, parseCidr } from '../../network/i
 import type { StateRoot } from '../root.ts';
 import { AddressBook } from './address-book.ts';
 import { bridgeOptions } from './bridge-options.ts';
+import { Names } from './names.ts';
 import { type NetworkRecord, predefinedRecord } from './network-record.ts';
 import type { NetworkSettings } from './settings.ts';
 import { NetworkTable } from './table.ts';
@@ -13,6 +14,7 @@ import { NetworkTable } from './table.ts';
 export class Networks {
   readonly table: NetworkTable;
   readonly addresses: AddressBook;
+  readonly names: Names;
   readonly settings: NetworkSettings;
   readonly host: HostNetwork;
   readonly #root: StateRoot;
@@ -24,6 +26,7 @@ export class Networks {
     this.settings = settings;
     this.host = host;
     this.table = new NetworkTable(root.networks);
+    this.names = new Names(this.table);
     this.addresses = new AddressBook(root.dir, settings.pools);
   }
 

@@ -1,6 +1,8 @@
 /** The networks of an engine from the start of a daemon to its end. */
 
+import fs from 'node:fs';
 import { openHostNetwork } from '../../network/host-network.ts';
+import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import type { StateRoot } from '../root.ts';
 import { Networks } from './networks.ts';
@@ -24,6 +26,7 @@ export async function takeOverNetworks(engine: Engine): Promise<void> {
     for (const { network, connection } of record.endpoints)
       for (const address of [connection?.ipv4, connection?.ipv6])
         if (address) networks.addresses.retake(network, address);
+  for (const container of running) nameAgain(engine, container);
   for (const { record } of containers.all().filter(({ running }) => !running))
     for (const endpoint of record.endpoints) endpoint.connection = null;
   const all = networks.table.all().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
@@ -40,10 +43,28 @@ export async function takeOverNetworks(engine: Engine): Promise<void> {
   }
 }
 
+/** While there was no daemon nobody answered: clients asked again, or gave up. */
+function nameAgain({ networks, warn }: Engine, container: Container): void {
+  const { record } = container;
+  if (record.endpoints.length === 0) return;
+  for (const endpoint of record.endpoints) networks.names.enter(record, endpoint);
+  try {
+    const namespace = fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
+    try {
+      networks.names.serve(container, namespace);
+    } finally {
+      fs.closeSync(namespace);
+    }
+  } catch (error) {
+    warn(`${record.name} does not find others by name: ${(error as Error).message}`);
+  }
+}
+
 /** The end of a daemon: with no container running nothing of its networks is left; otherwise all of it goes on. */
 export async function closeNetworks(engine: Engine): Promise<void> {
   const { networks, containers } = engine;
   await networks.settled();
+  networks.names.close();
   if (!containers.all().some(({ running }) => running)) await networks.clear();
   networks.host.close();
 }
