@@ -71,7 +71,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const hostConfig = {
     ...request.hostConfig,
-    NetworkMode: networkMode(engine, request.hostConfig.NetworkMode),
+    NetworkMode: networkMode(engine, request.hostConfig),
     LogConfig: completeLogConfig(request.hostConfig.LogConfig),
   };
   checkModes(config, hostConfig);

@@ -12,10 +12,12 @@ import {
   userModePrograms,
   whyNoUserMode,
 } from '../network/user-mode.ts';
+import type { HostConfig } from './config.ts';
 import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { joinNetworks, leaveNetworks } from './networks/join.ts';
+import type { ContainerRecord } from './record.ts';
 import type { StateRoot } from './root.ts';
 import { remapOf } from './user-remap.ts';
 
@@ -27,9 +29,11 @@ const CONTAINER = 'container:';
  * none; a container of an ordinary user, who cannot make a bridge, gets what the user's programs can reach.
  * @throws ContainerError for an unknown network.
  */
-export function networkMode(engine: Engine, asked: string): string {
+export function networkMode(engine: Engine, hostConfig: HostConfig): string {
   const { networks } = engine;
-  const hasBridge = networks.settings.bridge && !inUserNamespace();
+  const asked = hostConfig.NetworkMode;
+  const isRemapped = remapOf(engine.remap, hostConfig) !== undefined;
+  const hasBridge = networks.settings.bridge && !inUserNamespace() && !isRemapped;
   if (asked === '' || asked === 'default')
     return hasBridge ? 'bridge' : ((inUserNamespace() ? findUserMode() : null) ?? 'none');
   if (asked === 'none' || asked === 'host') return asked;
@@ -40,6 +44,7 @@ export function networkMode(engine: Engine, asked: string): string {
     if (why !== null) throw new ContainerError('unsupported', why);
     return asked;
   }
+  if (isRemapped) throw new ContainerError('unsupported', NOT_REMAPPED);
   if (asked.startsWith(CONTAINER)) return CONTAINER + targetOf(engine, asked).id;
   if (asked === 'bridge' && !networks.settings.bridge)
     throw new ContainerError(
@@ -59,6 +64,10 @@ export function networkMode(engine: Engine, asked: string): string {
   }
   return asked;
 }
+
+/** The container's root could not mount /sys: the kernel asks for rights over the network namespace, which is the host's. */
+export const NOT_REMAPPED =
+  'A container with a user namespace of its own (--userns-remap) cannot be in a network of bridges, nor in that of another container. Use --network none, or --userns host.';
 
 function isUserMode(mode: string): mode is UserModeProgram {
   return userModePrograms.some((name) => name === mode);
@@ -81,7 +90,7 @@ function targetOf(engine: Engine, mode: string): Container {
 export interface MadeNetwork {
   /** For the specification. */
   path: string;
-  /** The namespace is held until then: call it once a process of the container is in it. */
+  /** The namespace is held until then: call it once a process of the container is in it. Twice is once. */
   letGo(): void;
 }
 
@@ -90,11 +99,10 @@ export interface MadeNetwork {
  * @returns undefined for a container that makes its own namespace, or has none
  * @throws ContainerError that says what to do without it.
  */
-export async function connectNetwork(engine: Engine, container: Container): Promise<MadeNetwork | undefined> {
-  const { record, id } = container;
+export async function connectNetwork(engine: Engine, record: ContainerRecord): Promise<MadeNetwork | undefined> {
   const mode = record.hostConfig.NetworkMode;
   if (isUserMode(mode)) {
-    const directory = directoryOf(engine.root, id);
+    const directory = directoryOf(engine.root, record.id);
     try {
       await connectUserMode(mode, directory);
     } catch (error) {
@@ -106,16 +114,16 @@ export async function connectNetwork(engine: Engine, container: Container): Prom
   }
   if (sharesNetworkOf(mode) !== undefined) return held(openNamespaceOf(targetOf(engine, mode)));
   if (record.endpoints.length === 0) return undefined;
-  if (remapOf(engine.remap, record.hostConfig) !== undefined)
-    throw new ContainerError(
-      'unsupported',
-      'A container with a user namespace of its own cannot be in a network of bridges yet. Use --network none, or --userns host.',
-    );
-  return held(await joinNetworks(engine, container));
+  return held(await joinNetworks(engine, record));
 }
 
 function held(namespace: number): MadeNetwork {
-  return { path: `/proc/${process.pid}/fd/${namespace}`, letGo: () => fs.closeSync(namespace) };
+  let open = true;
+  const letGo = () => {
+    if (open) fs.closeSync(namespace);
+    open = false;
+  };
+  return { path: `/proc/${process.pid}/fd/${namespace}`, letGo };
 }
 
 /** @returns a descriptor. @throws ContainerError `conflict` if the container does not run */
@@ -129,9 +137,9 @@ function openNamespaceOf({ running, record, id }: Container): number {
   }
 }
 
-export function disconnectNetwork(engine: Engine, container: Container): void {
-  if (isUserMode(container.record.hostConfig.NetworkMode)) disconnectUserMode(directoryOf(engine.root, container.id));
-  leaveNetworks(engine, container);
+export function disconnectNetwork(engine: Engine, record: ContainerRecord): void {
+  if (isUserMode(record.hostConfig.NetworkMode)) disconnectUserMode(directoryOf(engine.root, record.id));
+  leaveNetworks(engine, record);
 }
 
 /** End the networks of containers that do not run. @param runs whether the container of that id does. */

@@ -64,7 +64,7 @@ async function launch(engine: Engine, container: Container, begin: { restartCoun
     container.apply('start-failed');
     Object.assign(record, { exitCode: failure.exitCode, error: failure.message });
     container.streamsOpen = false;
-    disconnectNetwork(engine, container);
+    disconnectNetwork(engine, record);
     container.starting = false;
     emitContainerEvent(engine, container, 'die', { exitCode: String(failure.exitCode) });
     container.changes.emit('exit');
@@ -101,7 +101,7 @@ async function runInShim(engine: Engine, container: Container) {
   opened.catch(() => {});
   const lower = await layersOf(engine, container);
   makeSources(record.mounts, rootOf(remapOf(engine.remap, record.hostConfig)));
-  const network = await connectNetwork(engine, container);
+  const network = await connectNetwork(engine, record);
   try {
     writeEtcFiles(engine, record, paths);
     const spec = buildSpec(record, { root: engine.root, paths, lower, remap: engine.remap, network: network?.path });

@@ -211,6 +211,13 @@ describe.skipIf(why)('networks of bridges', () => {
     });
   });
 
+  test('the commands of a build have the default network', async () => {
+    const dockerfile = 'FROM hostbox\nRUN ip route | grep default\nRUN --network=none ls /sys/class/net';
+    const built = await net.daemon.dockerWithInput(dockerfile, 'build', '--no-cache', '-t', 'built', '-');
+    expect(built).toMatchObject({ code: 0, stdout: expect.stringMatching(/default via 172.*\nlo\n/s) });
+    expect(net.links().filter((name) => name.startsWith('veth'))).toEqual([]);
+  });
+
   test('a daemon that is killed leaves networks and ports that the next one takes over', async () => {
     await out('run', '-d', '--name', 'web', '-h', 'web', '-p', '8081:80', 'hostbox', 'sh', '-c', SERVER);
     const address = await field('web', '.NetworkSettings.Networks.bridge.IPAddress');

@@ -34,8 +34,14 @@ export function joinNetworks(body: CreateBody, options: NetworkOptions): void {
   addPlainOptions(first, options);
   if (attachments.length > 0) body.HostConfig.NetworkMode = first.name;
   const all = [first, ...rest].map((each) => [each.name, endpointOf(each)] as const);
+  // In a network of one's own a link is a name that this container alone has for the other.
+  if (body.HostConfig.Links && isOwn(first.name)) Object.assign(all[0]![1], { Links: body.HostConfig.Links });
   if (attachments.length > 1 || Object.keys(all[0]?.[1] ?? {}).length > 0)
     body.NetworkingConfig = { EndpointsConfig: Object.fromEntries(all) };
+}
+
+function isOwn(name: string): boolean {
+  return !['default', 'bridge', 'host', 'none'].includes(name) && !name.startsWith('container:');
 }
 
 function newAttachment(name: string): Attachment {

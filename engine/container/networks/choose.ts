@@ -111,7 +111,7 @@ export function chooseEndpoint(
     ipv6,
     mac: MacAddress.toLowerCase(),
     aliases: [...new Set(Aliases)],
-    links: network.name === 'bridge' ? [] : [...links, ...Links],
+    links: network.name === 'bridge' ? [] : [...new Set([...links, ...Links])],
     priority: GwPriority,
     connection: null,
   };

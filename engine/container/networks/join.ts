@@ -6,9 +6,9 @@ import { setInterfaceUp } from '#kernel/interfaces';
 import { macFromAddress } from '../../network/bridge.ts';
 import type { PublishedPort } from '../../network/contract/network.ts';
 import { inNamespace, makeNamespace } from '../../network/namespace.ts';
-import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
+import type { ContainerRecord } from '../record.ts';
 import { bridgeOptions } from './bridge-options.ts';
 import type { Connection, EndpointRecord } from './endpoint.ts';
 import { emitNetworkEvent } from './members.ts';
@@ -22,9 +22,8 @@ import { type PortRequest, portName, portRequests } from './port-map.ts';
  * @returns a descriptor of the namespace, which lives as long as that is open or a process is in it
  * @throws ContainerError that says what failed
  */
-export async function joinNetworks(engine: Engine, container: Container): Promise<number> {
+export async function joinNetworks(engine: Engine, record: ContainerRecord): Promise<number> {
   const { networks } = engine;
-  const { record } = container;
   await networks.settled();
   const places = placesOf(engine, record.endpoints);
   const namespace = makeNamespace();
@@ -34,25 +33,24 @@ export async function joinNetworks(engine: Engine, container: Container): Promis
     for (const { network } of places) await networks.raise(network);
     const gateway = gatewayOf(places);
     for (const [index, place] of places.entries())
-      plug(engine, container, place, { interface: `eth${index}`, isGateway: place === gateway, namespace });
-    networks.names.serve(container, namespace);
-    await publishPorts(engine, container);
+      plug(engine, record, place, { interface: `eth${index}`, isGateway: place === gateway, namespace });
+    networks.names.serve(record, namespace);
+    await publishPorts(engine, record);
     return namespace;
   } catch (error) {
-    leaveNetworks(engine, container);
+    leaveNetworks(engine, record);
     closeSync(namespace);
     throw failure(error);
   }
 }
 
 /** A container that has ended, or was not started after all: its links go, its addresses and ports are free. */
-export function leaveNetworks(engine: Engine, container: Container): void {
+export function leaveNetworks(engine: Engine, record: ContainerRecord): void {
   const { networks } = engine;
-  const { record } = container;
   const ports = record.published;
   record.published = [];
-  networks.names.stop(container);
-  for (const endpoint of record.endpoints) unplug(engine, container, endpoint);
+  networks.names.stop(record);
+  for (const endpoint of record.endpoints) unplug(engine, record, endpoint);
   if (ports.length > 0)
     networks.defer(
       networks.host.unpublish(ports).catch((error: Error) => engine.warn(`${record.name}: ${error.message}`)),
@@ -83,7 +81,7 @@ export function gatewayOf(places: Place[]): Place | undefined {
 /** Take addresses and connect one endpoint. @throws with nothing left */
 export function plug(
   engine: Engine,
-  container: Container,
+  record: ContainerRecord,
   { endpoint, network }: Place,
   link: { interface: string; isGateway: boolean; namespace: number },
 ): void {
@@ -104,8 +102,8 @@ export function plug(
     const has = { id, interface: link.interface, mac, ipv4, ipv6, gateway: gateway(4), gateway6: gateway(6) };
     networks.host.connect(endpointOf(networks, { endpoint, network }, has, link.isGateway), link.namespace);
     endpoint.connection = has;
-    networks.names.enter(container.record, endpoint);
-    emitNetworkEvent(engine, network, 'connect', { container: container.id });
+    networks.names.enter(record, endpoint);
+    emitNetworkEvent(engine, network, 'connect', { container: record.id });
   } catch (error) {
     for (const address of taken) networks.addresses.release(network.id, address);
     throw error;
@@ -128,7 +126,7 @@ export function leadRoutes(engine: Engine, places: Place[], namespace: number): 
 }
 
 /** Nothing happens to an endpoint without a connection. */
-export function unplug(engine: Engine, container: Container, endpoint: EndpointRecord): void {
+export function unplug(engine: Engine, record: ContainerRecord, endpoint: EndpointRecord): void {
   const { connection } = endpoint;
   if (connection === null) return;
   const { networks } = engine;
@@ -140,15 +138,14 @@ export function unplug(engine: Engine, container: Container, endpoint: EndpointR
   try {
     networks.host.disconnect(endpointOf(networks, { endpoint, network }, connection, false));
   } catch (error) {
-    engine.warn(`${container.record.name}: ${(error as Error).message}`);
+    engine.warn(`${record.name}: ${(error as Error).message}`);
   }
-  emitNetworkEvent(engine, network, 'disconnect', { container: container.id });
+  emitNetworkEvent(engine, network, 'disconnect', { container: record.id });
 }
 
 /** Publish what the container asked for, through the network that has its default route. @throws ContainerError */
-export async function publishPorts(engine: Engine, container: Container): Promise<void> {
+export async function publishPorts(engine: Engine, record: ContainerRecord): Promise<void> {
   const { networks } = engine;
-  const { record } = container;
   const requests = portRequests(record.config, record.hostConfig);
   if (requests.length === 0) return;
   const gateway = gatewayOf(placesOf(engine, record.endpoints));

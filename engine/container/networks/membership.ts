@@ -6,6 +6,8 @@ import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
 import { ownHosts, resolvConf } from '../etc-files.ts';
+import { NOT_REMAPPED } from '../network.ts';
+import { remapOf } from '../user-remap.ts';
 import { chooseEndpoint } from './choose.ts';
 import type { EndpointRecord, EndpointSettings } from './endpoint.ts';
 import { gatewayOf, leadRoutes, placesOf, plug, publishPorts, unplug } from './join.ts';
@@ -26,6 +28,7 @@ export async function connectContainer(
         'forbidden',
         `endpoint with name ${record.name} already exists in network ${network.name}`,
       );
+    if (remapOf(engine.remap, record.hostConfig)) throw new ContainerError('unsupported', NOT_REMAPPED);
     if (inUserNamespace())
       throw new ContainerError(
         'unsupported',
@@ -39,7 +42,7 @@ export async function connectContainer(
       if (container.running) await connectNow(engine, container, endpoint, network);
       await container.save();
     } catch (error) {
-      unplug(engine, container, endpoint);
+      unplug(engine, record, endpoint);
       record.endpoints = record.endpoints.filter((each) => each !== endpoint);
       if (record.endpoints.length === 0) record.hostConfig.NetworkMode = 'none';
       throw error instanceof ContainerError
@@ -72,7 +75,7 @@ export async function disconnectContainer(
       );
     }
     if (endpoint.connection) editHosts(container, [], ownHosts(endpoint.connection, record.config));
-    unplug(engine, container, endpoint);
+    unplug(engine, record, endpoint);
     record.endpoints = record.endpoints.filter((each) => each !== endpoint);
     const { NetworkMode } = record.hostConfig;
     if (record.endpoints.length === 0) record.hostConfig.NetworkMode = 'none';
@@ -95,8 +98,8 @@ async function connectNow(
   await engine.networks.raise(network);
   withNamespace(container, (namespace) => {
     const link = { interface: freeInterface(record.endpoints), isGateway: false, namespace };
-    plug(engine, container, { endpoint, network }, link);
-    engine.networks.names.serve(container, namespace);
+    plug(engine, record, { endpoint, network }, link);
+    engine.networks.names.serve(record, namespace);
     // What the user has written there stays.
     if (fs.readFileSync(paths.resolvConf, 'utf8') === before)
       fs.writeFileSync(paths.resolvConf, resolvConf(engine, record));
@@ -117,7 +120,7 @@ async function followGateway(engine: Engine, container: Container): Promise<void
   record.published = [];
   await engine.networks.host.unpublish(ports);
   // A client that has chosen ports of the host's knows them; those the kernel chose may be others now, as in Docker.
-  if (gateway) await publishPorts(engine, container);
+  if (gateway) await publishPorts(engine, record);
 }
 
 function withNamespace(container: Container, task: (namespace: number) => void): void {

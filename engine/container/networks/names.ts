@@ -5,7 +5,6 @@ import { hostResolvers } from '../../network/resolver/host-resolvers.ts';
 import { ContainerNames, type Link, type Member, NetworkNames } from '../../network/resolver/names.ts';
 import { Resolver } from '../../network/resolver/resolver.ts';
 import type { NameServer } from '../../network/resolver/upstream.ts';
-import type { Container } from '../container.ts';
 import type { ContainerRecord } from '../record.ts';
 import type { EndpointRecord } from './endpoint.ts';
 import type { NetworkRecord } from './network-record.ts';
@@ -75,7 +74,8 @@ export class Names {
    * @param namespace a descriptor of its network namespace, of which a copy is kept.
    * @throws KernelError as `Resolver.serve` does
    */
-  serve({ record, id }: Container, namespace: number): void {
+  serve(record: ContainerRecord, namespace: number): void {
+    const { id } = record;
     if (this.#served.has(id) || !this.#networksOf(record).some(hasNames)) return;
     const own = dupAbove(namespace, 3);
     const resolver = new Resolver(
@@ -95,7 +95,7 @@ export class Names {
   }
 
   /** A container has ended. Nothing happens if nothing was served. */
-  stop({ id }: Container): void {
+  stop({ id }: ContainerRecord): void {
     const served = this.#served.get(id);
     if (!served) return;
     this.#served.delete(id);

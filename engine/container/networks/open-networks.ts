@@ -51,7 +51,7 @@ function nameAgain({ networks, warn }: Engine, container: Container): void {
   try {
     const namespace = fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
     try {
-      networks.names.serve(container, namespace);
+      networks.names.serve(record, namespace);
     } finally {
       fs.closeSync(namespace);
     }
