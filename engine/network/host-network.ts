@@ -9,23 +9,30 @@ import { HeldPorts } from './held-ports.ts';
 import { formatAddress } from './ip-address.ts';
 import { listAddresses } from './netlink/address.ts';
 import { removeConnections } from './netlink/conntrack.ts';
-import { findLink } from './netlink/link.ts';
+import { findLink, type Link } from './netlink/link.ts';
 import { withNetlink } from './netlink/socket.ts';
+import { runNft } from './nft.ts';
 import { RuleTable } from './rule-table.ts';
 
 const ROOT_WORD = /^[a-z0-9-]{1,40}$/;
 const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 };
 
 /** Nothing is changed by this call. @throws RangeError for a malformed `root` */
-export function openHostNetwork({ root, ipForward }: HostNetworkOptions): HostNetwork {
+export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): HostNetwork {
   if (!ROOT_WORD.test(root)) throw new RangeError(`The word of a state root cannot be ${JSON.stringify(root)}.`);
   const owner = `skiff-${root}`;
-  const rules = new RuleTable(owner);
+  const rules = new RuleTable(owner, (commands) => runNft(commands, nft));
   const held = new HeldPorts();
   return {
     async raise(network) {
+      const wasThere = bridgeOf(network) !== undefined;
       raiseBridge(network, owner, ipForward);
-      if (!rules.has(network)) await rules.setNetwork(network);
+      try {
+        if (!rules.has(network)) await rules.setNetwork(network);
+      } catch (error) {
+        if (!wasThere) dropBridge(network, owner);
+        throw error;
+      }
     },
 
     async drop(network) {
@@ -35,9 +42,8 @@ export function openHostNetwork({ root, ipForward }: HostNetworkOptions): HostNe
 
     connect(endpoint, namespace) {
       const { network } = endpoint;
-      const find = () => withNetlink(NETLINK_ROUTE, (socket) => findLink(socket, network.bridge));
       // Somebody may have removed the bridge under a running network.
-      plug(endpoint, find() ?? raiseBridge(network, owner, ipForward), namespace, owner);
+      plug(endpoint, bridgeOf(network) ?? raiseBridge(network, owner, ipForward), namespace, owner);
     },
 
     lead(endpoint, namespace) {
@@ -109,6 +115,10 @@ export function openHostNetwork({ root, ipForward }: HostNetworkOptions): HostNe
       held.releaseAll();
     },
   };
+}
+
+function bridgeOf({ bridge }: BridgeNetwork): Link | undefined {
+  return withNetlink(NETLINK_ROUTE, (socket) => findLink(socket, bridge));
 }
 
 function nameOf({ protocol, hostAddress, hostPort, containerAddress, containerPort }: PublishedPort): string {

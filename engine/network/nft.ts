@@ -9,10 +9,10 @@ const MOST_WORDS = 2000;
  * Carry out `commands`, in nft's own language.
  * @throws NetworkError with nft's words, or that says how to install nft. Nothing has changed then.
  */
-export async function runNft(commands: string): Promise<void> {
+export async function runNft(commands: string, program = 'nft'): Promise<void> {
   // Found by the daemon's PATH and in the places where distributions put it, which an ordinary PATH lacks.
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
-  const child = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], env });
+  const child = spawn(program, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], env });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     if (words.length < MOST_WORDS) words += chunk;

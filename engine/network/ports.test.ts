@@ -1,14 +1,18 @@
 /** Published ports: who reaches them, who cannot have them, and what is left when they go. */
 
 import { execFile } from 'node:child_process';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { close } from '#kernel/descriptors';
+import { openHostNetwork } from './host-network.ts';
 import { listConnections } from './netlink/conntrack.ts';
 import { runNft } from './nft.ts';
 import {
   dualNetwork,
   everyTestHasAHost,
   guest,
+  linkNames,
   local,
   network,
   openHost,
@@ -16,6 +20,7 @@ import {
   port,
   test as the,
 } from './testing/host.ts';
+import { INIT, INIT_ACK, openSctp, receiveSctp, sendSctp } from './testing/sctp.ts';
 
 everyTestHasAHost();
 
@@ -60,6 +65,49 @@ test('a port of IPv6 is reached from outside, the loopback, other containers and
     expect(await neighbour.ask(protocol, 'fd99::1', 8080)).toBe('from fd00:20::1');
     expect(await server.ask(protocol, 'fd99::1', 8080)).toBe('from fd00:20::1');
   }
+});
+
+test('a port of SCTP leads to the container and back, with sound checksums', async () => {
+  const net = network(20);
+  await the.host.raise(net);
+  const server = guest(net, '172.20.0.2/16');
+  const machine = outside();
+  const [inside, beyond] = [openSctp(server.namespace), openSctp(machine.namespace)];
+  const ports = await the.host.publish(net, [port(server, 9899, { protocol: 'sctp' })]);
+  await expect(the.host.publish(net, [port(server, 9899, { protocol: 'sctp' })])).rejects.toThrow(/already allocated/);
+  sendSctp(beyond, '192.0.2.1', 5000, 9899, INIT);
+  expect(receiveSctp(inside, INIT)).toEqual({
+    source: '192.0.2.2',
+    destination: '172.20.0.2',
+    sourcePort: 5000,
+    destinationPort: 80,
+    chunk: INIT,
+    isSound: true,
+  });
+  sendSctp(inside, '192.0.2.2', 80, 5000, INIT_ACK);
+  expect(receiveSctp(beyond, INIT_ACK)).toMatchObject({ source: '192.0.2.1', sourcePort: 9899, isSound: true });
+  await the.host.unpublish(ports);
+  expect(listConnections().filter(({ original }) => original.protocol === 132)).toEqual([]);
+  sendSctp(beyond, '192.0.2.1', 5001, 9899, INIT);
+  expect(receiveSctp(inside, INIT)).toBeNull();
+  for (const socket of [inside, beyond]) close(socket);
+});
+
+test('without nft a network is refused, with the package that is missing and the way out, and nothing is left', async () => {
+  const host = openHostNetwork({ root: 'no-nft', ipForward: true, nft: '/absent/nft' });
+  await expect(host.raise(network(20))).rejects.toThrow(
+    /needs the program nft.*Install the package nftables, or use --network none/,
+  );
+  expect(linkNames()).toEqual(['lo']);
+});
+
+test('a network that nft refuses leaves nothing, and its words are in the error', async () => {
+  const failing = path.join(import.meta.dirname, 'testdata', 'failing-nft.sh');
+  const host = openHostNetwork({ root: 'bad-nft', ipForward: true, nft: failing });
+  await expect(host.raise(network(20))).rejects.toThrow(
+    'nft failed: Error: Could not process rule: Operation not supported',
+  );
+  expect(linkNames()).toEqual(['lo']);
 });
 
 test('a port at one address is not reached at another', async () => {

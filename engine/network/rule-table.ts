@@ -2,11 +2,11 @@
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
 import { portName } from './held-ports.ts';
-import { runNft } from './nft.ts';
 import { noTable, portChanges, tableRules } from './rules.ts';
 
 export class RuleTable {
   readonly #table: string;
+  readonly #run: (commands: string) => Promise<void>;
   readonly #networks = new Map<string, BridgeNetwork>();
   readonly #ports = new Map<string, PublishedPort>();
   /** What the kernel has, as far as this process knows; null before the table was made. */
@@ -16,8 +16,10 @@ export class RuleTable {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | null = null;
 
-  constructor(table: string) {
+  /** @param run carries commands of nft out */
+  constructor(table: string, run: (commands: string) => Promise<void>) {
     this.#table = table;
+    this.#run = run;
   }
 
   async setNetwork(network: BridgeNetwork): Promise<void> {
@@ -71,7 +73,7 @@ export class RuleTable {
     this.#known = null;
     this.#generation++;
     await Promise.allSettled([this.#running, this.#next]);
-    await runNft(noTable(this.#table));
+    await this.#run(noTable(this.#table));
   }
 
   async #rebuild(): Promise<void> {
@@ -102,14 +104,14 @@ export class RuleTable {
       const [added, removed] = [differs(wanted, known), differs(known, wanted)];
       if (added.length + removed.length === 0) return;
       try {
-        await runNft(portChanges(this.#table, added, removed));
+        await this.#run(portChanges(this.#table, added, removed));
         if (this.#generation === generation) this.#known = wanted;
         return;
       } catch {
         // Somebody flushed the rules, or changed them: made anew as a whole they are right again, or the error is told.
       }
     }
-    await runNft(tableRules(this.#table, this.networks(), [...wanted.values()]));
+    await this.#run(tableRules(this.#table, this.networks(), [...wanted.values()]));
     if (this.#generation === generation) this.#known = wanted;
   }
 }

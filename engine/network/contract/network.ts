@@ -97,4 +97,6 @@ export interface HostNetworkOptions {
   root: string;
   /** Whether the engine may turn forwarding on. */
   ipForward: boolean;
+  /** The program nft; found by its name if absent. */
+  nft?: string;
 }
