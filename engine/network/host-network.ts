@@ -13,9 +13,9 @@ import { findLink, type Link } from './netlink/link.ts';
 import { withNetlink } from './netlink/socket.ts';
 import { runNft } from './nft.ts';
 import { RuleTable } from './rule-table.ts';
+import { protocolNumbers } from './rules.ts';
 
 const ROOT_WORD = /^[a-z0-9-]{1,40}$/;
-const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 };
 
 /** Nothing is changed by this call. @throws RangeError for a malformed `root` */
 export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): HostNetwork {

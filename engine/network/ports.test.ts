@@ -286,6 +286,26 @@ test('rules of others stay as they are', async () => {
   await runNft('delete table inet other\n');
 });
 
+test('ports that were added one by one are the same to nft as those of a table made at once', async () => {
+  const net = dualNetwork(20);
+  await the.host.raise(net);
+  const server = guest(net, '172.20.0.2/16', 'fd00:20::2/64');
+  outside();
+  for (const [index, hostAddress] of ['0.0.0.0', '::', '192.0.2.1', 'fd99::1'].entries())
+    for (const protocol of ['tcp', 'udp', 'sctp'] as const)
+      await the.host.publish(net, [port(server, 8000 + index, { protocol, hostAddress, containerPort: 80 + index })]);
+  const oneByOne = await listRules();
+  await the.host.raise({ ...net, masquerade: false });
+  await the.host.raise(net);
+  const sorted = (lines: string[]) =>
+    lines
+      .flatMap((line) => line.replace('elements = {', '').split(/[,}]/))
+      .map((part) => part.trim())
+      .sort();
+  expect(sorted(await listRules())).toEqual(sorted(oneByOne));
+  expect(oneByOne.join()).toContain('tcp . fd99::1 . 8003 : fd00:20::2 . 83');
+});
+
 test('20 ports that are published at once all lead to their container', async () => {
   const net = network(20);
   await the.host.raise(net);

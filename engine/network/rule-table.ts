@@ -2,7 +2,8 @@
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
 import { portName } from './held-ports.ts';
-import { noTable, portChanges, tableRules } from './rules.ts';
+import { changeElements } from './netlink/set-elements.ts';
+import { noTable, portElement, tableRules } from './rules.ts';
 
 export class RuleTable {
   readonly #table: string;
@@ -104,7 +105,11 @@ export class RuleTable {
       const [added, removed] = [differs(wanted, known), differs(known, wanted)];
       if (added.length + removed.length === 0) return;
       try {
-        await this.#run(portChanges(this.#table, added, removed));
+        const changes = [
+          ...removed.map((port) => portElement(port, false)),
+          ...added.map((port) => portElement(port, true)),
+        ];
+        changeElements(this.#table, changes);
         if (this.#generation === generation) this.#known = wanted;
         return;
       } catch {

@@ -5,7 +5,11 @@
  */
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
-import { formatAddress, formatCidr, networkOf, parseAddress, parseCidr } from './ip-address.ts';
+import { formatAddress, formatCidr, networkOf, parseAddress, parseCidr, toBytes } from './ip-address.ts';
+import { concatenated, type ElementChange } from './netlink/set-elements.ts';
+
+/** Of IP. */
+export const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 };
 
 /** The whole table. Whatever it was before is replaced in the same step, so that no packet finds half of it. */
 export function tableRules(table: string, networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): string {
@@ -73,16 +77,23 @@ ${networks.flatMap(leavingRules).join('\n')}
 `;
 }
 
-/** Elements to add and to take away; the table must be there. */
-export function portChanges(table: string, added: readonly PublishedPort[], removed: readonly PublishedPort[]): string {
-  const change = (verb: string, port: PublishedPort, withTarget: boolean) => {
-    const { name } = mapOf(port);
-    return `${verb} element inet ${table} ${name} { ${portKey(port)}${withTarget ? ` : ${target(port)}` : ''} }`;
+/** What makes a published port in a table that is there. @param isThere false to take it back */
+export function portElement(port: PublishedPort, isThere: boolean): ElementChange {
+  const { family, value } = parseAddress(port.hostAddress);
+  const map = mapOf(port);
+  const address = map.isAny ? [] : [toBytes(family, value)];
+  const container = parseAddress(port.containerAddress);
+  return {
+    map: map.name,
+    key: concatenated(Buffer.from([protocolNumbers[port.protocol]]), ...address, portBytes(port.hostPort)),
+    data: isThere ? concatenated(toBytes(container.family, container.value), portBytes(port.containerPort)) : null,
   };
-  return `${[
-    ...removed.map((port) => change('delete', port, false)),
-    ...added.map((port) => change('add', port, true)),
-  ].join('\n')}\n`;
+}
+
+function portBytes(port: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(port);
+  return bytes;
 }
 
 /** Removes the table; it need not be there. */

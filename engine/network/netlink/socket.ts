@@ -71,17 +71,41 @@ export class NetlinkSocket {
    * kernel goes on after one that fails. @throws KernelError of the first that failed
    */
   requests(requests: readonly Request[]): void {
+    this.#all(requests, requests);
+  }
+
+  /**
+   * Do all or nothing: nfnetlink keeps what lies between `begin` and `end` together. @throws KernelError of the first that
+   * failed, or of the whole
+   */
+  transaction(begin: Request, requests: readonly Request[], end: Request): void {
+    this.#all([begin, ...requests, end], requests);
+  }
+
+  /** Send `all` and wait for the answers to those of `asked`; an error is an answer to any. */
+  #all(all: readonly Request[], asked: readonly Request[]): void {
     const first = this.#sequence + 1;
-    const messages = requests.map(({ type, flags, body }, index) =>
-      encodeMessage({ type, flags: flags | NLM_F_REQUEST | NLM_F_ACK, sequence: first + index, body }),
-    );
-    this.#sequence += requests.length;
+    const messages = all.map((request, index) => {
+      const flags = request.flags | NLM_F_REQUEST | (asked.includes(request) ? NLM_F_ACK : 0);
+      return encodeMessage({ type: request.type, flags, sequence: first + index, body: request.body });
+    });
+    this.#sequence += all.length;
     sendNetlink(this.#fd, Buffer.concat(messages));
-    const answers = new Map<number, NetlinkMessage>();
-    while (answers.size < requests.length)
-      for (const message of this.#receive(requests[0]!))
-        if (message.sequence >= first && message.type === NLMSG_ERROR) answers.set(message.sequence, message);
-    for (const [index, request] of requests.entries()) check(request, answers.get(first + index)!);
+    let problem: unknown;
+    for (let open = asked.length; open > 0; )
+      for (const answer of this.#receive(all[0]!)) {
+        const request = all[answer.sequence - first];
+        if (request === undefined || answer.type !== NLMSG_ERROR) continue;
+        try {
+          check(request, answer);
+        } catch (error) {
+          problem ??= error;
+          // The whole is refused: its parts may have no answer at all.
+          if (!asked.includes(request)) throw error;
+        }
+        open -= asked.includes(request) ? 1 : 0;
+      }
+    if (problem !== undefined) throw problem;
   }
 
   /** Ask for one thing. @returns the kernel's description of it. @throws KernelError */
