@@ -7,6 +7,7 @@ import type { PublishedPort } from './contract/network.ts';
 import { NetworkError, PortTaken } from './errors.ts';
 import { parseAddress, toBytes } from './ip-address.ts';
 import { portOwner } from './port-owner.ts';
+import { Relay } from './relay.ts';
 
 /** The kernel chooses a port for one address, which may be in use at another one. */
 const CHOICES = 50;
@@ -20,6 +21,19 @@ interface Held {
   port: PublishedPort;
   /** Undefined for a protocol whose sockets this kernel does not have: then no program of the host's can have one. */
   fd: number | undefined;
+  /** It has the descriptor. Absent where rules lead every packet. */
+  relay?: Relay;
+}
+
+/** Whether a rule can lead packets of that host port to the container: addresses are of one family. */
+export function isLed({ hostAddress, containerAddress }: PublishedPort): boolean {
+  return parseAddress(hostAddress).family === parseAddress(containerAddress).family;
+}
+
+/** Whether connections can come that no rule leads. */
+function needsRelay(port: PublishedPort): boolean {
+  const { family, value } = parseAddress(port.hostAddress);
+  return port.protocol === 'tcp' && (!isLed(port) || (family === 6 && value <= 1n));
 }
 
 export class HeldPorts {
@@ -44,7 +58,8 @@ export class HeldPorts {
       const held = this.#held.get(name);
       if (held === undefined) return [];
       this.#held.delete(name);
-      if (held.fd !== undefined) close(held.fd);
+      if (held.relay) held.relay.close();
+      else if (held.fd !== undefined) close(held.fd);
       return [held.port];
     });
   }
@@ -108,7 +123,10 @@ export class HeldPorts {
       held = { fd: undefined, port: hostPort === 0 ? this.#anySctpPort(wanted) : hostPort };
     }
     const port = { ...wanted, hostPort: held.port };
-    this.#held.set(portName(port), { port, fd: held.fd });
+    const { fd } = held;
+    const isRelayed = fd !== undefined && needsRelay(port);
+    const relay = isRelayed ? { relay: new Relay(fd, port.containerAddress, port.containerPort) } : {};
+    this.#held.set(portName(port), { port, fd, ...relay });
     return port;
   }
 

@@ -5,7 +5,7 @@ import { dropAll, dropBridge, raiseBridge } from './bridge.ts';
 import { lead, plug, unplug } from './cable.ts';
 import type { BridgeNetwork, HostNetwork, HostNetworkOptions, PublishedPort } from './contract/network.ts';
 import { NetworkError } from './errors.ts';
-import { HeldPorts } from './held-ports.ts';
+import { HeldPorts, isLed } from './held-ports.ts';
 import { formatAddress } from './ip-address.ts';
 import { listAddresses } from './netlink/address.ts';
 import { removeConnections } from './netlink/conntrack.ts';
@@ -128,6 +128,11 @@ function nameOf({ protocol, hostAddress, hostPort, containerAddress, containerPo
 function refuseBad({ internal, bridge }: BridgeNetwork, ports: readonly PublishedPort[]): void {
   if (internal && ports.length > 0)
     throw new NetworkError(`Ports cannot be published from the network on ${bridge}: it is internal.`);
+  for (const port of ports)
+    if (port.protocol !== 'tcp' && !isLed(port))
+      throw new NetworkError(
+        `The ${port.protocol} port ${port.hostPort} at ${port.hostAddress} cannot lead to ${port.containerAddress}: only TCP goes from one family of addresses to the other.`,
+      );
   for (const { hostPort, lastHostPort = hostPort, containerPort } of ports)
     for (const port of [hostPort, lastHostPort, containerPort])
       if (!Number.isInteger(port) || port < 0 || port > 65535 || containerPort === 0 || lastHostPort < hostPort)

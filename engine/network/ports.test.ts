@@ -67,6 +67,30 @@ test('a port of IPv6 is reached from outside, the loopback, other containers and
   }
 });
 
+test('connections to ::1 and from IPv6 to a container of IPv4 are carried, and end with the port', async () => {
+  const [net, old] = [dualNetwork(20), network(21)];
+  await the.host.raise(net);
+  await the.host.raise(old);
+  const [server, other] = [guest(net, '172.20.0.2/16', 'fd00:20::2/64'), guest(old, '172.21.0.2/16')];
+  for (const one of [server, other]) await one.listen('tcp', 80, '::');
+  const [host, machine] = [local(), outside()];
+  const crossed = { hostAddress: '::', containerAddress: '172.21.0.2' };
+  await the.host.publish(net, [port(server, 8080, { hostAddress: '::' })]);
+  const ports = await the.host.publish(old, [port(other, 8090), port(other, 8090, crossed)]);
+  expect(await host.ask('tcp', '::1', 8080)).toBe('from fd00:20::1');
+  expect(await host.ask('tcp', '::1', 8090)).toBe('from 172.21.0.1');
+  expect(await host.ask('tcp', '127.0.0.1', 8090)).toBe('from 172.21.0.1');
+  expect(await machine.ask('tcp', 'fd99::1', 8090)).toBe('from 172.21.0.1');
+  await machine.keep('fd99::1', 8090);
+  expect(await machine.speak()).toBe('from 172.21.0.1');
+  await the.host.unpublish(ports);
+  expect(await machine.speak()).toMatch(/closed|silence/);
+  expect(await host.ask('tcp', '::1', 8090)).toBe('ECONNREFUSED');
+  await expect(the.host.publish(old, [port(other, 8091, { ...crossed, protocol: 'udp' })])).rejects.toThrow(
+    /The udp port 8091 at :: cannot lead to 172\.21\.0\.2: only TCP/,
+  );
+});
+
 test('a port of SCTP leads to the container and back, with sound checksums', async () => {
   const net = network(20);
   await the.host.raise(net);
@@ -271,6 +295,17 @@ test('rules that somebody flushed come back with the next change', async () => {
   expect(await machine.ask('tcp', '192.0.2.1', 8080)).toMatch(nothing);
   await the.host.publish(net, [port(server, 8081)]);
   for (const number of [8080, 8081]) expect(await machine.ask('tcp', '192.0.2.1', number)).toBe('from 192.0.2.2');
+});
+
+test('rules that somebody flushed come back when a network is raised', async () => {
+  const net = network(20);
+  await the.host.raise(net);
+  const machine = outside();
+  await machine.listen('tcp', 80);
+  const a = guest(net, '172.20.0.2/16');
+  await runNft('flush ruleset\n');
+  await the.host.raise(net);
+  expect(await a.ask('tcp', '192.0.2.2', 80)).toBe('from 192.0.2.1');
 });
 
 test('rules of others stay as they are', async () => {

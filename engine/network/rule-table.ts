@@ -1,8 +1,8 @@
 /** One table of nftables and what is in it. Changes that come while nft runs are made together in its next run. */
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
-import { portName } from './held-ports.ts';
-import { changeElements } from './netlink/set-elements.ts';
+import { isLed, portName } from './held-ports.ts';
+import { changeElements, hasTable } from './netlink/set-elements.ts';
 import { noTable, portElement, tableRules } from './rules.ts';
 
 export class RuleTable {
@@ -40,9 +40,11 @@ export class RuleTable {
     await this.#rebuild();
   }
 
+  /** Whether the kernel has the rules of that network, as far as this process and the table's existence tell. */
   has(network: BridgeNetwork): boolean {
     const known = this.#networks.get(network.id);
-    return this.#known !== null && known !== undefined && JSON.stringify(known) === JSON.stringify(network);
+    if (this.#known === null || known === undefined) return false;
+    return JSON.stringify(known) === JSON.stringify(network) && hasTable(this.#table);
   }
 
   networks(): BridgeNetwork[] {
@@ -96,7 +98,7 @@ export class RuleTable {
   }
 
   async #apply(): Promise<void> {
-    const wanted = new Map(this.#ports);
+    const wanted = new Map([...this.#ports].filter(([, port]) => isLed(port)));
     const generation = this.#generation;
     const known = this.#known;
     if (known !== null) {

@@ -5,6 +5,7 @@
  */
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
+import { isLed } from './held-ports.ts';
 import { formatAddress, formatCidr, networkOf, parseAddress, parseCidr, toBytes } from './ip-address.ts';
 import { concatenated, type ElementChange } from './netlink/set-elements.ts';
 
@@ -13,6 +14,7 @@ export const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 };
 
 /** The whole table. Whatever it was before is replaced in the same step, so that no packet finds half of it. */
 export function tableRules(table: string, networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): string {
+  const led = ports.filter(isLed);
   const names = networks.map(({ bridge }) => bridge);
   const open = networks.filter(({ icc }) => icc).map(({ bridge }) => bridge);
   const internal = networks.filter((network) => network.internal).map(({ bridge }) => bridge);
@@ -33,7 +35,7 @@ table inet ${table} {
     type ifname . ifname
     ${elements(open.map((name) => `${quoted(name)} . ${quoted(name)}`))}
   }
-${portMaps.map(({ name, key, data }) => portMap(name, key, data, ports)).join('\n')}
+${portMaps.map(({ name, key, data }) => portMap(name, key, data, led)).join('\n')}
 
   # No container reaches what listens on the host's loopback, although route_localnet is on.
   chain guard {
@@ -53,6 +55,8 @@ ${portMaps.map(({ name, key, data }) => portMap(name, key, data, ports)).join('\
   }
   chain made_here {
     type nat hook output priority -100
+    # The kernel would not send it to another link; the socket that holds the port carries it.
+    ip6 daddr ::1 return
     fib daddr type local meta l4proto { tcp, udp, sctp } jump ports
   }
 
@@ -70,7 +74,6 @@ ${portMaps.map(({ name, key, data }) => portMap(name, key, data, ports)).join('\
     type nat hook postrouting priority srcnat
     # The host's loopback is not known in a container: it answers to the bridge.
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
-    oifname @bridges ip6 saddr ::1 masquerade
 ${networks.flatMap(leavingRules).join('\n')}
   }
 }

@@ -45,7 +45,10 @@ export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 /** A port of the host's that leads to one of a container's. */
 export interface PublishedPort {
   protocol: PortProtocol;
-  /** Of the family of `hostAddress`. */
+  /**
+   * Of the family of `hostAddress`; or of the other one, for TCP only: then this process carries the connections, as it does
+   * for those to ::1, and they end with it.
+   */
   containerAddress: string;
   /** 1 to 65535. */
   containerPort: number;

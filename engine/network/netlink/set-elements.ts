@@ -3,6 +3,7 @@
  * the host and costs more than the start of a container. linux/netfilter/nf_tables.h, linux/netfilter/nfnetlink.h.
  */
 
+import { KernelError } from '#kernel/errors';
 import { NETLINK_NETFILTER } from '#kernel/netlink';
 import { attribute, nested, text } from './message.ts';
 import { NLM_F_CREATE, type Request, withNetlink } from './socket.ts';
@@ -12,8 +13,10 @@ const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
 const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
 const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+const NFT_MSG_GETTABLE = (NFNL_SUBSYS_NFTABLES << 8) | 1;
 const NFPROTO_INET = 1;
 
+const NFTA_TABLE_NAME = 1;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
@@ -55,6 +58,25 @@ export function changeElements(table: string, changes: readonly ElementChange[])
       edge('NFNL_MSG_BATCH_END', NFNL_MSG_BATCH_END),
     ),
   );
+}
+
+/** Whether a table of the family inet is there. */
+export function hasTable(table: string): boolean {
+  try {
+    withNetlink(NETLINK_NETFILTER, (socket) =>
+      socket.get({
+        name: 'NFT_MSG_GETTABLE',
+        subject: table,
+        type: NFT_MSG_GETTABLE,
+        flags: 0,
+        body: Buffer.concat([Buffer.from([NFPROTO_INET, 0, 0, 0]), attribute(NFTA_TABLE_NAME, text(table))]),
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 function request(table: string, { map, key, data }: ElementChange): Request {
