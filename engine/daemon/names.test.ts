@@ -143,7 +143,7 @@ describe.skipIf(why)('names', () => {
     const holder = net.hold();
     try {
       await net.daemon.crash();
-      net.daemon.within(['nsenter', '--net', `--target=${holder.pid}`]);
+      net.daemon.within(['nsenter', '--net', `--target=${holder.pid}`, 'env', '-u', 'SKIFF_BRIDGE']);
       await net.daemon.launch();
     } finally {
       holder.end();
