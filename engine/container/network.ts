@@ -17,6 +17,7 @@ import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
 import { joinNetworks, leaveNetworks } from './networks/join.ts';
+import { whyNoBridges } from './networks/why-no-bridges.ts';
 import type { ContainerRecord } from './record.ts';
 import type { StateRoot } from './root.ts';
 import { remapOf } from './user-remap.ts';
@@ -33,7 +34,8 @@ export function networkMode(engine: Engine, hostConfig: HostConfig): string {
   const { networks } = engine;
   const asked = hostConfig.NetworkMode;
   const isRemapped = remapOf(engine.remap, hostConfig) !== undefined;
-  const hasBridge = networks.settings.bridge && !inUserNamespace() && !isRemapped;
+  const noBridges = whyNoBridges();
+  const hasBridge = networks.settings.bridge && !isRemapped;
   if (asked === '' || asked === 'default')
     return hasBridge ? 'bridge' : ((inUserNamespace() ? findUserMode() : null) ?? 'none');
   if (asked === 'none' || asked === 'host') return asked;
@@ -46,15 +48,12 @@ export function networkMode(engine: Engine, hostConfig: HostConfig): string {
   }
   if (isRemapped) throw new ContainerError('unsupported', NOT_REMAPPED);
   if (asked.startsWith(CONTAINER)) return CONTAINER + targetOf(engine, asked).id;
+  if (noBridges !== null && (asked === 'bridge' || networks.table.has(asked)))
+    throw new ContainerError('unsupported', noBridges);
   if (asked === 'bridge' && !networks.settings.bridge)
     throw new ContainerError(
       'unsupported',
       'There is no --network bridge here, since the daemon was started with --bridge none. Use --network none or --network host, or a network of your own.',
-    );
-  if (inUserNamespace())
-    throw new ContainerError(
-      'unsupported',
-      `--network ${asked.slice(0, 100)}: a network of bridges needs root. Use --network slirp4netns, pasta, none or host.`,
     );
   try {
     networks.table.find(asked);

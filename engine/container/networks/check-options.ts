@@ -18,6 +18,7 @@ export function checkNetworkOptions(engine: Engine, config: ContainerConfig, hos
   };
   if (NetworkMode === 'host' && Links.length > 0)
     conflict("host type networking can't be used with links. This would result in undefined behavior");
+  if (WITHOUT_BRIDGE.includes(NetworkMode)) refuseWithoutBridge(config, hostConfig);
   for (const link of Links) parseLink(engine, link);
   if (sharesNetworkOf(NetworkMode) === undefined) return;
   if (config.Hostname !== '') conflict('hostname and the network mode');
@@ -31,9 +32,28 @@ export function checkNetworkOptions(engine: Engine, config: ContainerConfig, hos
   if (Object.keys(config.ExposedPorts).length > 0) conflict('port exposing and the container type network mode');
 }
 
-/** What Docker says of published ports that have no effect; undefined if they have. */
-export function discardedPorts({ NetworkMode, PublishAllPorts, PortBindings }: HostConfig): string | undefined {
-  const asked = PublishAllPorts || Object.values(PortBindings).some((bindings) => bindings.length > 0);
-  if (!asked || !['none', 'host'].includes(NetworkMode)) return undefined;
-  return `Published ports are discarded when using ${NetworkMode} network mode`;
+/** Modes in which nothing of the host's leads to the container. */
+const WITHOUT_BRIDGE = ['none', 'slirp4netns', 'pasta'];
+
+function refuseWithoutBridge({ MacAddress }: ContainerConfig, hostConfig: HostConfig): void {
+  const { NetworkMode, Links } = hostConfig;
+  const refuse = (what: string) => {
+    throw new ContainerError(
+      'unsupported',
+      `${what} needs a network of bridges, and this container has the network ${NetworkMode}. Leave it out, or use --network bridge or a network of your own, which need root.`,
+    );
+  };
+  if (publishes(hostConfig)) refuse('A published port (--publish, --publish-all)');
+  if (Links.length > 0) refuse('A link (--link)');
+  if (MacAddress !== '') refuse('A MAC address (--mac-address)');
+}
+
+function publishes({ PublishAllPorts, PortBindings }: HostConfig): boolean {
+  return PublishAllPorts || Object.values(PortBindings).some((bindings) => bindings.length > 0);
+}
+
+/** What Docker says of published ports that have no effect, since the container's ports are the host's; undefined if they have. */
+export function discardedPorts(hostConfig: HostConfig): string | undefined {
+  if (hostConfig.NetworkMode !== 'host' || !publishes(hostConfig)) return undefined;
+  return 'Published ports are discarded when using host network mode';
 }

@@ -17,6 +17,7 @@ import { now } from '../time.ts';
 import { bridgeOptions } from './bridge-options.ts';
 import { emitNetworkEvent } from './members.ts';
 import { type IpamConfig, isPredefined, type NetworkRecord } from './network-record.ts';
+import { whyNoBridges } from './why-no-bridges.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_. -]*$/;
 const MOST_NAME = 255;
@@ -79,7 +80,8 @@ export type NetworkRequest = z.infer<typeof NetworkRequest>;
  * @throws ContainerError in Docker's words · NetworkError of the host
  */
 export async function createNetwork(engine: Engine, request: NetworkRequest): Promise<NetworkRecord> {
-  if (engine.refusal !== undefined) throw new ContainerError('unsupported', engine.refusal);
+  const why = engine.refusal ?? whyNoBridges();
+  if (why !== null) throw new ContainerError('unsupported', why);
   refuse(request);
   const { networks } = engine;
   const { Name: name } = request;

@@ -1,7 +1,6 @@
 /** Containers that get into a network, or out of it, after they were made. */
 
 import fs from 'node:fs';
-import { inUserNamespace } from '#kernel/user-namespace';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
@@ -12,6 +11,7 @@ import { chooseEndpoint } from './choose.ts';
 import type { EndpointRecord, EndpointSettings } from './endpoint.ts';
 import { gatewayOf, leadRoutes, placesOf, plug, publishPorts, unplug } from './join.ts';
 import type { NetworkRecord } from './network-record.ts';
+import { whyNoBridges } from './why-no-bridges.ts';
 
 /** Connect a container to one more network: at once if it runs, else at its next start. @throws ContainerError in Docker's words */
 export async function connectContainer(
@@ -29,11 +29,8 @@ export async function connectContainer(
         `endpoint with name ${record.name} already exists in network ${network.name}`,
       );
     if (remapOf(engine.remap, record.hostConfig)) throw new ContainerError('unsupported', NOT_REMAPPED);
-    if (inUserNamespace())
-      throw new ContainerError(
-        'unsupported',
-        'A network of bridges needs root. There are slirp4netns and pasta at the start.',
-      );
+    const why = whyNoBridges();
+    if (why !== null) throw new ContainerError('unsupported', why);
     const endpoint = chooseEndpoint(engine, network, settings);
     // From `none` a container goes to the network: it is in that one alone.
     if (record.hostConfig.NetworkMode === 'none') record.hostConfig.NetworkMode = network.name;

@@ -7,10 +7,12 @@ import type { Engine } from '../engine.ts';
 import type { StateRoot } from '../root.ts';
 import { Networks } from './networks.ts';
 import type { NetworkSettings } from './settings.ts';
+import { whyNoBridges } from './why-no-bridges.ts';
 
 export function openNetworks(root: StateRoot, settings: NetworkSettings, warn: (message: string) => void): Networks {
   const host = openHostNetwork({ root: root.key, ipForward: settings.forward });
-  const networks = new Networks(root, settings, host);
+  const bridge = settings.bridge && whyNoBridges() === null;
+  const networks = new Networks(root, { ...settings, bridge }, host);
   networks.load(warn);
   return networks;
 }

@@ -39,6 +39,11 @@ export class NetworkTable {
     return this.#byId.get(id);
   }
 
+  /** Whether `reference`, as `find` takes it, means a network. */
+  has(reference: string): boolean {
+    return this.#byName.has(reference) || this.all().some(({ id }) => reference !== '' && id.startsWith(reference));
+  }
+
   named(name: string): NetworkRecord | undefined {
     return this.#byName.get(name);
   }
