@@ -17,6 +17,7 @@ import { addressBytes } from './address-data.ts';
 
 const NLM_F_REQUEST = 0x01;
 const NLM_F_ACK = 0x04;
+const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 const NLM_F_APPEND = 0x800;
 const NLMSG_ERROR = 2;
@@ -84,10 +85,7 @@ export function aliasPort(namespace: number, { address, port, udp, tcp }: PortAl
     { protocol: 'tcp', end: SOURCE, from: tcp, to: port },
   ] as const;
   const table = attribute(NFTA_TABLE_NAME, text(TABLE));
-  transact(namespace, [
-    // What is not there cannot be deleted, and what is there stays as it is when it is made.
-    [NFT_MSG_NEWTABLE, table],
-    [NFT_MSG_DELTABLE, table],
+  const make: Change[] = [
     [NFT_MSG_NEWTABLE, table],
     [
       NFT_MSG_NEWCHAIN,
@@ -102,26 +100,36 @@ export function aliasPort(namespace: number, { address, port, udp, tcp }: PortAl
         attribute(NFTA_CHAIN_TYPE, text('filter')),
       ]),
     ],
-    ...rules.map(({ protocol, end, from, to }): [number, Buffer] => [
-      NFT_MSG_NEWRULE,
-      Buffer.concat([
-        attribute(NFTA_RULE_TABLE, text(TABLE)),
-        attribute(NFTA_RULE_CHAIN, text(CHAIN)),
-        nested(
-          NFTA_RULE_EXPRESSIONS,
-          loadProtocol(),
-          compare(Buffer.from([IPPROTO[protocol]])),
-          load(NETWORK_HEADER, end.addressAt, 4),
-          compare(addressBytes(address)),
-          load(TRANSPORT_HEADER, end.portAt, 2),
-          compare(u16be(from)),
-          immediate(u16be(to)),
-          store(end.portAt, 2, CHECKSUM_AT[protocol]),
-        ),
-      ]),
-    ]),
-  ]);
+    ...rules.map(
+      ({ protocol, end, from, to }): Change => [
+        NFT_MSG_NEWRULE,
+        Buffer.concat([
+          attribute(NFTA_RULE_TABLE, text(TABLE)),
+          attribute(NFTA_RULE_CHAIN, text(CHAIN)),
+          nested(
+            NFTA_RULE_EXPRESSIONS,
+            loadProtocol(),
+            compare(Buffer.from([IPPROTO[protocol]])),
+            load(NETWORK_HEADER, end.addressAt, 4),
+            compare(addressBytes(address)),
+            load(TRANSPORT_HEADER, end.portAt, 2),
+            compare(u16be(from)),
+            immediate(u16be(to)),
+            store(end.portAt, 2, CHECKSUM_AT[protocol]),
+          ),
+        ]),
+      ],
+    ),
+  ];
+  try {
+    transact(namespace, make);
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.code !== 'EEXIST') throw error;
+    transact(namespace, [[NFT_MSG_DELTABLE, table], ...make]);
+  }
 }
+
+type Change = [type: number, attributes: Buffer];
 
 const NETWORK_HEADER = 1;
 const TRANSPORT_HEADER = 2;
@@ -189,8 +197,8 @@ function immediate(value: Buffer): Buffer {
 }
 
 /** All of it or nothing: what stands between a beginning and an end is one transaction. */
-function transact(namespace: number, changes: [type: number, attributes: Buffer][]): void {
-  const flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND;
+function transact(namespace: number, changes: Change[]): void {
+  const flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND;
   const mark = (type: number, sequence: number) =>
     encodeMessage({ type, flags: NLM_F_REQUEST, sequence, body: familyHeader(NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES) });
   const datagram = Buffer.concat([
