@@ -57,6 +57,14 @@ export function holdPort(
   }
 }
 
+/**
+ * To be called before a held socket of TCP listens: what it accepts inherits the option, and would keep the port from others
+ * for a minute after it was closed. A socket that listens keeps others away by itself.
+ */
+export function releaseWithConnections(fd: number): void {
+  setOption(fd, 'SO_REUSEADDR', SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
 function setOption(fd: number, subject: string, level: number, option: number, value: number): void {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value);

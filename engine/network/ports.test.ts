@@ -86,6 +86,9 @@ test('connections to ::1 and from IPv6 to a container of IPv4 are carried, and e
   await the.host.unpublish(ports);
   expect(await machine.speak()).toMatch(/closed|silence/);
   expect(await host.ask('tcp', '::1', 8090)).toBe('ECONNREFUSED');
+  // The port is free at once, for us and for others.
+  await the.host.unpublish(await the.host.publish(old, [port(other, 8090, crossed)]));
+  expect(await local().listen('tcp', 8090)).toBe(8090);
   await expect(the.host.publish(old, [port(other, 8091, { ...crossed, protocol: 'udp' })])).rejects.toThrow(
     /The udp port 8091 at :: cannot lead to 172\.21\.0\.2: only TCP/,
   );
@@ -123,6 +126,7 @@ test('without nft a network is refused, with the package that is missing and the
     /needs the program nft.*Install the package nftables, or use --network none/,
   );
   expect(linkNames()).toEqual(['lo']);
+  await host.clear();
 });
 
 test('a network that nft refuses leaves nothing, and its words are in the error', async () => {

@@ -4,6 +4,7 @@
  */
 
 import net from 'node:net';
+import { releaseWithConnections } from '#kernel/bound-socket';
 
 /** Accept what comes to `fd`, a bound socket of TCP that this relay closes, and carry it to the container. */
 export class Relay {
@@ -27,6 +28,7 @@ export class Relay {
     });
     // Without memory for one more connection the others go on.
     this.#server.on('error', () => {});
+    releaseWithConnections(fd);
     this.#server.listen({ fd });
     this.#server.unref();
   }

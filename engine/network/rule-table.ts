@@ -36,8 +36,7 @@ export class RuleTable {
   }
 
   async removeNetwork(id: string): Promise<void> {
-    this.#networks.delete(id);
-    await this.#rebuild();
+    if (this.#networks.delete(id)) await this.#rebuild();
   }
 
   /** Whether the kernel has the rules of that network, as far as this process and the table's existence tell. */
@@ -76,7 +75,7 @@ export class RuleTable {
     this.#known = null;
     this.#generation++;
     await Promise.allSettled([this.#running, this.#next]);
-    await this.#run(noTable(this.#table));
+    if (hasTable(this.#table)) await this.#run(noTable(this.#table));
   }
 
   async #rebuild(): Promise<void> {
