@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { NETLINK_ROUTE } from '#kernel/netlink';
 import { routeLoopback } from './forwarding.ts';
+import { openHostNetwork } from './host-network.ts';
 import { formatCidr, parseAddress, parseCidr } from './ip-address.ts';
 import { inNamespace } from './namespace.ts';
 import { deleteAddress } from './netlink/address.ts';
@@ -66,6 +67,17 @@ describe('a bridge', () => {
     const machine = outside();
     await machine.listen('tcp', 80);
     expect(await guest(net, '172.20.0.2/16').ask('tcp', '192.0.2.2', 80)).toBe('from 172.20.0.2');
+  });
+
+  test('forwarding is turned on for a network that leads outside, and for no other', async () => {
+    const file = '/proc/sys/net/ipv4/ip_forward';
+    const isOn = () => fs.readFileSync(file, 'utf8').trim() === '1';
+    fs.writeFileSync(file, '0');
+    await the.host.raise(network(20, { internal: true }));
+    await openHostNetwork({ root: 'test', ipForward: false }).raise(network(21));
+    expect(isOn()).toBe(false);
+    await the.host.raise(network(22));
+    expect(isOn()).toBe(true);
   });
 
   test('a maximum size of packets holds for the bridge and both ends of the cable', async () => {
