@@ -249,6 +249,10 @@ describe.skipIf(why)('networks of bridges', () => {
     expect([shell.run('ip -o link | grep -vc " lo:"'), shell.run('nft list tables')]).toEqual(['0', '']);
     daemon.within(['nsenter', '--net', `--target=${shell.pid}`, 'env', '-u', 'SKIFF_BRIDGE']);
     await daemon.launch();
+    // What the host reaches meanwhile is left alone: the default bridge goes elsewhere.
+    shell.run('ip link add other type dummy && ip addr add 172.17.0.9/16 dev other && ip link set other up');
+    expect(await out('run', '--rm', 'hostbox', 'ip', 'route')).toMatch(/^default via 172\.(?!17\.)/);
+    shell.run('ip link del other');
     expect(await out('run', '--rm', '--network', 'kept', 'hostbox', 'ls', '/sys/class/net')).toContain('eth0');
     shell.end();
   });

@@ -47,13 +47,20 @@ export class AddressBook {
         'forbidden',
         `invalid pool request: Pool overlaps with other one on this address space: ${text} with ${formatCidr(other)}, which another network has. Choose another --subnet.`,
       );
-    const route = hostSubnets().find((each) => overlap(each, subnet));
+    const route = this.routeInto(text);
     if (route !== undefined)
       throw new ContainerError(
         'forbidden',
-        `invalid pool request: ${text} overlaps with ${formatCidr(route)}, which this host reaches already. Choose another --subnet.`,
+        `invalid pool request: ${text} overlaps with ${route}, which this host reaches already. Choose another --subnet.`,
       );
     this.#subnets.set(text, subnet);
+  }
+
+  /** What the host reaches already, or is, that overlaps with a subnet. */
+  routeInto(text: string): string | undefined {
+    const subnet = parseCidr(text);
+    const route = hostSubnets().find((each) => overlap(each, subnet));
+    return route && formatCidr(route);
   }
 
   releaseSubnet(text: string): void {

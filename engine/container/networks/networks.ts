@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { BridgeNetwork, HostNetwork } from '../../network/contract/network.ts';
 import { formatAddress, formatCidr, networkOf, parseCidr } from '../../network/ip-address.ts';
+import { ContainerError } from '../errors.ts';
 import type { StateRoot } from '../root.ts';
 import { AddressBook } from './address-book.ts';
 import { bridgeOptions } from './bridge-options.ts';
@@ -18,6 +19,8 @@ export class Networks {
   readonly settings: NetworkSettings;
   readonly host: HostNetwork;
   readonly #root: StateRoot;
+  /** Whose bridges are there, or are being made. */
+  readonly #made = new Set<string>();
   /** What goes on behind a container that has ended. */
   readonly #pending = new Set<Promise<void>>();
 
@@ -57,6 +60,30 @@ export class Networks {
     this.addresses.open(record);
   }
 
+  /** Networks of running containers: an earlier daemon has made their bridges. */
+  takeOver(records: NetworkRecord[]): void {
+    for (const { id } of records) this.#made.add(id);
+  }
+
+  /** Since a network was last there the host may have got a route to where its subnet is. @throws ContainerError `conflict` */
+  #avoidRoutes(record: NetworkRecord): void {
+    const clash = record.ipam
+      .map(({ subnet }) => this.addresses.routeInto(subnet))
+      .find((route) => route !== undefined);
+    if (clash === undefined) return;
+    if (record.name !== 'bridge' || this.settings.bip !== undefined)
+      throw new ContainerError(
+        'conflict',
+        `the network ${record.name} overlaps with ${clash}, which this host reaches by another way now. ${
+          record.name === 'bridge'
+            ? 'Give the daemon another --bip.'
+            : 'Remove the network, and make it with another --subnet.'
+        }`,
+      );
+    this.addresses.close(record);
+    record.ipam = [];
+  }
+
   /** Give the default bridge a subnet, on the first need of one. */
   async #complete(record: NetworkRecord): Promise<void> {
     if (record.name !== 'bridge' || record.ipam.length > 0) return;
@@ -89,9 +116,16 @@ export class Networks {
 
   /** Make the link and the rules of a network, or put right what differs. @throws NetworkError, ContainerError */
   async raise(record: NetworkRecord): Promise<void> {
+    // Marked at once: others that raise it meanwhile would take its own route for somebody else's.
+    if (!this.#made.has(record.id)) this.#avoidRoutes(record);
+    this.#made.add(record.id);
     await this.#complete(record);
     if (!fs.existsSync(this.#marker)) fs.writeFileSync(this.#marker, '');
     await this.host.raise(this.bridgeOf(record));
+    if (this.table.get(record.id) === record) return;
+    // It was removed meanwhile.
+    await this.host.drop(this.bridgeOf(record));
+    throw new ContainerError('not-found', `network ${record.name} not found`);
   }
 
   /** Remove all that there is of networks on the host. Nothing is done if nothing was ever made. */
@@ -100,6 +134,7 @@ export class Networks {
     for (const record of this.table.all())
       if (record.driver === 'bridge' && record.ipam.length > 0) await this.host.drop(this.bridgeOf(record));
     await this.host.clear();
+    this.#made.clear();
     fs.rmSync(this.#marker, { force: true });
   }
 

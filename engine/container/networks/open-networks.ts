@@ -5,6 +5,7 @@ import { openHostNetwork } from '../../network/host-network.ts';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import type { StateRoot } from '../root.ts';
+import type { PublishedRecord } from './endpoint.ts';
 import { Networks } from './networks.ts';
 import type { NetworkSettings } from './settings.ts';
 import { whyNoBridges } from './why-no-bridges.ts';
@@ -38,10 +39,15 @@ export async function takeOverNetworks(engine: Engine): Promise<void> {
   await work;
 
   async function takeOver(): Promise<void> {
+    networks.takeOver(all);
     const ports = running.flatMap(({ record }) => record.published);
     const bridges = all.map((each) => networks.bridgeOf(each));
-    for (const { port, reason } of await networks.host.takeOver(bridges, ports))
-      engine.warn(`port ${port.hostPort}/${port.protocol} is not held any more: ${reason}`);
+    for (const { port, reason } of await networks.host.takeOver(bridges, ports)) {
+      engine.warn(`the port ${port.hostPort}/${port.protocol} is published no more: ${reason}`);
+      const same = (other: PublishedRecord) =>
+        (['protocol', 'hostAddress', 'hostPort'] as const).every((field) => other[field] === port[field]);
+      for (const { record } of running) record.published = record.published.filter((other) => !same(other));
+    }
   }
 }
 

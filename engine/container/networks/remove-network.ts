@@ -22,7 +22,14 @@ export async function removeNetwork(engine: Engine, network: NetworkRecord): Pro
       `error while removing network: network ${name} has active endpoints (${list}). Stop them, or disconnect them from it.`,
     );
   }
-  await networks.host.drop(networks.bridgeOf(network));
+  // From here on no container can get into it.
+  networks.table.hide(network);
+  try {
+    await networks.host.drop(networks.bridgeOf(network));
+  } catch (error) {
+    networks.table.add(network);
+    throw error;
+  }
   networks.forget(network);
   emitNetworkEvent(engine, network, 'destroy');
 }

@@ -62,7 +62,7 @@ export async function containerInspect(engine: Engine, container: Container, { s
 }
 
 function configView({ config }: ContainerRecord) {
-  const { Healthcheck, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
+  const { Healthcheck, ExposedPorts, MacAddress, StopSignal, StopTimeout, Volumes, ...rest } = config;
   return {
     ...rest,
     // Where Docker writes null, its own description of the API allows none.
@@ -71,6 +71,7 @@ function configView({ config }: ContainerRecord) {
     Volumes,
     OnBuild: null,
     ...(Object.keys(ExposedPorts).length > 0 && { ExposedPorts }),
+    ...(MacAddress !== '' && { MacAddress }),
     ...(Healthcheck !== null && { Healthcheck: withoutZeros(Healthcheck) }),
     ...(StopSignal !== '' && { StopSignal }),
     ...(StopTimeout !== null && { StopTimeout }),
