@@ -250,7 +250,7 @@ describe.skipIf(why)('networks of bridges', () => {
     daemon.within(['nsenter', '--net', `--target=${shell.pid}`, 'env', '-u', 'SKIFF_BRIDGE']);
     await daemon.launch();
     // What the host reaches meanwhile is left alone: the default bridge goes elsewhere.
-    shell.run('ip link add other type dummy && ip addr add 172.17.0.9/16 dev other && ip link set other up');
+    shell.run('ip link add other type bridge && ip addr add 172.17.0.9/16 dev other && ip link set other up');
     expect(await out('run', '--rm', 'hostbox', 'ip', 'route')).toMatch(/^default via 172\.(?!17\.)/);
     shell.run('ip link del other');
     expect(await out('run', '--rm', '--network', 'kept', 'hostbox', 'ls', '/sys/class/net')).toContain('eth0');
