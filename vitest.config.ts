@@ -13,6 +13,9 @@ export default defineConfig({
     setupFiles: labs.length > 0 ? ['grader/harness/reds.ts'] : [],
     globalSetup: ['grader/harness/build-once.ts'],
     pool: 'forks',
+    // No test makes a link or a rule in the host's network: daemons have no bridge there. The tests of networks start
+    // theirs in a network namespace of its own, and take this away (engine/daemon/testing/networked-daemon.ts).
+    env: { SKIFF_BRIDGE: 'none' },
     // Containers are started for real, and a machine may have two cores for all of it and others beside it: these are for
     // what hangs, and never for what is slow.
     testTimeout: 300_000,

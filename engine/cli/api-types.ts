@@ -130,6 +130,24 @@ export const VolumeSchema = z.looseObject({
 });
 export const VolumesSchema = z.looseObject({ Volumes: z._default(z.nullable(z.array(VolumeSchema)), null) });
 
+export const NetworkCreatedSchema = z.looseObject({ Id: z.string(), Warning: text });
+
+export const NetworksSchema = z.array(
+  z.looseObject({
+    Name: z.string(),
+    Id: z.string(),
+    Created: text,
+    Driver: text,
+    Scope: text,
+    EnableIPv4: z._default(z.boolean(), true),
+    EnableIPv6: z._default(z.boolean(), false),
+    Internal: z._default(z.boolean(), false),
+    Labels: z._default(z.nullable(z.record(z.string(), z.string())), null),
+  }),
+);
+
+export const NetworksPrunedSchema = z.looseObject({ NetworksDeleted: strings });
+
 export const HistorySchema = z.array(
   z.looseObject({ Id: z.string(), Created: number, CreatedBy: text, Size: number, Comment: text }),
 );

@@ -107,7 +107,7 @@ export const COMMANDS: CommandEntry[] = [
   },
   {
     name: 'inspect',
-    summary: 'Return low-level information on containers and images',
+    summary: 'Return low-level information on containers, images and networks',
     load: async () => (await import('./commands/inspect.ts')).inspectCommand,
   },
   {
@@ -134,6 +134,41 @@ export const COMMANDS: CommandEntry[] = [
     name: 'logs',
     summary: 'Fetch the logs of a container',
     load: async () => (await import('./commands/logs.ts')).logsCommand,
+  },
+  {
+    name: 'network connect',
+    summary: 'Connect a container to a network',
+    load: async () => (await import('./commands/network-connect.ts')).networkConnectCommand,
+  },
+  {
+    name: 'network create',
+    summary: 'Create a network',
+    load: async () => (await import('./commands/network-create.ts')).networkCreateCommand,
+  },
+  {
+    name: 'network disconnect',
+    summary: 'Disconnect a container from a network',
+    load: async () => (await import('./commands/network-connect.ts')).networkDisconnectCommand,
+  },
+  {
+    name: 'network inspect',
+    summary: 'Display detailed information on one or more networks',
+    load: async () => (await import('./commands/network-inspect.ts')).networkInspectCommand,
+  },
+  {
+    name: 'network ls',
+    summary: 'List networks',
+    load: async () => (await import('./commands/network-ls.ts')).networkLsCommand,
+  },
+  {
+    name: 'network prune',
+    summary: 'Remove all unused networks',
+    load: async () => (await import('./commands/network-prune.ts')).networkPruneCommand,
+  },
+  {
+    name: 'network rm',
+    summary: 'Remove one or more networks',
+    load: async () => (await import('./commands/network-rm.ts')).networkRmCommand,
   },
   {
     name: 'pause',
@@ -314,6 +349,17 @@ export const GROUPS: Record<string, Record<string, string>> = {
     rm: 'volume rm',
     remove: 'volume rm',
     prune: 'volume prune',
+  },
+  network: {
+    connect: 'network connect',
+    create: 'network create',
+    disconnect: 'network disconnect',
+    inspect: 'network inspect',
+    ls: 'network ls',
+    list: 'network ls',
+    rm: 'network rm',
+    remove: 'network rm',
+    prune: 'network prune',
   },
   registry: { serve: 'registry serve', check: 'registry check', gc: 'registry gc' },
   system: { info: 'info', events: 'events', df: 'system df', prune: 'system prune' },

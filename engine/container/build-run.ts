@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net';
 import path from 'node:path';
+import { inUserNamespace } from '#kernel/user-namespace';
 import type { Run, RunMount, RunRequest } from '../image/build/options.ts';
 import type { Exited } from '../runtime/shim/protocol.ts';
 import { ContainerConfig, HostConfig } from './config.ts';
@@ -10,6 +11,8 @@ import { ContainerError } from './errors.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { newId } from './identity.ts';
 import type { ContainerMount } from './mounts.ts';
+import { connectNetwork, disconnectNetwork, networkMode } from './network.ts';
+import { chooseEndpoints } from './networks/choose.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ContainerPaths } from './root.ts';
 import { buildSpec } from './spec.ts';
@@ -39,14 +42,16 @@ export function commandRunner(engine: Engine, limits: RunLimits): Run {
   return async (request) => {
     request.signal.throwIfAborted();
     if (engine.refusal !== undefined) throw new ContainerError('unsupported', engine.refusal);
-    const record = recordOf(request, limits);
+    const record = recordOf(engine, request, limits);
     const paths = pathsOf(request);
-    writeEtcFiles(record, paths);
-    const spec = buildSpec(record, { root: engine.root, paths, lower: request.lower, remap: engine.remap });
     const key = { container: record.id };
+    const network = await connectNetwork(engine, record);
     const ended = untilEnd(engine, record.id);
     const kill = () => void engine.shim.request('signal', { key, signal: 9, all: true }).catch(() => {});
     try {
+      writeEtcFiles(engine, record, paths);
+      const { root, remap } = engine;
+      const spec = buildSpec(record, { root, paths, lower: request.lower, remap, network: network?.path });
       await engine.shim.request('open', { key, stdio: { terminal: false, stdin: false, stdinOnce: false } });
       const streams = await engine.shim.attach({ role: 'attach', key, stdin: false, stdout: true, stderr: true });
       const printed = readOutput(streams, request.onOutput);
@@ -54,6 +59,7 @@ export function commandRunner(engine: Engine, limits: RunLimits): Run {
         streams.destroy();
         throw startFailure(error, request.args[0] ?? '').error;
       });
+      network?.letGo();
       request.signal.addEventListener('abort', kill);
       if (request.signal.aborted) kill();
       const { status } = await ended.exit;
@@ -64,6 +70,8 @@ export function commandRunner(engine: Engine, limits: RunLimits): Run {
       request.signal.removeEventListener('abort', kill);
       ended.stop();
       await engine.shim.request('forget', { key }).catch(() => {});
+      network?.letGo();
+      disconnectNetwork(engine, record);
     }
   };
 }
@@ -85,11 +93,17 @@ function untilEnd(engine: Engine, id: string): { exit: Promise<Exited>; stop(): 
   };
 }
 
-function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits: RunLimits): ContainerRecord {
+function recordOf(
+  engine: Engine,
+  { args, env, cwd, user, network, mounts }: RunRequest,
+  limits: RunLimits,
+): ContainerRecord {
   const id = newId();
   const config = ContainerConfig.parse({ Hostname: id.slice(0, 12), User: user, Env: env, WorkingDir: cwd });
-  // There is no network yet but the host's, and a command gets that only when it is asked for.
-  const NetworkMode = network === 'host' ? 'host' : 'none';
+  const asked = HostConfig.parse({ ...limits, NetworkMode: network });
+  // The programs that give an ordinary user's containers a network are not started for the commands of a build.
+  const mode = inUserNamespace() && network === 'default' ? 'none' : networkMode(engine, asked);
+  const hostConfig = { ...asked, NetworkMode: mode };
   return {
     version: 1,
     id,
@@ -97,9 +111,11 @@ function recordOf({ args, env, cwd, user, network, mounts }: RunRequest, limits:
     created: now(),
     image: { id: '', reference: '' },
     config,
-    hostConfig: HostConfig.parse({ ...limits, NetworkMode }),
+    hostConfig,
     args,
     mounts: mounts.map(mountOf),
+    endpoints: chooseEndpoints(engine, { config, hostConfig, networking: { EndpointsConfig: {} } }),
+    published: [],
     status: 'created',
     pid: 0,
     startTime: '',

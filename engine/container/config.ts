@@ -61,6 +61,8 @@ export const ContainerConfig = z.object({
   WorkingDir: string,
   Labels: map,
   ExposedPorts: set,
+  /** Of the endpoint in the network that NetworkMode names. */
+  MacAddress: string,
   StopSignal: z
     .union([text, z.int().transform(String)])
     .nullish()
@@ -109,6 +111,20 @@ const list = <T extends z.ZodType>(item: T) =>
     .nullish()
     .transform((value): z.infer<T>[] => (value ?? []) as z.infer<T>[]);
 
+/** By the container's port, `80/tcp`: what of the host's leads there. */
+const ports = z
+  .record(
+    text,
+    z
+      .array(z.object({ HostIp: string, HostPort: string }))
+      .max(1024)
+      .nullish(),
+  )
+  .nullish()
+  .transform((value) =>
+    Object.fromEntries(Object.entries(value ?? {}).map(([port, bindings]) => [port, bindings ?? []])),
+  );
+
 const WeightDevice = z.object({ Path: text, Weight: z.int() });
 const ThrottleDevice = z.object({ Path: text, Rate: z.int().min(0) });
 export type ThrottleDevice = z.infer<typeof ThrottleDevice>;
@@ -124,7 +140,13 @@ export const HostConfig = z.object({
     .transform((value) => value ?? { Name: '', MaximumRetryCount: 0 }),
   /** Names or ids of containers, each with `:ro` or `:rw`, whose mounts this one gets too. */
   VolumesFrom: strings,
+  /** A network's name or id, `none`, `host`, `container:NAME`; empty and `default` for the engine's default. */
   NetworkMode: string,
+  PortBindings: ports,
+  /** Publish all exposed ports on ports that the kernel chooses. */
+  PublishAllPorts: flag,
+  /** `CONTAINER[:ALIAS]`, whose addresses go to /etc/hosts. */
+  Links: strings,
   PidMode: string,
   IpcMode: string,
   UTSMode: string,

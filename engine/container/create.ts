@@ -20,7 +20,10 @@ import { inventName, newId, parseName } from './identity.ts';
 import { inheritedMounts } from './inherited-mounts.ts';
 import { completeLogConfig } from './log-options.ts';
 import { containerMounts } from './mounts.ts';
-import { networkMode } from './network.ts';
+import { networkMode, sharesNetworkOf } from './network.ts';
+import { checkNetworkOptions } from './networks/check-options.ts';
+import { chooseEndpoints } from './networks/choose.ts';
+import type { NetworkingConfig } from './networks/endpoint.ts';
 import type { ContainerRecord } from './record.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 import { containerPaths } from './root.ts';
@@ -40,6 +43,7 @@ export interface CreateRequest {
   name: string;
   config: ContainerConfig;
   hostConfig: HostConfig;
+  networking: NetworkingConfig;
   /** `os[/arch[/variant]]` the image has to be for; any if empty. */
   platform: string;
 }
@@ -67,10 +71,11 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   const config = mergeImageConfig(request.config, image.config.config ?? {});
   const hostConfig = {
     ...request.hostConfig,
-    NetworkMode: networkMode(request.hostConfig.NetworkMode),
+    NetworkMode: networkMode(engine, request.hostConfig),
     LogConfig: completeLogConfig(request.hostConfig.LogConfig),
   };
   checkModes(config, hostConfig);
+  checkNetworkOptions(engine, request.config, hostConfig);
   checkRestartPolicy(hostConfig);
   checkHealthCheck(request.config);
   const record: ContainerRecord = {
@@ -79,7 +84,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
     name: request.name === '' ? inventName((name) => engine.containers.isTaken(name)) : parseName(request.name),
     created: now(),
     image: { id: image.id, reference: request.config.Image },
-    config: { ...config, Hostname: config.Hostname || defaultHostname(id, hostConfig) },
+    config: { ...config, Hostname: config.Hostname || defaultHostname(engine, id, hostConfig) },
     hostConfig,
     args: commandLine(config),
     mounts: containerMounts(
@@ -92,6 +97,8 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
       },
       engine.root.volumes,
     ),
+    endpoints: chooseEndpoints(engine, { config, hostConfig, networking: request.networking }),
+    published: [],
     status: 'created',
     pid: 0,
     startTime: '',
@@ -154,7 +161,9 @@ function checkPlatform(
     );
 }
 
-function defaultHostname(id: string, { NetworkMode, UTSMode }: HostConfig): string {
+function defaultHostname(engine: Engine, id: string, { NetworkMode, UTSMode }: HostConfig): string {
+  const other = engine.containers.get(sharesNetworkOf(NetworkMode) ?? '');
+  if (other) return other.record.config.Hostname;
   return NetworkMode === 'host' || UTSMode === 'host' ? os.hostname() : id.slice(0, 12);
 }
 

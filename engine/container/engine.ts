@@ -7,6 +7,7 @@ import type { Exited } from '../runtime/shim/protocol.ts';
 import type { Container } from './container.ts';
 import { EventBus } from './events.ts';
 import type { Exec } from './exec-record.ts';
+import type { Networks } from './networks/networks.ts';
 import type { StateRoot } from './root.ts';
 import type { ShimClient } from './shim-client.ts';
 import { ContainerTable } from './table.ts';
@@ -21,6 +22,7 @@ export interface Engine {
   shim: ShimClient;
   events: EventBus;
   trash: Trash;
+  networks: Networks;
   containers: ContainerTable;
   execs: Map<string, Exec>;
   /** Commands of builds that run, by the id of their container: who is told of their end. */
@@ -40,7 +42,10 @@ export interface Engine {
 }
 
 export function newEngine(
-  parts: Pick<Engine, 'root' | 'images' | 'registries' | 'shim' | 'remap' | 'refusal' | 'startAgain' | 'warn'>,
+  parts: Pick<
+    Engine,
+    'root' | 'images' | 'registries' | 'shim' | 'networks' | 'remap' | 'refusal' | 'startAgain' | 'warn'
+  >,
 ): Engine {
   return {
     ...parts,

@@ -56,7 +56,7 @@ export function finishExit(
   if (oomKilled && !record.oomKilled) emitContainerEvent(engine, container, 'oom');
   Object.assign(record, { pid: 0, startTime: '', exitCode: status.exitCode, oomKilled, finishedAt });
   container.streamsOpen = false;
-  disconnectNetwork(engine.root, record);
+  disconnectNetwork(engine, record);
   emitContainerEvent(engine, container, 'die', {
     exitCode: String(status.exitCode),
     execDuration: String(Math.max(0, Math.round((Date.parse(finishedAt) - Date.parse(record.startedAt)) / 1000))),

@@ -12,17 +12,32 @@ import {
   userModePrograms,
   whyNoUserMode,
 } from '../network/user-mode.ts';
+import type { HostConfig } from './config.ts';
+import type { Container } from './container.ts';
+import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
+import { joinNetworks, leaveNetworks } from './networks/join.ts';
+import { whyNoBridges } from './networks/why-no-bridges.ts';
 import type { ContainerRecord } from './record.ts';
 import type { StateRoot } from './root.ts';
+import { remapOf } from './user-remap.ts';
+
+/** A container that shares another one's network has this and the other's id. */
+const CONTAINER = 'container:';
 
 /**
- * There is no bridge yet: a container that asks for no network in particular gets none. One of an ordinary user, who could
- * not make a bridge, gets what the user's programs can reach.
+ * The mode that a request means, with what is left to the engine filled in: `bridge` is the default unless the daemon has
+ * none; a container of an ordinary user, who cannot make a bridge, gets what the user's programs can reach.
  * @throws ContainerError for an unknown network.
  */
-export function networkMode(asked: string): string {
-  if (asked === '' || asked === 'default') return (inUserNamespace() ? findUserMode() : null) ?? 'none';
+export function networkMode(engine: Engine, hostConfig: HostConfig): string {
+  const { networks } = engine;
+  const asked = hostConfig.NetworkMode;
+  const isRemapped = remapOf(engine.remap, hostConfig) !== undefined;
+  const noBridges = whyNoBridges();
+  const hasBridge = networks.settings.bridge && !isRemapped;
+  if (asked === '' || asked === 'default')
+    return hasBridge ? 'bridge' : ((inUserNamespace() ? findUserMode() : null) ?? 'none');
   if (asked === 'none' || asked === 'host') return asked;
   if (isUserMode(asked)) {
     const why = inUserNamespace()
@@ -31,38 +46,99 @@ export function networkMode(asked: string): string {
     if (why !== null) throw new ContainerError('unsupported', why);
     return asked;
   }
-  if (asked === 'bridge' || asked.startsWith('container:'))
+  if (isRemapped) throw new ContainerError('unsupported', NOT_REMAPPED);
+  if (asked.startsWith(CONTAINER)) return CONTAINER + targetOf(engine, asked).id;
+  if (noBridges !== null && (asked === 'bridge' || networks.table.has(asked)))
+    throw new ContainerError('unsupported', noBridges);
+  if (asked === 'bridge' && !networks.settings.bridge)
     throw new ContainerError(
       'unsupported',
-      `This engine does not have --network ${asked}. Use --network none or --network host.`,
+      'There is no --network bridge here, since the daemon was started with --bridge none. Use --network none or --network host, or a network of your own.',
     );
-  // Docker answers 404 here, after which its command goes looking for the image.
-  throw new ContainerError('invalid', `network ${asked.slice(0, 100)} not found: there are none and host.`);
+  try {
+    networks.table.find(asked);
+  } catch (error) {
+    // Docker answers 404 here, after which its command goes looking for the image.
+    throw new ContainerError('invalid', (error as Error).message);
+  }
+  return asked;
 }
 
-export function isUserMode(mode: string): mode is UserModeProgram {
+/** The container's root could not mount /sys: the kernel asks for rights over the network namespace, which is the host's. */
+export const NOT_REMAPPED =
+  'A container with a user namespace of its own (--userns-remap) cannot be in a network of bridges, nor in that of another container. Use --network none, or --userns host.';
+
+function isUserMode(mode: string): mode is UserModeProgram {
   return userModePrograms.some((name) => name === mode);
 }
 
-/** The network namespace that is made before the container; undefined when the container makes its own or has none. */
-export function networkNamespace(root: StateRoot, { id, hostConfig }: ContainerRecord): string | undefined {
-  return isUserMode(hostConfig.NetworkMode) ? namespacePath(directoryOf(root, id)) : undefined;
+/** The container whose network another one shares; undefined for one with a network of its own. */
+export function sharesNetworkOf(networkMode: string): string | undefined {
+  return networkMode.startsWith(CONTAINER) ? networkMode.slice(CONTAINER.length) : undefined;
 }
 
-/** Make the network of a container that is about to start. @throws ContainerError that says what to do without it. */
-export async function connectNetwork(root: StateRoot, { id, hostConfig }: ContainerRecord): Promise<void> {
-  if (!isUserMode(hostConfig.NetworkMode)) return;
+function targetOf(engine: Engine, mode: string): Container {
   try {
-    await connectUserMode(hostConfig.NetworkMode, directoryOf(root, id));
+    return engine.containers.find(sharesNetworkOf(mode) ?? '');
   } catch (error) {
-    throw new ContainerError('failed', `${(error as Error).message}. Without a network: --network none.`, {
-      cause: error,
-    });
+    throw new ContainerError('invalid', `--network ${mode.slice(0, 200)}: ${(error as Error).message}`);
   }
 }
 
-export function disconnectNetwork(root: StateRoot, { id, hostConfig }: ContainerRecord): void {
-  if (isUserMode(hostConfig.NetworkMode)) disconnectUserMode(directoryOf(root, id));
+/** A network namespace that was made before the container. */
+export interface MadeNetwork {
+  /** For the specification. */
+  path: string;
+  /** The namespace is held until then: call it once a process of the container is in it. Twice is once. */
+  letGo(): void;
+}
+
+/**
+ * Make the network of a container that is about to start.
+ * @returns undefined for a container that makes its own namespace, or has none
+ * @throws ContainerError that says what to do without it.
+ */
+export async function connectNetwork(engine: Engine, record: ContainerRecord): Promise<MadeNetwork | undefined> {
+  const mode = record.hostConfig.NetworkMode;
+  if (isUserMode(mode)) {
+    const directory = directoryOf(engine.root, record.id);
+    try {
+      await connectUserMode(mode, directory);
+    } catch (error) {
+      throw new ContainerError('failed', `${(error as Error).message}. Without a network: --network none.`, {
+        cause: error,
+      });
+    }
+    return { path: namespacePath(directory), letGo: () => {} };
+  }
+  if (sharesNetworkOf(mode) !== undefined) return held(openNamespaceOf(targetOf(engine, mode)));
+  if (record.endpoints.length === 0) return undefined;
+  return held(await joinNetworks(engine, record));
+}
+
+function held(namespace: number): MadeNetwork {
+  let open = true;
+  const letGo = () => {
+    if (open) fs.closeSync(namespace);
+    open = false;
+  };
+  return { path: `/proc/${process.pid}/fd/${namespace}`, letGo };
+}
+
+/** @returns a descriptor. @throws ContainerError `conflict` if the container does not run */
+function openNamespaceOf({ running, record, id }: Container): number {
+  const stopped = () => new ContainerError('conflict', `cannot join network of a non running container: ${id}`);
+  if (!running) throw stopped();
+  try {
+    return fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
+  } catch {
+    throw stopped();
+  }
+}
+
+export function disconnectNetwork(engine: Engine, record: ContainerRecord): void {
+  if (isUserMode(record.hostConfig.NetworkMode)) disconnectUserMode(directoryOf(engine.root, record.id));
+  leaveNetworks(engine, record);
 }
 
 /** End the networks of containers that do not run. @param runs whether the container of that id does. */

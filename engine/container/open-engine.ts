@@ -6,6 +6,8 @@ import { type Engine, newEngine } from './engine.ts';
 import { handleExit, handleOutOfMemory } from './exit.ts';
 import { monitorHealth } from './health-monitor.ts';
 import { acquireLock } from './lock.ts';
+import { closeNetworks, openNetworks, takeOverNetworks } from './networks/open-networks.ts';
+import { DEFAULT_NETWORK_SETTINGS, type NetworkSettings } from './networks/settings.ts';
 import { loseShim, recover, removeCgroups } from './recover.ts';
 import { openRoot } from './root.ts';
 import { ShimClient } from './shim-client.ts';
@@ -23,6 +25,7 @@ export interface EngineOptions {
   /** Why this process can run no containers, if so. */
   refusal?: string;
   registries?: RegistryOptions;
+  networks?: NetworkSettings;
   warn(message: string): void;
 }
 
@@ -45,6 +48,7 @@ export async function openEngine({
   remap,
   refusal,
   registries: options = {},
+  networks: settings = DEFAULT_NETWORK_SETTINGS,
   warn,
 }: EngineOptions): Promise<OpenEngine> {
   const root = openRoot(directory);
@@ -62,6 +66,7 @@ export async function openEngine({
       images: await Images.open(root.images),
       registries: new Registries(options),
       shim: client,
+      networks: openNetworks(root, settings, warn),
       remap: ids,
       refusal,
       startAgain: (container) => startAgain(engine, container),
@@ -74,6 +79,7 @@ export async function openEngine({
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
     });
     await recover(engine);
+    await takeOverNetworks(engine);
     const stopMonitoring = monitorHealth(engine);
     const cached = engine.buildCache.layers();
     const kept = engine.puller.kept();
@@ -91,6 +97,7 @@ export async function openEngine({
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);
+        await closeNetworks(engine);
         lock.release();
       },
     };

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ContainerConfig, HostConfig } from './config.ts';
 import { HealthState } from './health.ts';
 import { ContainerMount } from './mounts.ts';
+import { EndpointRecord, PublishedRecord } from './networks/endpoint.ts';
 import type { Status } from './state.ts';
 
 /** What is kept of a container on the disk: all one needs to start it again, and what became of it. */
@@ -19,6 +20,10 @@ export const ContainerRecord = z.object({
   /** Entrypoint and command as one list. */
   args: z.array(z.string()).min(1),
   mounts: z.array(ContainerMount),
+  /** Its places in networks, in the order of their links. */
+  endpoints: z.array(EndpointRecord).default([]),
+  /** Its ports that are published now. */
+  published: z.array(PublishedRecord).default([]),
   status: z.enum(['created', 'running', 'paused', 'restarting', 'exited', 'dead', 'removing'] satisfies Status[]),
   /** While it runs: the process, by number and start time together. 0 and empty else. */
   pid: z.int(),

@@ -18,5 +18,6 @@ export async function renameContainer(engine: Engine, container: Container, newN
     throw error;
   }
   engine.containers.release(old);
+  engine.networks.names.rename(container.record);
   emitContainerEvent(engine, container, 'rename', { oldName: `/${old}` });
 }

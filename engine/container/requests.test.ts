@@ -121,11 +121,7 @@ test('signals have names with and without SIG, numbers, and places among the rea
 });
 
 test('what would weaken or change a container is never left out in silence', () => {
-  for (const hostConfig of [
-    { UsernsMode: 'remap' },
-    { Runtime: 'runsc' },
-    { PortBindings: { '80/tcp': [{ HostPort: '80' }] } },
-  ])
+  for (const hostConfig of [{ UsernsMode: 'remap' }, { Runtime: 'runsc' }, { DeviceRequests: [{ Count: 1 }] }])
     expect(refusal(() => refuseUnsupported({ HostConfig: hostConfig }))).toContain(
       `unsupported: This engine does not have HostConfig.${Object.keys(hostConfig)[0]}`,
     );

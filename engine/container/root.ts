@@ -26,6 +26,7 @@ export interface StateRoot {
   images: string;
   containers: string;
   volumes: string;
+  networks: string;
   /** Of builds that run, each in a directory of its own. */
   builds: string;
   /** What `RUN --mount=type=cache` keeps from one build to the next. */
@@ -67,6 +68,7 @@ export function openRoot(directory: string): StateRoot {
     images: path.join(dir, 'images'),
     containers: path.join(dir, 'containers'),
     volumes: path.join(dir, 'volumes'),
+    networks: path.join(dir, 'networks'),
     builds: path.join(dir, 'builds'),
     cacheMounts: path.join(dir, 'build-mounts'),
     places: path.join(dir, 'places'),

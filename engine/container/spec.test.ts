@@ -30,6 +30,8 @@ function specFor(config: object = {}, hostConfig: object = {}) {
     config: { ...ContainerConfig.parse({ Hostname: 'box', ...config }) },
     hostConfig: HostConfig.parse({ NetworkMode: 'none', ...hostConfig }),
     args: ['true'],
+    endpoints: [],
+    published: [],
     mounts: [],
     status: 'created',
     pid: 0,

@@ -11,11 +11,11 @@ import { allHostDevices, DEFAULT_DEVICES, hostDevice } from './devices.ts';
 import { ContainerError } from './errors.ts';
 import { etcMounts } from './etc-files.ts';
 import { rootPropagation, specMounts } from './mounts.ts';
-import { networkNamespace } from './network.ts';
+import { sharesNetworkOf } from './network.ts';
 import type { ContainerRecord } from './record.ts';
 import { containerResources } from './resources.ts';
 import { containerLimits } from './rlimits.ts';
-import type { ContainerPaths, StateRoot } from './root.ts';
+import { type ContainerPaths, containerPaths, type StateRoot } from './root.ts';
 import { securityOptions } from './security-options.ts';
 import { defaultSysctls } from './sysctls.ts';
 import { remapOf, type UserRemap } from './user-remap.ts';
@@ -31,13 +31,15 @@ export interface SpecContext {
   lower: string[];
   /** Whose ids it gets if it does not share the host's. */
   remap?: UserRemap;
+  /** The path of a network namespace that was made before; the container makes its own without. */
+  network?: string | undefined;
 }
 
 /**
  * The runtime specification for a container, with Docker's defaults.
  * @throws ContainerError `invalid` or `unsupported` for what cannot be; so creating a container builds its spec too.
  */
-export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: asked }: SpecContext): Spec {
+export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: asked, network }: SpecContext): Spec {
   const { config, hostConfig } = record;
   const privileged = hostConfig.Privileged;
   const remap = remapOf(asked, hostConfig);
@@ -73,14 +75,11 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
     },
     mounts: [
       ...defaultMounts(record, inNamespace),
-      ...outermostFirst([...etcMounts(record, paths), ...specMounts(record.mounts)]),
+      ...outermostFirst([...etcMounts(record, etcPaths(record, root, paths)), ...specMounts(record.mounts)]),
       ...(inNamespace ? deviceMounts(record) : []),
     ],
     linux: {
-      namespaces: [
-        ...(remap ? [{ type: 'user' as const }] : []),
-        ...namespaces(record, networkNamespace(root, record)),
-      ],
+      namespaces: [...(remap ? [{ type: 'user' as const }] : []), ...namespaces(record, network)],
       ...(propagation !== undefined && { rootfsPropagation: propagation }),
       ...(remap && { uidMappings: remap.uids, gidMappings: remap.gids }),
       ...(seccomp !== 'unconfined' && { seccomp }),
@@ -93,6 +92,12 @@ export function buildSpec(record: ContainerRecord, { root, paths, lower, remap: 
     },
     ...(Object.keys(hostConfig.Annotations).length > 0 && { annotations: hostConfig.Annotations }),
   };
+}
+
+/** Containers that share a network share the files that name its hosts. */
+function etcPaths({ hostConfig }: ContainerRecord, root: StateRoot, own: ContainerPaths): ContainerPaths {
+  const other = sharesNetworkOf(hostConfig.NetworkMode);
+  return other === undefined ? own : containerPaths(root, other);
 }
 
 export interface ProcessRequest {

@@ -64,7 +64,7 @@ async function launch(engine: Engine, container: Container, begin: { restartCoun
     container.apply('start-failed');
     Object.assign(record, { exitCode: failure.exitCode, error: failure.message });
     container.streamsOpen = false;
-    disconnectNetwork(engine.root, record);
+    disconnectNetwork(engine, record);
     container.starting = false;
     emitContainerEvent(engine, container, 'die', { exitCode: String(failure.exitCode) });
     container.changes.emit('exit');
@@ -101,11 +101,15 @@ async function runInShim(engine: Engine, container: Container) {
   opened.catch(() => {});
   const lower = await layersOf(engine, container);
   makeSources(record.mounts, rootOf(remapOf(engine.remap, record.hostConfig)));
-  writeEtcFiles(record, paths);
-  await connectNetwork(engine.root, record);
-  const spec = buildSpec(record, { root: engine.root, paths, lower, remap: engine.remap });
-  await Promise.all([opened, container.saveAsRunning(now())]);
-  return await engine.shim.request('start', { container: record.id, spec });
+  const network = await connectNetwork(engine, record);
+  try {
+    writeEtcFiles(engine, record, paths);
+    const spec = buildSpec(record, { root: engine.root, paths, lower, remap: engine.remap, network: network?.path });
+    await Promise.all([opened, container.saveAsRunning(now())]);
+    return await engine.shim.request('start', { container: record.id, spec });
+  } finally {
+    network?.letGo();
+  }
 }
 
 function containerStdio({ record, paths }: Container): Stdio {

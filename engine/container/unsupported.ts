@@ -12,19 +12,6 @@ const HOST_FIELDS: Record<string, string> = {
   IOMaximumIOps: '--io-maxiops',
   KernelMemory: '--kernel-memory',
   KernelMemoryTCP: 'none',
-  Links: '--link',
-  PortBindings: '--publish',
-  PublishAllPorts: '--publish-all',
-};
-
-/** Fields of each of NetworkingConfig.EndpointsConfig that are about a network of several containers. */
-const ENDPOINT_FIELDS: Record<string, string> = {
-  Aliases: '--network-alias',
-  DriverOpts: '--network driver-opt',
-  GwPriority: '--network gw-priority',
-  IPAMConfig: '--ip',
-  Links: '--link',
-  MacAddress: '--mac-address',
 };
 
 /** Fields of a mount's options, by the name of the options. */
@@ -53,17 +40,8 @@ export function refuseUnsupported(body: Record<string, unknown>): void {
   for (const [field, flag] of Object.entries(HOST_FIELDS)) if (isSet(host[field])) refuse(`HostConfig.${field}`, flag);
   for (const [field, { flag, values }] of Object.entries(HARMLESS))
     if (isSet(host[field]) && !values.includes(host[field])) refuse(`HostConfig.${field}`, flag);
-  if (isSet(body.MacAddress)) refuse('MacAddress', '--mac-address');
   if (isSet(body.NetworkDisabled)) refuse('NetworkDisabled', 'none');
-  refuseEndpoints(asRecord(asRecord(body.NetworkingConfig).EndpointsConfig));
   refuseMountOptions(Array.isArray(host.Mounts) ? host.Mounts.map(asRecord) : []);
-}
-
-function refuseEndpoints(endpoints: Record<string, unknown>): void {
-  for (const endpoint of Object.values(endpoints).map(asRecord))
-    for (const [field, flag] of Object.entries(ENDPOINT_FIELDS))
-      if (isSet(field === 'IPAMConfig' ? Object.values(asRecord(endpoint[field])).find(isSet) : endpoint[field]))
-        refuse(`NetworkingConfig.EndpointsConfig.${field}`, flag);
 }
 
 function refuseMountOptions(mounts: Record<string, unknown>[]): void {

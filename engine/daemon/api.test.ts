@@ -188,7 +188,7 @@ test('what cannot be is refused with its status and a sentence', async () => {
     [400, 'POST', `/build?t=a@sha256:${'0'.repeat(64)}`],
     [400, 'POST', '/build?buildargs=nonsense'],
     [400, 'POST', '/build?t=UPPER'],
-    [501, 'POST', '/networks/create', { Name: 'x' }],
+    [501, 'POST', '/networks/create', { Name: 'x', Driver: 'overlay' }],
     [404, 'GET', '/networks/x'],
     [501, 'POST', '/volumes/create', { Name: 'x', Driver: 'nfs' }],
     [501, 'POST', '/volumes/create', { Name: 'x', DriverOpts: { type: 'nfs' } }],

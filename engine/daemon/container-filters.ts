@@ -81,7 +81,12 @@ async function newTest(engine: Engine, name: string, values: string[]): Promise<
       return ({ record }) => Date.parse(record.created) <= until;
     }
     case 'network':
-      return ({ record }) => values.includes(record.hostConfig.NetworkMode);
+      return ({ record: { hostConfig, endpoints } }) =>
+        values.some(
+          (value) =>
+            value === hostConfig.NetworkMode ||
+            endpoints.some(({ name, network }) => value === name || network.startsWith(value || name)),
+        );
     case 'volume':
       return ({ record }) =>
         record.mounts.some(({ name: volume, source, destination }) =>

@@ -1,18 +1,27 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type { NetworkSettings } from '../container/networks/settings.ts';
 import { openEngine } from '../container/open-engine.ts';
 import { defaultRootDirectory, openRoot } from '../container/root.ts';
 import { REMAP_IS_FOR_ROOT } from '../container/user-remap.ts';
 import { checkInsecure, checkMirror, type RegistryOptions } from '../registry/client/endpoints.ts';
 import { watchIdleness } from './idle.ts';
 import { listenOn, requireSafe } from './listen.ts';
+import {
+  NETWORK_OPTIONS,
+  NETWORK_USAGE,
+  networkArguments,
+  networkSettings,
+  withSwitchValues,
+} from './network-options.ts';
 import { enterUserNamespace, hasEntered } from './rootless/enter.ts';
 import { newServer } from './server.ts';
 
 const USAGE =
   'usage: skiff daemon [--root DIR] [--socket PATH] [--idle-exit SECONDS] [--userns-remap USER]\n' +
-  '  [--registry-mirror URL]... [--insecure-registry HOST]... [--max-concurrent-downloads NUMBER]';
+  '  [--registry-mirror URL]... [--insecure-registry HOST]... [--max-concurrent-downloads NUMBER]\n' +
+  NETWORK_USAGE;
 
 interface Options {
   root: string;
@@ -23,6 +32,7 @@ interface Options {
   /** Whose ids containers get; undefined for the host's. */
   remap: string | undefined;
   registries: RegistryOptions;
+  networks: NetworkSettings;
 }
 
 /**
@@ -49,7 +59,14 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 /** An ordinary user's daemon starts over as root of a user namespace. @returns why it cannot run containers, if so */
-async function becomeRoot({ root, socket, idleExit, remap, registries }: Options): Promise<string | undefined> {
+async function becomeRoot({
+  root,
+  socket,
+  idleExit,
+  remap,
+  registries,
+  networks,
+}: Options): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.geteuid?.() === 0) return undefined;
   if (remap !== undefined) throw new Error(REMAP_IS_FOR_ROOT);
   // In the namespace everybody whose id it lacks looks the same, so who owns what is asked before.
@@ -57,7 +74,7 @@ async function becomeRoot({ root, socket, idleExit, remap, registries }: Options
   requireSafe(path.dirname(socket ?? own));
   const options = ['--root', dir, ...(socket === undefined ? [] : ['--socket', socket])];
   if (idleExit !== undefined) options.push('--idle-exit', String(idleExit));
-  options.push(...registryArguments(registries));
+  options.push(...registryArguments(registries), ...networkArguments(networks));
   return await enterUserNamespace([process.argv[1]!, ...options], run);
 }
 
@@ -69,7 +86,7 @@ interface Powers {
 }
 
 async function serve(
-  { root, socket, idleExit, remap, registries }: Options,
+  { root, socket, idleExit, remap, registries, networks }: Options,
   { entered, refusal }: Powers,
 ): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
@@ -82,7 +99,7 @@ async function serve(
   process.on('uncaughtException', (error) => warn(`a mistake in the daemon itself: ${error.stack}`));
 
   if (refusal !== undefined) warn(refusal);
-  const { engine, close } = await openEngine({ directory: root, remap, refusal, registries, warn });
+  const { engine, close } = await openEngine({ directory: root, remap, refusal, registries, networks, warn });
   try {
     const server = newServer(engine);
     const path = socket ?? engine.root.socket;
@@ -107,7 +124,7 @@ let idle: () => void = () => {};
 
 function parse(argv: string[]): Options {
   const { values, positionals } = parseArgs({
-    args: argv,
+    args: withSwitchValues(argv),
     allowPositionals: true,
     options: {
       root: { type: 'string' },
@@ -117,6 +134,7 @@ function parse(argv: string[]): Options {
       'registry-mirror': { type: 'string', multiple: true },
       'insecure-registry': { type: 'string', multiple: true },
       'max-concurrent-downloads': { type: 'string' },
+      ...NETWORK_OPTIONS,
     },
   });
   if (positionals.length > 0 && positionals[0] !== 'daemon')
@@ -137,6 +155,7 @@ function parse(argv: string[]): Options {
     socket:
       values.socket === undefined ? undefined : path.join(realDirectory(values.socket), path.basename(values.socket)),
     idleExit: idleExit === undefined ? undefined : Number(idleExit),
+    networks: networkSettings(values),
     remap: (values['userns-remap'] ?? process.env.SKIFF_USERNS_REMAP) || undefined,
   };
 }

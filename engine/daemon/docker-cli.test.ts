@@ -174,9 +174,9 @@ describe.skipIf(missing)(`the stock docker command${missing ? ` (skipped: ${miss
       [126, /permission denied|is a directory/, 'hostbox', '/etc'],
       [125, /cannot pull .registry 127.0.0.1:1, repository nothing.: .*refused/, '127.0.0.1:1/nothing', 'true'],
       [125, /unable to find user nobody-there/, '-u', 'nobody-there', 'hostbox', 'true'],
-      [125, /does not have HostConfig.Links/, '--link', 'x', 'hostbox', 'true'],
-      [125, /EndpointsConfig.MacAddress.*--mac-address/, '--mac-address', '02:42:ac:11:00:02', 'hostbox', 'true'],
-      [125, /does not have HostConfig.PortBindings/, '-p', '80:80', 'hostbox', 'true'],
+      [125, /A link .--link. needs a network/, '--link', 'x', 'hostbox', 'true'],
+      [125, /a MAC address .*network mode none/, '--mac-address', '02:42:ac:11:00:02', 'hostbox', 'true'],
+      [125, /A published port .--publish.* needs a network/, '-p', '80:80', 'hostbox', 'true'],
       [125, /--network bridge/, '--network', 'bridge', 'hostbox', 'true'],
       [125, /network mine not found/, '--network', 'mine', 'hostbox', 'true'],
     ];

@@ -1,4 +1,4 @@
-/** What clients look for where this engine has little: networks and plugins. */
+/** What clients find of networks on a daemon without a bridge, and of plugins. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerIsMissing, TestDaemon } from './testing/test-daemon.ts';
@@ -45,8 +45,21 @@ describe('networks', () => {
   test('predefined ones stay as they are', async () => {
     expect((await daemon.request('DELETE', '/networks/none')).status).toBe(403);
     expect((await daemon.post('/networks/prune')).json).toEqual({ NetworksDeleted: [] });
-    const { status, json } = await daemon.post('/networks/create', { Name: 'mine' });
-    expect([status, json.message]).toEqual([501, expect.stringContaining('POST /networks/create')]);
+    for (const [status, body, message] of [
+      [403, { Name: 'host' }, 'operation is not permitted on predefined host network'],
+      [403, { Name: 'bridge' }, 'operation is not permitted on predefined bridge network'],
+      [501, { Name: 'mine', Driver: 'overlay' }, 'This engine does not have the network driver "overlay"'],
+      [400, { Name: 'a/b' }, 'invalid network name "a/b"'],
+      [400, { Name: '' }, 'invalid network name ""'],
+    ] as const) {
+      const answer = await daemon.post('/networks/create', body);
+      expect([answer.status, answer.json.message]).toEqual([status, expect.stringContaining(message)]);
+    }
+    const { Id } = (await daemon.post('/containers/create', { Image: 'hostbox', Cmd: ['true'] })).json;
+    const connected = await daemon.post('/networks/host/connect', { Container: Id });
+    expect([connected.status, connected.json.message]).toEqual([403, expect.stringContaining('host network')]);
+    const left = await daemon.post('/networks/none/disconnect', { Container: Id });
+    expect([left.status, left.json.message]).toEqual([403, expect.stringContaining('is not connected')]);
   });
 
   test.skipIf(dockerIsMissing())('`docker inspect nosuch` and `docker system prune` come to their end', async () => {

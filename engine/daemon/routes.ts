@@ -30,13 +30,15 @@ import { containerChanges, exportContainerRoute, getArchive, putArchive, statArc
 import { createImage, getImage, listImages, postImage, pruneImages, removeImage } from './routes/images.ts';
 import { logs } from './routes/logs.ts';
 import {
-  changeMembers,
+  connectRoute,
+  createNetworkRoute,
+  disconnectRoute,
   inspectNetwork,
   inspectPlugin,
   listNetworks,
   listPlugins,
   pruneNetworks,
-  removeNetwork,
+  removeNetworkRoute,
 } from './routes/networks.ts';
 import { searchRoute } from './routes/search.ts';
 import { stats } from './routes/stats.ts';
@@ -113,11 +115,12 @@ const ROUTES: [method: HTTPMethod, path: string, handler: Handler][] = [
   ['DELETE', '/volumes/*', removeVolumeRoute],
 
   ['GET', '/networks', listNetworks],
+  ['POST', '/networks/create', createNetworkRoute],
   ['POST', '/networks/prune', pruneNetworks],
   ['GET', '/networks/:id', inspectNetwork],
-  ['DELETE', '/networks/:id', removeNetwork],
-  ['POST', '/networks/:id/connect', changeMembers],
-  ['POST', '/networks/:id/disconnect', changeMembers],
+  ['DELETE', '/networks/:id', removeNetworkRoute],
+  ['POST', '/networks/:id/connect', connectRoute],
+  ['POST', '/networks/:id/disconnect', disconnectRoute],
 
   ['GET', '/plugins', listPlugins],
   ['GET', '/plugins/*', inspectPlugin],

@@ -56,7 +56,7 @@ export function buildCommand({ client }: Context): SkiffCommand {
     .option('--label <name=value>', 'Set metadata for an image', collect)
     .option('-m, --memory <bytes>', 'Memory limit for each command', bytes('--memory'))
     .option('--memory-swap <bytes>', 'Swap limit equal to memory plus swap', bytes('--memory-swap'))
-    .option('--network <mode>', "Network of the RUN instructions: 'none' or 'host'")
+    .option('--network <mode>', "Network of the RUN instructions: 'bridge', 'none' or 'host'")
     .option('--no-cache', 'Do not use cache when building the image')
     .option('--platform <os/arch>', 'Set platform if server is multi-platform capable')
     .option('--progress <kind>', "Type of progress output: 'plain'")

@@ -13,6 +13,13 @@ interface DaemonOptions {
   registryMirror?: string[];
   insecureRegistry?: string[];
   maxConcurrentDownloads?: string;
+  bridge?: string;
+  bip?: string;
+  defaultAddressPool?: string[];
+  ip?: string;
+  icc?: string;
+  ipMasq?: string;
+  ipForward?: string;
 }
 
 /** Which the daemon's own program takes under the same names, and checks. */
@@ -22,6 +29,13 @@ const PASSED_ON = [
   'registryMirror',
   'insecureRegistry',
   'maxConcurrentDownloads',
+  'bridge',
+  'bip',
+  'defaultAddressPool',
+  'ip',
+  'icc',
+  'ipMasq',
+  'ipForward',
 ] as const satisfies (keyof DaemonOptions)[];
 
 export function daemonCommand({ location }: Context): SkiffCommand {
@@ -41,6 +55,17 @@ export function daemonCommand({ location }: Context): SkiffCommand {
       collect,
     )
     .option('--max-concurrent-downloads <number>', 'Fetch so many layers of a pull at the same time (default 3)')
+    .option('--bridge <name>', "'none' leaves the network bridge out, and gives containers no network by default")
+    .option('--bip <address/prefix>', 'Address of the default bridge, e.g. 10.0.0.1/24')
+    .option(
+      '--default-address-pool <pool>',
+      'Where networks get their subnets from, e.g. base=10.10.0.0/16,size=24; may be repeated',
+      collect,
+    )
+    .option('--ip <address>', 'Publish ports on this address of the host unless told otherwise')
+    .option('--icc [switch]', 'Let containers on the default bridge reach each other (default true)')
+    .option('--ip-masq [switch]', "Give what containers send to the outside the host's address (default true)")
+    .option('--ip-forward [switch]', 'Set the host to forward packets (default true)')
     .examples('skiff daemon', 'skiff --root DIR daemon --socket DIR/docker.sock', 'skiff --root DIR daemon stop')
     .run(async ([verb], options: DaemonOptions) => {
       if (verb === 'stop') return await stop(location.root);
@@ -54,7 +79,7 @@ export function daemonCommand({ location }: Context): SkiffCommand {
       const args = ['--root', location.root, '--socket', options.socket ?? location.socket];
       for (const name of PASSED_ON)
         for (const value of [options[name] ?? []].flat())
-          args.push(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, value);
+          args.push(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}=${value || true}`);
       process.exitCode = await handOver(bundle, args);
     });
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { ImagesPrunedSchema, PrunedSchema, VolumesPrunedSchema } from '../api-types.ts';
+import { ImagesPrunedSchema, NetworksPrunedSchema, PrunedSchema, VolumesPrunedSchema } from '../api-types.ts';
 import { SkiffCommand } from '../command.ts';
 import { confirmed } from '../confirm.ts';
 import type { Context } from '../context.ts';
@@ -38,6 +38,8 @@ export function systemPruneCommand({ client }: Context): SkiffCommand {
         client.json('POST', path, schema, { query: { filters: filters(asked.length > 0 ? asked : undefined) } });
       const containers = await prune('/containers/prune', PrunedSchema);
       tell('Containers', containers.ContainersDeleted ?? [], containers.SpaceReclaimed);
+      const { NetworksDeleted } = await prune('/networks/prune', NetworksPrunedSchema);
+      tell('Networks', NetworksDeleted ?? [], 0);
       if (volumes) {
         const pruned = await prune('/volumes/prune', VolumesPrunedSchema);
         tell('Volumes', pruned.VolumesDeleted ?? [], pruned.SpaceReclaimed);
@@ -56,6 +58,7 @@ export function systemPruneCommand({ client }: Context): SkiffCommand {
 function warning(all: boolean, volumes: boolean): string {
   const what = [
     'all stopped containers',
+    'all networks not used by at least one container',
     ...(volumes ? ['all anonymous volumes not used by at least one container'] : []),
     all ? 'all images without at least one container associated to them' : 'all dangling images',
     'all build cache',

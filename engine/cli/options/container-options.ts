@@ -19,6 +19,7 @@ import { environment, labels } from './environment.ts';
 import { HEALTH } from './health-options.ts';
 import { LIMITS, UPDATABLE } from './limit-options.ts';
 import { parseMount, parseVolume } from './mounts.ts';
+import { joinNetworks } from './networks.ts';
 import { addPublished, exposed } from './ports.ts';
 
 /** `soft[:hard]` after `name=`. getrlimit(2). */
@@ -184,9 +185,12 @@ export interface ContainerOptions {
   label?: string[];
   labelFile?: string[];
   name?: string;
-  network?: string;
+  network?: string[];
+  net?: string[];
   networkAlias?: string[];
   ip?: string;
+  ip6?: string;
+  macAddress?: string;
   platform?: string;
   pull: string;
   quiet?: boolean;
@@ -206,10 +210,16 @@ export function addContainerOptions(command: SkiffCommand): SkiffCommand {
     .option('-l, --label <label>', 'Set meta data on a container', collect)
     .option('--label-file <file>', 'Read in a line delimited file of labels', collect)
     .option('--name <name>', 'Assign a name to the container')
-    .option('--network <network>', 'Connect a container to a network (none|host|container:NAME|…)')
-    .addOption(new Option('--net <network>').hideHelp())
+    .option(
+      '--network <network>',
+      'Connect a container to a network (none|host|container:NAME|NETWORK|name=NETWORK,alias=…,ip=…)',
+      collect,
+    )
+    .addOption(new Option('--net <network>').argParser(collect).hideHelp())
     .option('--network-alias <name>', 'Add network-scoped alias for the container', collect)
     .option('--ip <address>', 'IPv4 address of the container')
+    .option('--ip6 <address>', 'IPv6 address of the container')
+    .option('--mac-address <address>', "MAC address of the container's link")
     .option('--platform <platform>', 'Set platform if the image has several')
     .option('--pull <when>', 'Pull image before running ("always", "missing", "never")', pullPolicy, 'missing')
     .option('-q, --quiet', 'Suppress the pull output')
@@ -245,7 +255,7 @@ export function createBody(operands: string[], options: ContainerOptions): Creat
   const allLabels = labels(options.labelFile ?? [], options.label ?? []);
   if (Object.keys(allLabels).length > 0) body.Labels = allLabels;
   attachStreams(body, options);
-  joinNetwork(body, options);
+  joinNetworks(body, options);
   if (options.cidfile !== undefined) body.HostConfig.ContainerIDFile = options.cidfile;
   if (body.HostConfig.AutoRemove && (body.HostConfig.RestartPolicy?.Name ?? 'no') !== 'no') {
     throw new CliError('conflicting options: cannot specify both --restart and --rm', 125);
@@ -261,15 +271,4 @@ function attachStreams(body: CreateBody, options: ContainerOptions): void {
   body.OpenStdin = options.interactive === true;
   body.StdinOnce = body.OpenStdin && body.AttachStdin;
   body.Tty = options.tty === true;
-}
-
-function joinNetwork(body: CreateBody, options: ContainerOptions & { net?: string }): void {
-  const network = options.network ?? options.net;
-  if (network !== undefined) body.HostConfig.NetworkMode = network;
-  if (options.networkAlias === undefined && options.ip === undefined) return;
-  const endpoint = {
-    ...(options.networkAlias !== undefined && { Aliases: options.networkAlias }),
-    ...(options.ip !== undefined && { IPAMConfig: { IPv4Address: options.ip } }),
-  };
-  body.NetworkingConfig = { EndpointsConfig: { [network ?? 'default']: endpoint } };
 }

@@ -5,7 +5,7 @@ export type PortMap = Record<string, { HostIp: string; HostPort: string }[]>;
 
 const PUBLISH = /^(?:(?:(\[[^\]]+\]|[\d.]*):)?(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(tcp|udp|sctp))?$/;
 
-/** `-p [[IP:]HOST:]CONTAINER[/PROTOCOL]`, added to `map`. Ranges pair off one by one. */
+/** `-p [[IP:]HOST:]CONTAINER[/PROTOCOL]`, added to `map`. Ranges pair off one by one; of a range for one port the first free one is taken. */
 export function addPublished(map: PortMap, text: string): void {
   const match = PUBLISH.exec(text);
   const containerPorts = match === null ? undefined : portRange(match[3] ?? '');
@@ -15,12 +15,16 @@ export function addPublished(map: PortMap, text: string): void {
       `invalid argument "${text}" for "-p, --publish" flag: it must be [[IP:]HOST:]CONTAINER[/PROTOCOL]`,
     );
   }
-  if (hostPorts !== undefined && hostPorts.length !== containerPorts.length) {
+  const choice = hostPorts !== undefined && hostPorts.length > 1 && containerPorts.length === 1;
+  if (hostPorts !== undefined && !choice && hostPorts.length !== containerPorts.length) {
     throw new UsageError(`invalid argument "${text}" for "-p, --publish" flag: the two ranges differ in length`);
   }
   for (const [at, port] of containerPorts.entries()) {
     const key = `${port}/${match[4] ?? 'tcp'}`;
-    const binding = { HostIp: (match[1] ?? '').replace(/[[\]]/g, ''), HostPort: String(hostPorts?.[at] ?? '') };
+    const binding = {
+      HostIp: (match[1] ?? '').replace(/[[\]]/g, ''),
+      HostPort: choice ? (match[2] ?? '') : String(hostPorts?.[at] ?? ''),
+    };
     map[key] = [...(map[key] ?? []), binding];
   }
 }

@@ -23,7 +23,7 @@ export interface RunOptions {
 export function plainEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const [name, value] of Object.entries(process.env))
-    if (!/^(SKIFF|DOCKER|NODE|VITEST)_/.test(name)) env[name] = value;
+    if (name === 'SKIFF_BRIDGE' || !/^(SKIFF|DOCKER|NODE|VITEST)_/.test(name)) env[name] = value;
   return { ...env, ...extra };
 }
 

@@ -65,7 +65,7 @@ async function lacksCacheSources({ engine, query }: Call): Promise<boolean> {
   return names.length > 0 && found.every((image) => image === undefined);
 }
 
-function optionsOf({ query, request }: Call): BuildOptions {
+function optionsOf({ engine, query, request }: Call): BuildOptions {
   refuseUnsupported(query);
   const tags = query.texts('t').filter(Boolean);
   for (const tag of tags)
@@ -80,7 +80,7 @@ function optionsOf({ query, request }: Call): BuildOptions {
     noCache: query.flag('nocache'),
     ...(platform !== '' && { platform: parsePlatform(platform) }),
     ...(target !== '' && { target }),
-    network: networkOf(query.text('networkmode')),
+    network: networkOf(query.text('networkmode'), engine.networks.settings.bridge),
     secrets: secretsOf(request.headers[SECRETS_HEADER]),
   };
 }
@@ -99,10 +99,12 @@ function refuseUnsupported(query: Query): void {
       throw new ApiError(501, `This engine does not build with ${flag}. Leave it out.`);
 }
 
-function networkOf(mode: string): Network {
-  if (mode === '' || mode === 'default') return 'default';
+/** @param hasBridge whether the default is the network bridge */
+function networkOf(mode: string, hasBridge: boolean): Network {
+  if (mode === '' || mode === 'default' || (mode === 'bridge' && hasBridge)) return 'default';
   if (mode === 'none' || mode === 'host') return mode;
-  throw new ApiError(501, `This engine does not build with --network ${mode.slice(0, 60)}. Use none or host.`);
+  const has = hasBridge ? 'bridge, none or host' : 'none or host';
+  throw new ApiError(501, `This engine does not build with --network ${mode.slice(0, 60)}. Use ${has}.`);
 }
 
 function limitsOf(query: Query): RunLimits {

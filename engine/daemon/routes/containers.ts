@@ -2,6 +2,8 @@ import { ContainerConfig, HostConfig } from '../../container/config.ts';
 import { requireRunning } from '../../container/container.ts';
 import { createContainer } from '../../container/create.ts';
 import { adaptLimits } from '../../container/kernel-lacks.ts';
+import { discardedPorts } from '../../container/networks/check-options.ts';
+import { NetworkingConfig } from '../../container/networks/endpoint.ts';
 import { pauseContainer, unpauseContainer } from '../../container/pause.ts';
 import { listProcesses } from '../../container/processes.ts';
 import { remove } from '../../container/remove.ts';
@@ -48,8 +50,11 @@ export async function createContainerRoute(call: Call): Promise<void> {
   const { hostConfig, warnings } = adaptLimits(validate(HostConfig, body.HostConfig ?? {}));
   if (config.Image === '') throw new ApiError(400, 'no image specified: name the image the container is to be made of');
   const platform = call.query.text('platform');
-  const container = await createContainer(call.engine, { name: call.query.text('name'), config, hostConfig, platform });
-  call.send(201, { Id: container.id, Warnings: warnings });
+  const networking = validate(NetworkingConfig, body.NetworkingConfig ?? {});
+  const name = call.query.text('name');
+  const container = await createContainer(call.engine, { name, config, hostConfig, networking, platform });
+  const discarded = discardedPorts(container.record.hostConfig);
+  call.send(201, { Id: container.id, Warnings: [...warnings, ...(discarded === undefined ? [] : [discarded])] });
 }
 
 /** `GET /containers/{id}/json` */

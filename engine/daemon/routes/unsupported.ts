@@ -4,7 +4,6 @@ import type { Call } from '../call.ts';
 
 /** The rest of the Docker Engine API, and what to do without it. */
 export const UNSUPPORTED: [method: HTTPMethod, path: string, advice: string][] = [
-  ['POST', '/networks/create', 'There are --network none and --network host.'],
   ['POST', '/plugins/*', 'This engine has no plugins.'],
   ['DELETE', '/plugins/*', 'This engine has no plugins.'],
   ['POST', '/session', 'Set DOCKER_BUILDKIT=0 for clients that insist on it.'],

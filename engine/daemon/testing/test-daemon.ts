@@ -80,6 +80,11 @@ export class TestDaemon {
     return daemon;
   }
 
+  /** From the next launch on: a command that becomes the one whose words are appended to its own. */
+  within(command: string[]): void {
+    this.#within = command;
+  }
+
   /** Start the daemon's process, again if it was killed. */
   async launch(...options: string[]): Promise<void> {
     const daemon = [process.execPath, path.join(this.#bundles, 'daemon.cjs'), '--root', this.root, ...options];

@@ -57,12 +57,12 @@ export async function containerInspect(engine: Engine, container: Container, { s
     ...(size && (await containerSize(engine, record.image.id, paths.upper))),
     Mounts: record.mounts.map(mountPoint),
     Config: configView(record),
-    NetworkSettings: networkSettings(record),
+    NetworkSettings: networkSettings(engine, container),
   };
 }
 
 function configView({ config }: ContainerRecord) {
-  const { Healthcheck, ExposedPorts, StopSignal, StopTimeout, Volumes, ...rest } = config;
+  const { Healthcheck, ExposedPorts, MacAddress, StopSignal, StopTimeout, Volumes, ...rest } = config;
   return {
     ...rest,
     // Where Docker writes null, its own description of the API allows none.
@@ -71,6 +71,7 @@ function configView({ config }: ContainerRecord) {
     Volumes,
     OnBuild: null,
     ...(Object.keys(ExposedPorts).length > 0 && { ExposedPorts }),
+    ...(MacAddress !== '' && { MacAddress }),
     ...(Healthcheck !== null && { Healthcheck: withoutZeros(Healthcheck) }),
     ...(StopSignal !== '' && { StopSignal }),
     ...(StopTimeout !== null && { StopTimeout }),
@@ -88,11 +89,8 @@ function hostConfigView({ hostConfig }: ContainerRecord) {
     hostConfig;
   return {
     ContainerIDFile: '',
-    PortBindings: {},
-    PublishAllPorts: false,
     VolumeDriver: '',
     Cgroup: '',
-    Links: [],
     Runtime: 'skiff',
     Isolation: '',
     CpuRealtimePeriod: 0,

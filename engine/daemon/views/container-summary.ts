@@ -3,7 +3,7 @@ import type { Engine } from '../../container/engine.ts';
 import { treeSize } from '../../container/tree-size.ts';
 import { describeStatus } from './container-status.ts';
 import { mountPoint } from './mount-point.ts';
-import { networks } from './network-settings.ts';
+import { networks, portSummaries } from './network-settings.ts';
 
 export interface SizeOption {
   /** Whether to measure the files of the container, which takes time. */
@@ -11,7 +11,8 @@ export interface SizeOption {
 }
 
 /** Docker's ContainerSummary: a row of `docker ps`. */
-export async function containerSummary(engine: Engine, { record, paths }: Container, { size }: SizeOption) {
+export async function containerSummary(engine: Engine, container: Container, { size }: SizeOption) {
+  const { record, paths } = container;
   return {
     Id: record.id,
     Names: [`/${record.name}`],
@@ -19,12 +20,12 @@ export async function containerSummary(engine: Engine, { record, paths }: Contai
     ImageID: record.image.id,
     Command: record.args.map((arg, index) => (index > 0 && /\s/.test(arg) ? `'${arg}'` : arg)).join(' '),
     Created: Math.floor(Date.parse(record.created) / 1000),
-    Ports: [],
+    Ports: portSummaries(record, container.running),
     Labels: record.config.Labels,
     State: record.status,
     Status: describeStatus(record),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode },
-    NetworkSettings: { Networks: networks(record) },
+    NetworkSettings: { Networks: networks(engine, record) },
     Mounts: record.mounts.filter(({ type }) => type !== 'tmpfs').map(mountPoint),
     ...(size && (await containerSize(engine, record.image.id, paths.upper))),
   };

@@ -70,7 +70,7 @@ export async function infoView(engine: Engine) {
       ['Default log options', logOptions()],
     ],
     DockerRootDir: engine.root.dir,
-    Plugins: { Volume: ['local'], Network: ['host', 'none'], Authorization: [], Log: LOG_DRIVERS },
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: [], Log: LOG_DRIVERS },
     MemoryLimit: cgroups !== null,
     SwapLimit: cgroups !== null,
     CpuCfsPeriod: cgroups !== null,

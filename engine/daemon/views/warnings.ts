@@ -1,5 +1,6 @@
 import { hasOneId, inUserNamespace } from '#kernel/user-namespace';
 import type { Engine } from '../../container/engine.ts';
+import { whyNoBridges } from '../../container/networks/why-no-bridges.ts';
 import { findUserMode, whyNoUserMode } from '../../network/user-mode.ts';
 import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
 
@@ -7,6 +8,7 @@ import { whyNoCgroups } from '../../runtime/cgroups/host.ts';
 export function warnings({ refusal }: Engine): string[] {
   if (refusal !== undefined) return [`WARNING: ${refusal}`];
   const limits = whyNoCgroups();
+  const bridges = whyNoBridges();
   return [
     ...(limits === null ? [] : [`WARNING: ${limits}`]),
     ...(inUserNamespace() && hasOneId()
@@ -15,6 +17,7 @@ export function warnings({ refusal }: Engine): string[] {
             'install newuidmap (package uidmap) and give this user ranges: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME.',
         ]
       : []),
+    ...(bridges === null ? [] : [`WARNING: ${bridges}`]),
     ...(inUserNamespace() && findUserMode() === null ? [`WARNING: ${whyNoUserMode('slirp4netns')}`] : []),
   ];
 }

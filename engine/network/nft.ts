@@ -1,0 +1,36 @@
+/** The program nft(8): one transaction of nftables, of which the kernel takes all or nothing. */
+
+import { spawn } from 'node:child_process';
+import { NetworkError } from './errors.ts';
+
+const MOST_WORDS = 2000;
+
+/**
+ * Carry out `commands`, in nft's own language.
+ * @throws NetworkError with nft's words, or that says how to install nft. Nothing has changed then.
+ */
+export async function runNft(commands: string, program = 'nft'): Promise<void> {
+  // Found by the daemon's PATH and in the places where distributions put it, which an ordinary PATH lacks.
+  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  const child = spawn(program, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], env });
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    if (words.length < MOST_WORDS) words += chunk;
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  // If nft ends early, its exit says why.
+  child.stdin.on('error', () => {});
+  child.stdin.end(commands);
+  let code: number | null;
+  try {
+    code = await ended;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new NetworkError(
+      'A network needs the program nft, which is not installed. Install the package nftables, or use --network none or --network host.',
+    );
+  }
+  if (code !== 0) throw new NetworkError(`nft failed: ${words.trim().slice(0, MOST_WORDS) || `exit code ${code}`}.`);
+}
