@@ -1,7 +1,7 @@
 /** What a registry has under a name: a manifest or an index, and for which platforms. */
 
 import type { PulledDescriptor, PullOptions, PullPlatform } from '../contract/pull.ts';
-import { fetchNamed, fetchSmall } from '../pull.ts';
+import { fetchNamed, fetchSmall } from './documents.ts';
 import { isIndexType } from './manifest-types.ts';
 import { parseIndex, parseManifest, platformOf } from './pulled-documents.ts';
 
