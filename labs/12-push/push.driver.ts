@@ -10,7 +10,7 @@ import { push as wholePush } from '../../engine/registry/client/push-with-progre
 
 /** What is told to the judge. Those with an `id` wait for a reply. */
 export type Message =
-  | { type: 'request'; id: number; method: string; path: string; headers: Record<string, string>; scopes: string[] }
+  | RequestMessage
   /** A piece of the body of that request. */
   | { type: 'body'; id: number; of: number; bytes: Uint8Array }
   /** All of the body was sent. */
@@ -26,6 +26,16 @@ export type Message =
   /** The signal that a call was given aborted while it was under way. */
   | { type: 'aborted'; of: number }
   | { type: 'end' };
+
+interface RequestMessage {
+  type: 'request';
+  id: number;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  scopes: string[];
+  hasBody: boolean;
+}
 
 /** What the judge says. */
 export type Reply =
@@ -146,7 +156,8 @@ const transport: Transport = async ({
   const gone = () => failed('cancelled', 'it is not wanted any more');
   if (signal?.aborted) throw gone();
   const names = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
-  const request = ask({ type: 'request', method, path, headers: Object.fromEntries(names), scopes });
+  const hasBody = body !== undefined;
+  const request = ask({ type: 'request', method, path, headers: Object.fromEntries(names), scopes, hasBody });
   const of = request.id;
   const ended = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(gone())));
   ended.catch(() => {});

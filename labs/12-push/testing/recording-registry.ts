@@ -93,6 +93,7 @@ export class RecordingRegistry {
       this.seen.push(seen);
       const fault = this.rule(seen);
       if (fault && 'status' in fault) return this.#say(id, seen, fault);
+      if (!message.hasBody) return fault ? { cut: true } : this.#say(id, seen, this.#work(seen));
       this.#pending.set(id, { seen, fault });
       return { go: true };
     }
