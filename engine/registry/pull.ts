@@ -10,8 +10,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Document, fetchDocument, fetchNamed } from './client/documents.ts';
-import { isIndexType } from './client/manifest-types.ts';
-import { parseImageConfig, parseIndex, parseManifest } from './client/pulled-documents.ts';
 import {
   type DownloadOptions,
   type PulledDescriptor,
@@ -21,6 +19,7 @@ import {
   PullRefused,
   type WantedLayer,
 } from './contract/pull.ts';
+import { isIndexType, parseImageConfig, parseIndex, parseManifest } from './contract/pulled-documents.ts';
 
 export { parseReference } from '../image/reference.ts';
 export { parseChallenges } from './client/challenge.ts';
@@ -123,12 +122,16 @@ export async function* download(
       if (at === size) break;
       throw new CutOff('protocol', step, `only ${at} of its ${size} bytes come`);
     } catch (error) {
+      signal.throwIfAborted();
+      if (!mayPass(error)) throw error;
+      // Only the end of the answer was cut off.
+      if (at === size) break;
       breaks = at > began ? 1 : breaks + 1;
-      if (!mayPass(error) || signal.aborted || breaks === BREAKS_MOST) throw error;
+      if (breaks === BREAKS_MOST) throw error;
     }
     const pause = firstWait * 2 ** (breaks - 1);
     onEvent({ type: 'retrying', digest, seconds: Math.ceil(pause / 1000) });
-    await wait(pause, undefined, { signal });
+    await wait(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
   const found = `sha256:${hash.digest('hex')}`;
   if (found !== digest)

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { isDigest } from '../../image/digest.ts';
 import { DOCUMENT_MOST, type PulledDescriptor, type PullOptions, PullRefused } from '../contract/pull.ts';
+import { ACCEPTED, typeOf } from '../contract/pulled-documents.ts';
 import type { RegistryResponse } from '../contract/transport.ts';
-import { ACCEPTED, typeOf } from './manifest-types.ts';
 
 export interface Document extends PulledDescriptor {
   bytes: Uint8Array;

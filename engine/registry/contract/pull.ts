@@ -151,7 +151,7 @@ export class PullRefused extends Error {
   }
 }
 
-/** Media types of the documents that are accepted, and of layers: OCI's own and Docker's. */
+/** Media types of what a name may lead to: OCI's own and Docker's. */
 export const MANIFEST_TYPES = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
@@ -159,17 +159,6 @@ export const MANIFEST_TYPES = [
 export const INDEX_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
-];
-export const CONFIG_TYPES = [
-  'application/vnd.oci.image.config.v1+json',
-  'application/vnd.docker.container.image.v1+json',
-];
-export const LAYER_TYPES = [
-  'application/vnd.oci.image.layer.v1.tar',
-  'application/vnd.oci.image.layer.v1.tar+gzip',
-  'application/vnd.oci.image.layer.v1.tar+zstd',
-  'application/vnd.docker.image.rootfs.diff.tar',
-  'application/vnd.docker.image.rootfs.diff.tar.gzip',
 ];
 /** No manifest, index or configuration may be larger (bytes). OCI distribution-spec, "Pushing Manifests". */
 export const DOCUMENT_MOST = 4 * 1024 * 1024;
