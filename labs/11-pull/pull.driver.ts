@@ -239,8 +239,13 @@ export interface Pulled {
   together: number;
 }
 
-/** Milliseconds that a layer waits for others to be on their way with it. */
-const PATIENCE = 2000;
+/** Turns that a layer waits for what must come, each of some milliseconds; on a busy machine they are longer. */
+const TURNS = 100;
+
+/** Resolves when so many turns are over, or `isEnough` says so. */
+async function turns(count: number, isEnough = () => false): Promise<void> {
+  for (let turn = 0; turn < count && !isEnough(); turn++) await wait(20);
+}
 
 export async function pullImage(asked: Pull): Promise<Pulled> {
   const { answers, reference, platform, concurrency, stored = {}, isWhole = false, failing, cancel } = asked;
@@ -269,11 +274,8 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
         const isTogether = cancel === undefined && (await meeting.complete());
         if (failing === digest) throw failure('protocol', 'This layer is not what it should be.');
         if ((failing !== undefined && isTogether) || cancel !== undefined) {
-          if (!until.signal.aborted)
-            await Promise.race([
-              untilAborted(until.signal),
-              wait(PATIENCE).then(() => Promise.reject(new Error('Its signal was not aborted.'))),
-            ]);
+          await turns(TURNS, () => until.signal.aborted);
+          if (!until.signal.aborted) throw new Error('Its signal was not aborted.');
           until.signal.throwIfAborted();
         }
         const chunks: Uint8Array[] = [];
@@ -284,7 +286,7 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
         log.push(`end ${digest}`);
         return 'downloaded';
       } catch (error) {
-        // So that whoever does not wait for it is seen.
+        // A pull that does not wait for it is over by then.
         await wait(20);
         log.push(`failed ${digest}`);
         throw error;
@@ -327,7 +329,6 @@ class Meeting {
   #left = 0;
   #isAlone = false;
   readonly #concurrency: number;
-  readonly #waiting = new Set<() => void>();
 
   constructor(concurrency: number) {
     this.#concurrency = concurrency;
@@ -340,32 +341,21 @@ class Meeting {
   come(): void {
     this.#here += 1;
     this.most = Math.max(this.most, this.#here);
-    this.#tell();
   }
 
   go(): void {
     this.#here -= 1;
     this.#left -= 1;
-    this.#tell();
   }
 
   /** @returns whether as many have come as may. */
   async complete(): Promise<boolean> {
     const isComplete = () => this.#here >= Math.min(this.#concurrency, this.#left);
-    const late = performance.now() + PATIENCE;
-    while (!isComplete() && !this.#isAlone) {
-      const told = new Promise<void>((resolve) => this.#waiting.add(resolve));
-      await Promise.race([told, wait(100)]);
-      if (performance.now() > late) this.#isAlone = true;
-    }
+    await turns(TURNS, () => isComplete() || this.#isAlone);
+    if (!isComplete()) this.#isAlone = true;
     // One more than may be would come now.
-    await wait(10);
+    await turns(1);
     return !this.#isAlone;
-  }
-
-  #tell(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
   }
 }
 
