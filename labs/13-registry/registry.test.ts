@@ -379,12 +379,18 @@ describe('requests and refusals', () => {
       `${word}/manifests/b`,
       'a/tags/list',
     ];
-    for (const name of draw.some([...names, `blobs/${word}/uploads/x`, `${word}%2f${word}`, '0'])) {
-      const [method, target, more] = draw.pick(questions(name));
-      const answer = await unlessLater(registry.ask(method, target, more), 1);
-      if (answer !== undefined && errorsOf(answer)[0]?.code === 'NAME_INVALID')
-        throw new Error(`${method} ${target} has a valid name, and it is ${inWords(answer)}.`);
-    }
+    for (const name of draw.some([...names, `blobs/${word}/uploads/x`, `${word}%2f${word}`, '0']))
+      for (const [method, target, more] of questions(name)) {
+        const answer = await unlessLater(registry.ask(method, target, more), 1);
+        if (answer === undefined) continue;
+        const action = { GET: 'pull', DELETE: 'delete' }[method] ?? 'push';
+        const asks = `permit ${action} ${decodeURIComponent(name)}`;
+        if (answer.calls[0] !== asks)
+          throw new Error(
+            `${method} ${target} has a valid name, so the first call should be ${asks}. The calls were ` +
+              `${answer.calls.join(', ') || 'none'}, and the answer is ${inWords(answer)}.`,
+          );
+      }
     expectStatus('GET /v2/', await registry.ask('GET', '/v2/'), 200);
   });
 });
@@ -870,9 +876,12 @@ describe('manifests', () => {
   test('task 4: a manifest is stored byte for byte, under its tag and its digest', async () => {
     const registry = newRegistry();
     const [name, tag, first, second] = [anyName(), anyTag(), anyImage(), anyImage()];
-    for (const image of [first, second]) {
+    for (const [image, type] of [
+      [first, `${MANIFEST}; charset=utf-8`],
+      [second, MANIFEST],
+    ] as const) {
       await registry.placeParts(name, image);
-      await expectPut(registry, name, tag, image.manifest, draw.pick([MANIFEST, `${MANIFEST}; charset=utf-8`]));
+      await expectPut(registry, name, tag, image.manifest, type);
       expect(registry.tag(name, tag), `where the tag ${tag} points`).toBe(digestOf(image.manifest));
     }
     expect(registry.hasManifest(name, digestOf(first.manifest)), 'the first one is still there').toBe(true);
