@@ -50,8 +50,8 @@ import type { RegistryRequest, RegistryResponse, RegistryStore } from '#contract
  *   The header `range` may ask for a part: `bytes=FIRST-LAST`, `bytes=FIRST-` (to the end) or `bytes=-COUNT` (the last ones).
  *   FIRST and LAST count from 0, and LAST is part of it. The answer is 206 with these bytes, their `content-length`, and
  *   `content-range: bytes FIRST-LAST/SIZE`. A LAST behind the end means the last byte; a COUNT of more than there are means all.
- *   If FIRST is not in the blob, or COUNT is 0, the answer is 416, and its `content-range` is `bytes`, a blank, an asterisk, a slash
- *   and SIZE. Any other form, and a LAST before FIRST, are answered as if there was no `range`.
+ *   If FIRST is not in the blob, or COUNT is 0, the answer is 416 (its code is not judged), and its `content-range` is `bytes`, a blank, an
+ *   asterisk, a slash and SIZE. Any other form, and a LAST before FIRST, are answered as if there was no `range`.
  * - DELETE, `permit('delete', NAME)`: 202. Other repositories keep the blob.
  *
  * ## Task 3. Uploads
@@ -64,7 +64,8 @@ import type { RegistryRequest, RegistryResponse, RegistryStore } from '#contract
  * - POST with `?digest=DIGEST`: the body is the whole blob. Answered like PUT. If anything goes wrong, no upload is left.
  * - POST with `?mount=DIGEST&from=OTHER`: if the repository OTHER has the blob, it is a blob of NAME from now on, and the answer
  *   is that of PUT. Otherwise an upload begins, 202. OTHER needs `permit('pull', OTHER)`: a client without it learns no more than
- *   one that asks for what is not there, and gets 202. (`mount` without `from` is not judged.)
+ *   one that asks for what is not there, and gets 202. (`mount` without `from`, and what the answer to a `from` is
+ *   that is not a name, are not judged.)
  * - PATCH appends the body: 202 with `location` and `range`. What has arrived stays if the client goes away in the middle.
  *   A header `content-range: FIRST-LAST` says where the body belongs. Of any other form it is 400 BLOB_UPLOAD_INVALID. If FIRST
  *   is not the place after the last byte, nothing is appended: 416 BLOB_UPLOAD_INVALID with `location` and `range`.
