@@ -4,7 +4,9 @@ import { NotImplemented } from '#contract/not-implemented';
 import type { Begun, BlobSteps, PushDescriptor, Pushed, PushJob, PushOptions, Upload } from '#contract/push';
 
 // What holds for all five functions:
-// - Every request goes through `job.transport` (`#contract/transport`). It throws for a status that is not in `expect`.
+// - Every request goes through `job.transport` (`#contract/transport`). It throws for a status that is not in `expect`, which
+//   is 200 unless given. `step` is for people: any text that says what is being done. Names of headers are in lower case.
+// - TransportError is an interface and not a class: look at `kind` and `status`. Other errors have neither.
 // - Every request is given `job.signal`, but for the DELETE of task 4. If it is aborted, no new request is made.
 // - Every answer is discarded once its status and headers are read: `discard()`. Else its connection is never free again.
 // - What `transport`, `source` and the functions that you are given throw is thrown on as it is, unless something else is
