@@ -907,15 +907,15 @@ describe('a whole image', () => {
     const registry = anyRegistry();
     const reason = nonce();
     const held = new Map<string, (reply: Reply) => void>();
-    let ended = 0;
+    let [signalled, left] = [0, 0];
     const { outcome, blobs } = await pushed(registry, manifest, all, {
       concurrency: 3,
       onPush: (digest, { begun }) => {
         if (begun.length < 3) return new Promise((resolve) => held.set(digest, resolve));
         return { failure: { message: reason, kind: 'denied', status: 403 } };
       },
-      onMessage: (message, { aborted }) => {
-        if (message.type === 'end') ended = aborted.length;
+      onMessage: (message, { aborted, now }) => {
+        if (message.type === 'end') [signalled, left] = [aborted.length, now];
         if (message.type !== 'aborted') return;
         // Only now do the others end, each with an error of its own.
         for (const digest of [...held.keys()].slice(0, 2)) {
@@ -925,8 +925,8 @@ describe('a whole image', () => {
       },
     });
     expect(outcome.threw?.message, 'the message of the error').toBe(reason);
-    expect(ended, 'blobs on their way whose signal has aborted').toBe(2);
-    expect(blobs.now, 'blobs still on their way when it was thrown').toBe(0);
+    expect(signalled, 'blobs on their way whose signal has aborted').toBe(2);
+    expect(left, 'blobs still on their way when it was thrown').toBe(0);
     expect(blobs.begun, 'the blobs that were begun').toHaveLength(3);
     expect(registry.lines, 'requests').toEqual([]);
   });
