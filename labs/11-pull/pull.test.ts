@@ -40,22 +40,27 @@ function answers(questions: string[], outcomes: unknown): Record<string, unknown
   );
 }
 
-/** Each outcome that is not a PullRefused of this kind. */
-function notRefused(questions: string[], outcomes: unknown, kind: string): Record<string, unknown> {
-  const list = outcomes as driver.Outcome[];
-  return Object.fromEntries(
-    questions.flatMap((question, index) => {
-      const outcome = list[index]!;
-      const isRefused = 'threw' in outcome && outcome.threw.name === 'PullRefused' && outcome.threw.kind === kind;
-      return isRefused ? [] : [[question, said(outcome)]];
-    }),
-  );
+/** Each of them must be a PullRefused of this kind. */
+function expectAllRefused(questions: string[], outcomes: unknown, kind: string): void {
+  const reds = questions.flatMap((question, index) => {
+    const outcome = (outcomes as driver.Outcome[])[index]!;
+    if ('threw' in outcome && outcome.threw.name === 'PullRefused' && outcome.threw.kind === kind) return [];
+    const is = 'threw' in outcome ? said(outcome) : `accepted${shownValue(outcome.value)}`;
+    return [`${question} should be refused with a PullRefused of the kind "${kind}"\nis ${is}`];
+  });
+  if (reds.length > 0) throw new Error(reds.join('\n'));
 }
 
+const shownValue = (value: unknown) => (value === undefined ? '' : `: ${JSON.stringify(value).slice(0, 300)}`);
+
 function expectRefused(outcome: driver.Outcome, kind: string, what: string): void {
-  if (Object.keys(notRefused([what], [outcome], kind)).length === 0) return;
-  const is = 'threw' in outcome ? said(outcome) : 'accepted';
-  throw new Error(`${what} should be refused with a PullRefused of the kind "${kind}"\nis ${is}`);
+  expectAllRefused([what], [outcome], kind);
+}
+
+/** It must not have thrown. @returns its value. */
+function succeeded(outcome: driver.Outcome, what: string): unknown {
+  if ('threw' in outcome) throw new Error(`${what} should succeed\nis ${said(outcome)}`);
+  return outcome.value;
 }
 
 describe('names', () => {
@@ -384,7 +389,7 @@ describe('login', () => {
       allowed.length,
     );
     const names = refused.map(([registry, realm]) => `${realm} for ${registry}`);
-    expect(notRefused(names, outcomes.slice(allowed.length), 'protocol'), 'realms that were not refused').toEqual({});
+    expectAllRefused(names, outcomes.slice(allowed.length), 'protocol');
   });
 
   const followed = async (asked: { request: { url: string; headers: Record<string, string> }; location: string }[]) =>
@@ -457,7 +462,7 @@ describe('login', () => {
     ] as const;
     const outcomes = await followed(refused.map(([url, location]) => ({ request: { url, headers }, location })));
     const names = refused.map(([url, location]) => `${location} from ${url}`);
-    expect(notRefused(names, outcomes, 'protocol'), 'redirects that were not refused').toEqual({});
+    expectAllRefused(names, outcomes, 'protocol');
     const [fine] = await followed([
       { request: { url: `http://${host}/x`, headers: {} }, location: `https://${host}/x` },
     ]);
@@ -495,7 +500,7 @@ describe('platforms', () => {
       const is =
         'threw' in outcome ? said(outcome) : `${nameOf(manifests[outcome.value as number])}, number ${outcome.value}`;
       const all = manifests.map(nameOf).join(', ');
-      expect(is, `for ${JSON.stringify(platform)} of ${all}`).toBe(
+      expect(is, `for ${Object.values(platform).join('/')} of ${all}`).toBe(
         `${nameOf(should)}, number ${manifests.indexOf(should)}`,
       );
     }
@@ -598,7 +603,7 @@ describe('platforms', () => {
       'a single one for another',
       'an empty index',
     ];
-    expect(notRefused(names, outcomes, 'not-found'), 'indexes that were not refused').toEqual({});
+    expectAllRefused(names, outcomes, 'not-found');
   });
 
   test('task 3: if no image fits, the error lists the platforms of the index', async () => {
@@ -651,7 +656,7 @@ describe('downloads', () => {
   const rangesOf = ({ asked }: driver.Downloaded) => asked.map(({ headers }) => headers.range ?? 'none');
 
   function expectBytes(download: driver.Downloaded, bytes: Uint8Array): void {
-    expect(said(download.ended), 'how the download ended').toBe(undefined);
+    succeeded(download.ended, 'The download');
     expect({ size: download.bytes.length, digest: digestOf(download.bytes) }, 'what was given on').toEqual({
       size: bytes.length,
       digest: digestOf(bytes),
@@ -683,7 +688,7 @@ describe('downloads', () => {
       told: number[];
       ended: driver.Outcome;
     };
-    expect(said(ended), 'how the download ended').toBe(undefined);
+    succeeded(ended, 'The download');
     const steps = told.map((current, index) => current - (told[index - 1] ?? 0));
     expect(told.at(-1), 'the last event').toBe(bytes.length);
     expect(Math.max(...steps), 'bytes between two events').toBeLessThanOrEqual(512 * 1024 + chunk.length);
@@ -924,7 +929,7 @@ describe('pulls', () => {
   test('task 5: a tag leads to manifest, configuration and layers', async () => {
     const { image, reference, answers } = offered({ layers: draw.int(1, 5) });
     const pull = await pulled({ answers, reference });
-    expect(said(pull.ended)).toEqual(resultOf(image));
+    expect(succeeded(pull.ended, 'The pull')).toEqual(resultOf(image));
     expect(paths(pull).toSorted(), 'what was asked for').toEqual(
       [`manifests/${reference}`, ...[image.config, ...image.layers].map(({ digest }) => `blobs/${digest}`)].toSorted(),
     );
@@ -945,7 +950,7 @@ describe('pulls', () => {
   test('task 5: the manifest is stored last, after everything that it names', async () => {
     const { image, reference, answers } = offered();
     const { log, ended } = await pulled({ answers, reference, concurrency: draw.int(1, 4) });
-    expect(said(ended)).toEqual(resultOf(image));
+    expect(succeeded(ended, 'The pull')).toEqual(resultOf(image));
     expect(log.slice(-2), 'the end of what was stored').toEqual([`document ${image.manifest.digest}`, 'over']);
     expect(
       log.filter((line) => line === `document ${image.config.digest}`),
@@ -975,7 +980,7 @@ describe('pulls', () => {
       const image = drawnImage();
       const { outer, reference, answers } = nested(image, depth);
       const pull = await pulled({ answers, reference });
-      expect(said(pull.ended), `${depth} indexes`).toEqual(resultOf(image, outer));
+      expect(succeeded(pull.ended, `${depth} indexes`), `${depth} indexes`).toEqual(resultOf(image, outer));
       expect(
         pull.asked.filter(({ path }) => path.startsWith('manifests/')),
         'requests for manifests',
@@ -1032,7 +1037,7 @@ describe('pulls', () => {
       const image = drawnImage();
       const outer = nested(image, 1);
       const fine = await pulled(outer);
-      expect(said(fine.ended), 'before it lies').toEqual(resultOf(image, outer.outer));
+      expect(succeeded(fine.ended, 'before it lies'), 'before it lies').toEqual(resultOf(image, outer.outer));
       const pull = await pulled({ ...outer, answers: { ...outer.answers, ...lie(image, outer) } });
       expectRefused(pull.ended, 'protocol', what);
       expectNothing(pull, image.manifest);
@@ -1047,7 +1052,7 @@ describe('pulls', () => {
       reference: digest,
       answers: { ...image.answers, [`manifests/${digest}`]: tagged(image.manifest, said_) },
     });
-    expect(said(pull.ended)).toEqual(resultOf(image));
+    expect(succeeded(pull.ended, 'The pull')).toEqual(resultOf(image));
     const other = drawnImage();
     const lie = await pulled({
       reference: digest,
@@ -1064,7 +1069,7 @@ describe('pulls', () => {
       reference,
       answers: { ...answers, [`manifests/${reference}`]: sent(silent.manifest.bytes, headers) },
     });
-    expect(said(quiet.ended), 'without the header').toEqual(resultOf(silent));
+    expect(succeeded(quiet.ended, 'without the header'), 'without the header').toEqual(resultOf(silent));
   });
 
   test('task 5: a document of more than 4 MiB is neither asked for nor read', async () => {
@@ -1117,7 +1122,7 @@ describe('pulls', () => {
       reference,
       answers: { ...answers, [`manifests/${reference}`]: tagged(manifest, { 'content-type': 'application/json' }) },
     });
-    expect(said(plain.ended), 'sent as application/json').toEqual(resultOf(image));
+    expect(succeeded(plain.ended, 'sent as application/json'), 'sent as application/json').toEqual(resultOf(image));
   });
 
   test('task 5: an image that this engine cannot run is refused before its layers come', async () => {
@@ -1177,13 +1182,13 @@ describe('pulls', () => {
     const { outer, reference, answers } = nested(image, 1);
     const stored = { [image.manifest.digest]: image.manifest.bytes, [image.config.digest]: image.config.bytes };
     const pull = await pulled({ answers, reference, stored });
-    expect(said(pull.ended)).toEqual(resultOf(image, outer));
+    expect(succeeded(pull.ended, 'The pull')).toEqual(resultOf(image, outer));
     expect(paths(pull).toSorted(), 'what was asked for').toEqual(
       [`manifests/${reference}`, ...image.layers.map(({ digest }) => `blobs/${digest}`)].toSorted(),
     );
     const [present] = image.layers;
     const again = await pulled({ answers, reference, stored: { ...stored, [present!.digest]: present!.bytes } });
-    expect(said(again.ended)).toEqual(resultOf(image, outer));
+    expect(succeeded(again.ended, 'The pull')).toEqual(resultOf(image, outer));
     expect(paths(again), 'what was asked for').not.toContain(`blobs/${present!.digest}`);
     expect(again.events, 'events').toContainEqual({ type: 'done', digest: present!.digest, how: 'present' });
     // Not in its right size: the descriptor is another one's.
@@ -1192,7 +1197,7 @@ describe('pulls', () => {
       reference,
       stored: { [image.config.digest]: image.config.bytes.subarray(0, 5) },
     });
-    expect(said(wrong.ended)).toEqual(resultOf(image, outer));
+    expect(succeeded(wrong.ended, 'The pull')).toEqual(resultOf(image, outer));
     expect(paths(wrong), 'what was asked for').toContain(`blobs/${image.config.digest}`);
   });
 
@@ -1200,7 +1205,7 @@ describe('pulls', () => {
     for (const concurrency of draw.some([1, 2, 3, 4], 3)) {
       const { image, reference, answers } = offered({ layers: draw.int(5, 7) });
       const pull = await pulled({ answers, reference, concurrency });
-      expect(said(pull.ended)).toEqual(resultOf(image));
+      expect(succeeded(pull.ended, 'The pull')).toEqual(resultOf(image));
       expect(pull.together, `layers at the same time, of at most ${concurrency}`).toBe(concurrency);
       const begun = pull.log.filter((line) => line.startsWith('begin'));
       expect(begun, 'the order in which layers begin').toEqual(image.layers.map(({ digest }) => `begin ${digest}`));
@@ -1229,7 +1234,7 @@ describe('pulls', () => {
       [`manifests/${reference}`]: tagged(manifest),
     };
     const pull = await pulled({ answers, reference });
-    const { layers: told } = said(pull.ended) as { layers: { digest: string }[] };
+    const { layers: told } = succeeded(pull.ended, 'The pull') as { layers: { digest: string }[] };
     expect(
       told?.map(({ digest }) => digest),
       'the layers of the result',
@@ -1305,6 +1310,6 @@ describe('pulls', () => {
     });
     expectRefused(long.ended, 'protocol', 'a layer without an end');
     const fine = await pulled({ ...asked, answers });
-    expect(said(fine.ended)).toEqual(resultOf(image, index));
+    expect(succeeded(fine.ended, 'The pull')).toEqual(resultOf(image, index));
   });
 });

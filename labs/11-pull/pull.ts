@@ -130,14 +130,15 @@ export async function* download(
  *
  * `manifests/REFERENCE` is asked for with `accept: ACCEPTED`. It must have the digest that `reference` is, or that the header
  * `docker-content-digest` names (if that is a digest). `typeOf` says what it is. From an index `parts.choosePlatform` chooses: fetch the entry by its
- * digest, from `manifests/`; it may be an index again, at most three in all. The configuration is a blob.
+ * digest, from `manifests/`, with the same `accept`; it may be an index again, at most three in all. The configuration is a blob.
  *
  * A document that is named by its digest is taken from `store.findDocument` if that has it in the right size; otherwise it must have the
  * digest and the size of its descriptor. No document has more than `DOCUMENT_MOST` bytes: do not ask for a larger one, and do not
  * read on when more come.
  *
  * Then the event `layers`; then `concurrency` layers at the same time, lowest first, each by `store.putLayer`, which gets a function that
- * calls `parts.download` with the signal it is given; `done` after each. A layer that the image has twice is fetched once.
+ * calls `parts.download` with the signal it is given; `done` after each. A layer
+ * that the image has twice (the same digest and diffID) is given to the store once.
  * The configuration is stored before the manifest, and the manifest last, when all layers are there.
  *
  * The first failure ends all: `putLayer` gets a signal that is aborted by it, no further layer is begun, and it is thrown when the

@@ -14,12 +14,16 @@ const Outline = z.looseObject({
 /** Layers whose bytes are not in the registry, or may not be passed on: image-spec, layer.md, "Non-Distributable Layers". */
 const FOREIGN = /nondistributable|rootfs\.foreign/;
 
-/** @throws PullRefused if it is malformed. */
+/** The entries of an index. @param digest of the index, for errors. @throws PullRefused if it is malformed. */
 export function parseIndex(bytes: Uint8Array, digest: string): IndexDescriptor[] {
   return read(Index, bytes, 'index', digest).manifests;
 }
 
-/** @throws PullRefused if it is malformed; also for artifacts that are not images, and for layers that this engine cannot have. */
+/**
+ * The configuration and the layers of a manifest, lowest first.
+ * @param descriptor of the manifest; its digest is for errors.
+ * @throws PullRefused if it is malformed; also for artifacts that are not images, and for layers that this engine cannot have.
+ */
 export function parseManifest(bytes: Uint8Array, { digest }: PulledDescriptor): Manifest {
   const step = `use the manifest ${digest}`;
   const outline = read(Outline, bytes, 'manifest', digest);
@@ -44,7 +48,11 @@ export function parseManifest(bytes: Uint8Array, { digest }: PulledDescriptor): 
   return read(Manifest, bytes, 'manifest', digest);
 }
 
-/** @returns the diffIDs of its layers. @throws PullRefused when it does not fit the manifest or the platform. */
+/**
+ * The diffIDs of the layers of an image.
+ * @param layers how many layers the manifest has.
+ * @throws PullRefused if it is malformed, or does not fit the manifest or the platform.
+ */
 export function parseImageConfig(
   bytes: Uint8Array,
   { digest }: PulledDescriptor,
