@@ -231,7 +231,7 @@ export interface Pull {
 
 export interface Pulled {
   asked: Asked[];
-  /** In order: `document DIGEST`, `begin DIGEST`, `end DIGEST`, `failed DIGEST`, `over`. */
+  /** In order: `document DIGEST`, `begin DIGEST`, `end DIGEST`, `failed DIGEST`, `over`; `kept DIGEST` if nothing aborted it. */
   log: string[];
   events: PullEvent[];
   ended: Outcome;
@@ -275,6 +275,7 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
         if (failing === digest) throw failure('protocol', 'This layer is not what it should be.');
         if ((failing !== undefined && isTogether) || cancel !== undefined) {
           await turns(TURNS, () => until.signal.aborted);
+          if (!until.signal.aborted) log.push(`kept ${digest}`);
           if (!until.signal.aborted) throw new Error('Its signal was not aborted.');
           until.signal.throwIfAborted();
         }

@@ -1258,6 +1258,10 @@ describe('pulls', () => {
       'layers that were begun',
     ).toEqual(begun);
     expect(
+      pull.log.filter((line) => line.startsWith('kept')),
+      'layers whose signal was not aborted',
+    ).toEqual([]);
+    expect(
       pull.log.filter((line) => line.startsWith('failed')),
       'layers that were ended',
     ).toHaveLength(concurrency);
