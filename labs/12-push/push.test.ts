@@ -763,7 +763,7 @@ describe('a whole image', () => {
     manifest: Content,
     contents: Content[],
     {
-      // A blob is there a little later, so that whoever does not wait for it is found out.
+      // A blob is there a little later, so that code that does not wait for it is found out.
       onPush = () => new Promise((resolve) => setTimeout(() => resolve({ value: undefined }), 30)),
       onMessage = () => {},
       ...more
@@ -851,7 +851,7 @@ describe('a whole image', () => {
         // None ends before so many are on their way, or the last ones.
         const isFull = blobs.now >= concurrency || blobs.begun.length === all.length;
         if (!isFull) return new Promise((resolve) => waiting.push(() => resolve({ value: undefined })));
-        // Whoever begins more than may be is given the time to do so.
+        // Code that begins more than may be is given the time to do so.
         return new Promise((resolve) =>
           setTimeout(() => {
             for (const release of waiting.splice(0)) release();
