@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type PushProgress, type PushRequest, push } from './client/push-with-progress.ts';
 import { Registries } from './client/registries.ts';
-import type { PushDescriptor, PushProgress, PushRequest } from './contract/push.ts';
-import { push } from './push.ts';
+import type { PushDescriptor } from './contract/push.ts';
 import { digestOf, type Fault, type Seen, UploadRegistry } from './testing/upload-registry.ts';
 
 const MIB = 1024 * 1024;

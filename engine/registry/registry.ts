@@ -42,10 +42,9 @@ import { linkTo, pageOf } from './server/pages.ts';
 
 /** Bytes. "Pushing Manifests": at least 4 megabytes should be supported. */
 const MANIFEST_SIZE_MAX = 4 * 1024 * 1024;
+const REFERRERS_BYTES_MAX = MANIFEST_SIZE_MAX - 1024;
 /** A client may push a manifest under so many tags at once. */
 const TAGS_MAX = 100;
-/** Bytes: an index has the limit of manifests. */
-const REFERRERS_BYTES_MAX = MANIFEST_SIZE_MAX - 1024;
 
 /** One request, read: who may do it is asked before anything else. */
 interface Call extends RegistryRequest {
@@ -98,13 +97,8 @@ async function route(request: RegistryRequest, store: RegistryStore): Promise<Re
       });
     }
     if (match[1] !== undefined) requireName(name);
-    return await handler({
-      ...request,
-      store,
-      name,
-      reference,
-      query: new URLSearchParams(request.target.slice(mark)),
-    });
+    const query = new URLSearchParams(request.target.slice(mark));
+    return await handler({ ...request, store, name, reference, query });
   }
   throw new RequestRefused(404, 'UNSUPPORTED', `There is no endpoint ${clip(path)}. The API begins at /v2/.`);
 }
@@ -291,7 +285,7 @@ async function putManifest(call: Call): Promise<RegistryResponse> {
   await permit('push', name);
   const reference = requireReference(call.reference);
   const tags = query.getAll('tag');
-  for (const tag of tags) requireTag(tag);
+  tags.forEach(requireTag);
   if (tags.length > TAGS_MAX)
     throw new RequestRefused(414, 'UNSUPPORTED', `at most ${TAGS_MAX} tags can be pushed at once`);
   const bytes = await wholeBody(call);

@@ -108,7 +108,9 @@ async function bundleDriver(lab: LabFolder): Promise<string> {
 }
 
 const KERNEL = path.join(home, 'engine/kernel');
-const CONTRACTS = ['engine/runtime/contract', 'engine/image/contract'].map((folder) => path.join(home, folder));
+const CONTRACTS = ['engine/runtime/contract', 'engine/image/contract', 'engine/registry/contract'].map((folder) =>
+  path.join(home, folder),
+);
 const SPEC = path.join(home, 'engine/runtime/spec.ts');
 
 let sharedBundle: Promise<string> | undefined;

@@ -1,23 +1,20 @@
 /** The checks are checked: each lab is judged on files whose verdict is known beforehand. */
 
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { home } from '../harness/home.ts';
 import { Judge } from '../harness/judge-client.ts';
 import { runLab } from '../harness/run-lab.ts';
 import { type LabFolder, narrowed, titlesOf } from '../lab.ts';
 import type { LabReport, Outcome } from '../report.ts';
+import { staysAfloat } from './afloat.ts';
 import { idleModules } from './idle-modules.ts';
 import { readMutation } from './mutation-results.ts';
 import { proofPage } from './table.ts';
 import { allVariants } from './variants.ts';
 import { writtenTo } from './written.ts';
 
-const run = promisify(execFile);
 const everything = process.env.SKIFF_PROOF === 'all';
 
 /** Judging is work for one core, and some of it is waiting: three judges keep two cores busy. */
@@ -89,19 +86,8 @@ describe.concurrent.each(variants)('lab $lab.id', ({ lab, starter, solution, eng
     expect(outcomes(await judged(lab, { file: engine, own: true }), 'passed')).toEqual(all(lab, 'passed'));
   });
 
-  test('with the solution swapped in, the engine still runs a container', async () => {
-    const root = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-proof-'));
-    const condition = `solution-${lab.id}`;
-    await run(process.execPath, [path.join(home, 'engine/build.mjs'), '--conditions', condition]);
-    const skiff = (...args: string[]) =>
-      run(process.execPath, [path.join(home, '.build', condition, 'skiff.cjs'), '--root', root, ...args]);
-    try {
-      const { stdout } = await skiff('run', '--rm', '--network', 'none', 'hostbox', 'sh', '-c', 'echo afloat in $$');
-      expect(stdout).toBe('afloat in 1\n');
-    } finally {
-      await skiff('daemon', 'stop');
-      fs.rmSync(root, { recursive: true, force: true });
-    }
+  test('with the solution swapped in, the engine stays afloat', async () => {
+    await staysAfloat(lab);
   });
 
   test.each(shareOf(idleModules(solution), 'idle'))(

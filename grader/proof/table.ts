@@ -1,5 +1,6 @@
 /** docs/proof.md: what grader/proof/proof.test.ts has shown, for people to read. */
 
+import { afloatBy } from './afloat.ts';
 import { digestOf, equivalents, type MutationResults, score } from './mutation-results.ts';
 import type { Variants } from './variants.ts';
 
@@ -15,7 +16,8 @@ export function proofPage(all: Variants[], mutation: MutationResults): string {
     '',
     '- The **starter**, as a learner finds it, fails every graded test.',
     '- The minimal **solution** passes every test, twice. So does the **engine**’s own module.',
-    '- The solution, **swapped into the engine**, still runs a container: whatever planks are swapped, the ship floats.',
+    '- The solution, **swapped into the engine**, still runs a container, after a push and a pull if the lab is about these:',
+    '  whatever planks are swapped, the ship floats.',
     `- Every **wrong answer**, taken from a real mistake, is found out by the test named beside it. There are ${wrong}.`,
     `- Every **correct variant**, the same in another style, passes. There are ${correct}.`,
     '- Functions that **do nothing** (empty, throwing, their own argument, constants) earn no point.',
@@ -41,7 +43,7 @@ export function proofPage(all: Variants[], mutation: MutationResults): string {
 function overview({ lab, wrong, correct, solution }: Variants, mutation: MutationResults): string {
   const tests = lab.tasks.reduce((sum, { tests }) => sum + tests.length, 0);
   const green = `${tests} of ${tests} pass`;
-  return `| \`${lab.id}\` | ${tests} | ${tests} of ${tests} fail | ${green}, twice | ${green} | runs a container | ${wrong.length} of ${wrong.length} | ${correct.length} of ${correct.length} | ${mutantsKilled(mutation[lab.id], solution)} |`;
+  return `| \`${lab.id}\` | ${tests} | ${tests} of ${tests} fail | ${green}, twice | ${green} | ${afloatBy(lab)} | ${wrong.length} of ${wrong.length} | ${correct.length} of ${correct.length} | ${mutantsKilled(mutation[lab.id], solution)} |`;
 }
 
 function mutantsKilled(lab: MutationResults[string] | undefined, solution: string): string {

@@ -31,8 +31,8 @@ function usualRoot(): string {
 }
 
 /**
- * Remove the roots of earlier planks that have no daemon and no container left.
- * @returns those that still have one.
+ * Remove the roots of earlier planks that have no daemon, no container and no registry left.
+ * @returns those that still have a container.
  */
 export async function removeOldRoots(root: string): Promise<string[]> {
   const [, prefix] = /^(.*-mine-)[0-9a-f]{8}$/.exec(root) ?? [];
@@ -44,6 +44,8 @@ export async function removeOldRoots(root: string): Promise<string[]> {
   const inUse: string[] = [];
   for (const other of old) {
     if (names(path.join(other, 'containers')).length > 0) inUse.push(other);
+    // What was pushed to `skiff --mine registry serve` is the learner's, and may be served right now.
+    else if (names(path.join(other, 'registry')).length > 0) continue;
     else if (!(await listens(path.join(other, 'run', 'skiff.sock'))))
       fs.rmSync(other, { recursive: true, force: true });
   }

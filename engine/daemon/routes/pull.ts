@@ -1,6 +1,7 @@
 import { parsePlatform } from '../../image/build/build-image.ts';
 import { isDigest } from '../../image/digest.ts';
-import { parseReference, type Reference } from '../../image/reference.ts';
+import type { Reference } from '../../image/reference.ts';
+import { readName } from '../../registry/client/read-name.ts';
 import { RegistryError } from '../../registry/client/registry-error.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
@@ -37,8 +38,8 @@ function hideUnauthorized(error: unknown): never {
 
 /** A digest is the API's `tag` as well. */
 function referenceOf(from: string, tag: string): Reference {
-  const reference = parseReference(from);
+  const reference = readName(from);
   if (tag === '') return reference;
   const { domain, path } = reference;
-  return isDigest(tag) ? { domain, path, digest: tag } : parseReference(`${domain}/${path}:${tag}`);
+  return isDigest(tag) ? { domain, path, digest: tag } : readName(`${domain}/${path}:${tag}`);
 }

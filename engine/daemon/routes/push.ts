@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ImageRecord } from '../../image/images.ts';
 import { familiarName, familiarReference, parseReference, type Reference } from '../../image/reference.ts';
 import { pushImage } from '../../registry/client/push-image.ts';
-import type { PushProgress } from '../../registry/contract/push.ts';
+import type { PushProgress } from '../../registry/client/push-with-progress.ts';
 import { ApiError } from '../api-error.ts';
 import type { Call } from '../call.ts';
 import { JsonStream } from '../json-stream.ts';

@@ -8,12 +8,7 @@
  * The comma stands between challenges and between parameters alike: a word that no "=" follows begins a challenge.
  */
 
-export interface Challenge {
-  /** In lower case: `basic`, `bearer`. */
-  scheme: string;
-  /** By names in lower case: `realm`, `service`, `scope`, … The first of a name counts. */
-  parameters: Map<string, string>;
-}
+import type { Challenge } from '../contract/pull.ts';
 
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 /** A value without quotes; some registries leave them out around a URL, which has more characters than a token. */

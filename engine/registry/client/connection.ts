@@ -1,8 +1,9 @@
 /** A registry at one place: its challenge is known, requests to it are authorized, and what may pass is tried again. */
 
 import { setTimeout as wait } from 'node:timers/promises';
+import { parseChallenges } from '#pull';
+import type { Challenge } from '../contract/pull.ts';
 import type { RegistryRequest, RegistryResponse, Transport } from '../contract/transport.ts';
-import { type Challenge, parseChallenges } from './challenge.ts';
 import { basicAuthorization, type Credentials } from './credentials.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -131,7 +132,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   function locate(path: string, repository: string, here: Where): URL {
     if (!/^(?:\/|https?:\/\/)/i.test(path)) return new URL(`${base.href}${repository}/${path}`);
     // What a registry names as the next place leads as far as a redirect does, and no further.
-    return follow(base, path, here);
+    return new URL(follow({ url: base.href, headers: {} }, path, here).url);
   }
 }
 

@@ -1,6 +1,8 @@
 /** One request and its answer over HTTP, with the redirects between them. */
 
 import type { Dispatcher } from 'undici';
+import { followRedirect } from '#pull';
+import { PullRefused, type RequestHead } from '../contract/pull.ts';
 import type { RegistryRequest, RegistryResponse } from '../contract/transport.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { quoted, RegistryError, type Where } from './registry-error.ts';
@@ -21,39 +23,40 @@ const USER_AGENT = `skiff (${process.platform})`;
  * @throws RegistryError
  */
 export async function exchange(dispatchers: Dispatchers, request: Exchange, where: Where): Promise<RegistryResponse> {
-  let { url } = request;
+  const { url, authorization, headers } = request;
+  const isOurs = authorization?.origin === url.origin;
+  let head: RequestHead = {
+    url: url.href,
+    headers: { 'user-agent': USER_AGENT, ...headers, ...(isOurs && { authorization: authorization.value }) },
+  };
   for (let redirects = 0; ; redirects += 1) {
-    const answer = await send(dispatchers, { ...request, url }, where);
+    const answer = await send(dispatchers, request, head, where);
     const { location } = answer.headers;
     const isFollowed = request.method === 'GET' || request.method === 'HEAD';
     if (!REDIRECTS.has(answer.status) || location === undefined || !isFollowed) return answer;
     await answer.discard();
     if (redirects === REDIRECTS_MOST)
       throw new RegistryError('protocol', where, `it redirects more than ${REDIRECTS_MOST} times`);
-    url = follow(url, location, where);
+    head = follow(head, location, where);
   }
 }
 
-/** Where a `Location` leads. @throws RegistryError for everything but http and https, and for a step down from TLS. */
-export function follow(from: URL, location: string, where: Where): URL {
-  let url: URL;
+/** What a `Location` leads to. @throws RegistryError for everything but http and https, and for a step down from TLS. */
+export function follow(request: RequestHead, location: string, where: Where): RequestHead {
   try {
-    url = new URL(location, from);
-  } catch {
-    throw new RegistryError('protocol', where, 'it redirects to something that is not a URL');
+    return followRedirect(request, location);
+  } catch (error) {
+    throw error instanceof PullRefused ? new RegistryError(error.kind, where, error.message) : error;
   }
-  if (!/^https?:$/.test(url.protocol))
-    throw new RegistryError('protocol', where, `it redirects to a ${url.protocol} address`);
-  if (from.protocol === 'https:' && url.protocol === 'http:')
-    throw new RegistryError('protocol', where, `it redirects from https to http, at ${url.host}`);
-  // A password in a URL is one that the registry gave; it is of no use here, and would show in errors.
-  url.username = '';
-  url.password = '';
-  return url;
 }
 
-async function send(dispatchers: Dispatchers, request: Exchange, where: Where): Promise<RegistryResponse> {
-  const { url, method, headers = {}, body, signal, authorization } = request;
+async function send(
+  dispatchers: Dispatchers,
+  { method, body, signal }: Exchange,
+  { url: href, headers }: RequestHead,
+  where: Where,
+): Promise<RegistryResponse> {
+  const url = new URL(href);
   let answer: Dispatcher.ResponseData;
   try {
     const dispatcher = await dispatchers.to(url);
@@ -63,11 +66,7 @@ async function send(dispatchers: Dispatchers, request: Exchange, where: Where): 
       method,
       signal,
       body: typeof body === 'function' ? (body() as unknown as Dispatcher.DispatchOptions['body']) : body,
-      headers: {
-        'user-agent': USER_AGENT,
-        ...headers,
-        ...(authorization?.origin === url.origin && { authorization: authorization.value }),
-      },
+      headers,
     });
   } catch (error) {
     throw connectionError(error, url, where, signal);

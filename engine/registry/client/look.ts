@@ -1,9 +1,8 @@
 /** What a registry has under a name: a manifest or an index, and for which platforms. */
 
 import type { PulledDescriptor, PullOptions, PullPlatform } from '../contract/pull.ts';
-import { fetchNamed, fetchSmall } from '../pull.ts';
-import { isIndexType } from './manifest-types.ts';
-import { parseIndex, parseManifest, platformOf } from './pulled-documents.ts';
+import { isIndexType, parseIndex, parseManifest, platformOf } from '../contract/pulled-documents.ts';
+import { fetchNamed, fetchSmall } from './documents.ts';
 
 /** @throws PullRefused, and the errors of `transport` */
 export async function lookAt(

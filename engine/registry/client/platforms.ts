@@ -1,10 +1,7 @@
 /** One image of an index that has one for each of several platforms. OCI image-spec, image-index.md, "platform". */
 
-import type { IndexDescriptor } from '../../image/archive-documents.ts';
-import { type PullPlatform, PullRefused } from '../contract/pull.ts';
+import { type IndexEntry, PROOF, type PullPlatform, PullRefused } from '../contract/pull.ts';
 
-/** Docker's builders put proofs of how an image was made into the index as if they were images. */
-const PROOF = 'vnd.docker.reference.type';
 const NAMED_MOST = 20;
 
 /** The variant that an architecture means without one. */
@@ -14,11 +11,16 @@ const USUAL: Record<string, string> = { arm64: 'v8', arm: 'v7', amd64: 'v1' };
  * The first that fits; among several variants the highest that the platform can run.
  * @throws PullRefused that lists what there is.
  */
-export function choose(manifests: IndexDescriptor[], wanted: PullPlatform, step: string): IndexDescriptor {
+export function choosePlatform<Entry extends IndexEntry>(
+  manifests: Entry[],
+  wanted: PullPlatform,
+  step: string,
+): Entry {
   const images = manifests.filter(
+    // Docker's builders put proofs of how an image was made into the index as if they were images.
     ({ annotations, platform }) => annotations?.[PROOF] === undefined && platform?.architecture !== 'unknown',
   );
-  let best: { descriptor: IndexDescriptor; rank: number } | undefined;
+  let best: { descriptor: Entry; rank: number } | undefined;
   for (const descriptor of images) {
     const rank = rankOf(descriptor, wanted);
     if (rank !== undefined && rank > (best?.rank ?? -1)) best = { descriptor, rank };
@@ -31,11 +33,12 @@ export function choose(manifests: IndexDescriptor[], wanted: PullPlatform, step:
 }
 
 /** The number of the variant; undefined when it does not run there. */
-function rankOf({ platform }: IndexDescriptor, wanted: PullPlatform): number | undefined {
+function rankOf({ platform }: IndexEntry, wanted: PullPlatform): number | undefined {
   if (!platform || platform.os !== wanted.os || platform.architecture !== wanted.architecture) return undefined;
   const has = numberOf(platform.variant, wanted.architecture);
   const wants = numberOf(wanted.variant, wanted.architecture);
-  if (has === undefined || wants === undefined) return platform.variant === wanted.variant ? 0 : undefined;
+  if (has === undefined || wants === undefined)
+    return (platform.variant || '') === (wanted.variant || '') ? 0 : undefined;
   return has <= wants ? has : undefined;
 }
 
@@ -48,7 +51,7 @@ function nameOf({ os, architecture, variant }: PullPlatform): string {
   return [os, architecture, variant].filter(Boolean).join('/');
 }
 
-function thereAre(images: IndexDescriptor[]): string {
+function thereAre(images: IndexEntry[]): string {
   const names = [
     ...new Set(
       images.map(({ platform }) =>

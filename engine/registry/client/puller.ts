@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { UnexpectedEnd } from '#contract/byte-reader';
 import { DecoderError } from '#kernel/decoders';
+import * as plank from '#pull';
 import { hostPlatform } from '../../image/commit.ts';
 import type { Digest } from '../../image/digest.ts';
 import type { LayerDescriptor } from '../../image/documents.ts';
@@ -13,8 +14,14 @@ import { formatReference, type Reference, withDefaultTag } from '../../image/ref
 import { DiskFull } from '../../image/scratch.ts';
 import { BlobCorrupt } from '../../image/store.ts';
 import { HostileArchive } from '../../image/tar-header.ts';
-import { type PullEvent, type PulledImage, type PullPlatform, PullRefused, type PullStore } from '../contract/pull.ts';
-import { pull } from '../pull.ts';
+import {
+  type PullEvent,
+  type PulledImage,
+  type PullOptions,
+  type PullPlatform,
+  PullRefused,
+  type PullStore,
+} from '../contract/pull.ts';
 import type { Credentials } from './credentials.ts';
 import { LayerDownloads, type LayerEvent } from './layer-downloads.ts';
 import { lookAt } from './look.ts';
@@ -73,7 +80,7 @@ export class Puller {
       const pulled = await this.#registries.during(reference, options, async ({ transport }) => {
         const platform = request.platform ?? hostPlatform();
         const tell = request.onEvent ?? (() => {});
-        return pull({
+        const pulling: PullOptions = {
           transport,
           store: await this.#store(stored, tell),
           reference: reference.digest ?? reference.tag!,
@@ -85,7 +92,8 @@ export class Puller {
             if (event.type === 'layers' || event.type === 'done') tell(event);
             else this.#downloads.tell(event);
           },
-        }).catch((error) => {
+        };
+        return plank.pull(pulling, plank).catch((error: unknown) => {
           throw located(error, reference);
         });
       });

@@ -6,9 +6,10 @@ import type { Digest } from '../../image/digest.ts';
 import type { ImageRecord, Images } from '../../image/images.ts';
 import { formatReference, parseReference, type Reference } from '../../image/reference.ts';
 import { BlobCorrupt, type Store } from '../../image/store.ts';
-import type { PushDescriptor, PushProgress, PushSource } from '../contract/push.ts';
-import { push } from '../push.ts';
+import type { PushDescriptor, PushSource } from '../contract/push.ts';
+
 import type { Credentials } from './credentials.ts';
+import { type PushProgress, push } from './push-with-progress.ts';
 import type { Registries } from './registries.ts';
 import { RegistryError } from './registry-error.ts';
 

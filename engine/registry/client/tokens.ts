@@ -7,12 +7,14 @@
 
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { basicAuthorization, type Credentials } from './credentials.ts';
+import { tokenRequest } from '#pull';
+import { PullRefused } from '../contract/pull.ts';
+import type { Credentials } from './credentials.ts';
 import type { Dispatchers } from './dispatchers.ts';
-import { isLoopback } from './endpoints.ts';
 import { exchange } from './exchange.ts';
 import { readText, refusalOf } from './refusal.ts';
 import { RegistryError, type Where } from './registry-error.ts';
+import { realmOf } from './token-request.ts';
 import { unless } from './unless.ts';
 
 /** What OAuth 2 wants to know about the program that asks. */
@@ -103,13 +105,14 @@ export class Tokens {
     const { parameters, scopes, credentials, registry } = request;
     const limit = AbortSignal.timeout(this.#patience);
     const signal = request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]);
-    const url = realmOf(parameters.get('realm'), registry, where);
-    const service = parameters.get('service');
-    const form = new URLSearchParams();
-    if (service !== undefined) form.set('service', service);
+    const challenge = { scheme: 'bearer', parameters: new Map(parameters) };
     const identity = credentials.identityToken;
     let sent: Parameters<typeof exchange>[1];
     if (identity !== undefined && identity !== '') {
+      const url = located(() => realmOf(challenge, registry.href), where);
+      const service = parameters.get('service');
+      const form = new URLSearchParams();
+      if (service !== undefined) form.set('service', service);
       if (scopes.length > 0) form.set('scope', scopes.join(' '));
       form.set('grant_type', 'refresh_token');
       form.set('refresh_token', identity);
@@ -117,15 +120,16 @@ export class Tokens {
       const headers = { 'content-type': 'application/x-www-form-urlencoded' };
       sent = { method: 'POST', url, headers, body: Buffer.from(form.toString()), signal };
     } else {
-      for (const scope of scopes) form.append('scope', scope);
-      if (credentials.username) form.set('account', credentials.username);
-      if (request.offline) form.set('offline_token', 'true');
-      form.set('client_id', CLIENT_ID);
-      for (const [name, value] of form) url.searchParams.append(name, value);
-      const value = basicAuthorization(credentials);
-      const authorization = value === undefined ? undefined : { origin: url.origin, value };
-      sent = { method: 'GET', url, authorization, signal };
+      const { username, password = '' } = credentials;
+      const login = username ? { username, password } : undefined;
+      const question = { registry: registry.href, scopes, ...(login && { login }) };
+      const head = located(() => tokenRequest(challenge, question), where);
+      const url = new URL(head.url);
+      if (request.offline) url.searchParams.append('offline_token', 'true');
+      url.searchParams.append('client_id', CLIENT_ID);
+      sent = { method: 'GET', url, headers: head.headers, signal };
     }
+    const { url } = sent;
     const asked = { ...where, step: `${where.step} (log in at the token server ${url.host})` };
     const began = Date.now();
     try {
@@ -144,24 +148,12 @@ export function hasIdentity({ username, identityToken, registryToken }: Credenti
   return Boolean(username || identityToken || registryToken);
 }
 
-/**
- * A registry may name any token server; it gets to know the user's password. So that nobody on the way does, it has to be
- * reached at least as safely as the registry.
- */
-function realmOf(realm: string | undefined, registry: URL, where: Where): URL {
-  let url: URL | undefined;
+function located<T>(work: () => T, where: Where): T {
   try {
-    url = new URL(realm ?? '');
-  } catch {
-    // Said below.
+    return work();
+  } catch (error) {
+    throw error instanceof PullRefused ? new RegistryError(error.kind, where, error.message) : error;
   }
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw new RegistryError('protocol', where, 'its challenge names no token server (the realm is not a URL)');
-  if (registry.protocol === 'https:' && url.protocol === 'http:' && !isLoopback(url.hostname))
-    throw new RegistryError('protocol', where, `its token server ${url.host} would get the login without TLS`);
-  url.username = '';
-  url.password = '';
-  return url;
 }
 
 function tokenIn(text: string, began: number, where: Where): Token {

@@ -31,9 +31,20 @@ export interface RegistryResponse {
   discard(): Promise<void>;
 }
 
+/** What the errors of a transport say beside their message. Decide by these, and never by the text. */
+export interface TransportError extends Error {
+  /**
+   * `unreachable`: no connection, or it broke. `unauthorized` is 401, `denied` 403, `not-found` 404, `too-many` 429, `server`
+   * 500 and above, `protocol` any other status that was not expected. There are more kinds: see RegistryFailure.
+   */
+  kind: string;
+  /** Of the answer, if there was one. */
+  status?: number;
+}
+
 /**
  * Send one request.
- * @throws RegistryError when the registry cannot be reached, refuses the credentials, or answers with a status that is
+ * @throws TransportError when the registry cannot be reached, refuses the credentials, or answers with a status that is
  *   not expected. What may pass by itself (a connection that breaks before the answer, 429, 502, 503, 504) was tried again
  *   before.
  */
