@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongestFirst } from './grader/workshop/test/longest-first.ts';
 
 /**
  * The suites of the labs judge whatever is in labs/, so they are red until a learner has done them. They are part of
@@ -13,6 +15,9 @@ export default defineConfig({
     setupFiles: labs.length > 0 ? ['grader/harness/reds.ts'] : [],
     globalSetup: ['grader/harness/build-once.ts'],
     pool: 'forks',
+    // Vitest itself leaves one processor alone, which is half of two; and most files wait for something most of their time.
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     // Containers are started for real, and a machine may have two cores for all of it and others beside it: these are for
     // what hangs, and never for what is slow.
     testTimeout: 300_000,
