@@ -82,7 +82,9 @@ afterEach(async ({ task }) => {
 /** Whether a test is still to come. */
 function hasMoreTests(suite: RunnerTestSuite): boolean {
   return suite.tasks.some((task) =>
-    task.type === 'suite' ? hasMoreTests(task) : task.mode === 'run' && task.result === undefined,
+    task.type === 'suite'
+      ? hasMoreTests(task)
+      : (task.mode === 'run' || task.mode === 'queued') && task.result === undefined,
   );
 }
 

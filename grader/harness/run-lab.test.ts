@@ -111,7 +111,9 @@ describe('a judge that judges again', () => {
 
   test('draws the same inputs from the same seed, and others from another', async () => {
     const first = await messages(7);
-    for (const message of first) expect(message).toMatch(/"/);
+    expect(first).toHaveLength(titlesOf(parsing).length);
+    // And each test after a red has a process that nobody has asked before.
+    for (const message of first) expect(message).toMatch(/call 1\b/);
     expect(await messages(7)).toEqual(first);
     expect(await messages(8)).not.toEqual(first);
   });
