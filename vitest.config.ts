@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongestFirst } from './grader/workshop/test/longest-first.ts';
 
 /**
  * The suites of the labs judge whatever is in labs/, so they are red until a learner has done them. They are part of
@@ -16,6 +18,9 @@ export default defineConfig({
     // No test makes a link or a rule in the host's network: daemons have no bridge there. The tests of networks start
     // theirs in a network namespace of its own, and take this away (engine/daemon/testing/networked-daemon.ts).
     env: { SKIFF_BRIDGE: 'none' },
+    // Vitest itself leaves one processor alone, which is half of two; and most files wait for something most of their time.
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     // Containers are started for real, and a machine may have two cores for all of it and others beside it: these are for
     // what hangs, and never for what is slow.
     testTimeout: 300_000,

@@ -2,9 +2,10 @@
 
 import fs from 'node:fs';
 import net from 'node:net';
+import { type Answer, answerSchema } from './answer.ts';
 import { within } from './own-time.ts';
 import { SubjectBroken, SubjectDied, SubjectError, SubjectTimeout } from './subject-error.ts';
-import { type Answer, answerSchema, decode, encode, LineReader } from './wire.ts';
+import { decode, encode, LineReader } from './wire.ts';
 
 interface Question {
   call: string;

@@ -3,6 +3,7 @@
  * talk to subjects. It is told what to run over the channel of its parent, and says how each test ended.
  */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 import { KernelError } from '../../engine/kernel/errors.ts';
@@ -19,6 +20,7 @@ import { endForgotten } from './sandbox.ts';
 import { Session } from './session.ts';
 import { Spares } from './spares.ts';
 import type {} from './suite.ts';
+import { SuiteThread } from './suite-thread.ts';
 import { startOverAsRoot } from './user-namespace.ts';
 
 export interface JudgeRequest {
@@ -92,7 +94,6 @@ const vitestOptions = {
   dir: path.join(home, 'labs'),
   include: ['**/*.test.ts'],
   setupFiles: [path.join(home, 'grader/harness/reds.ts')],
-  pool: 'threads',
   isolate: false,
   maxWorkers: 1,
   fileParallelism: false,
@@ -130,9 +131,11 @@ export async function judge(): Promise<void> {
       tell({ tested: test.name });
     },
   };
-  const { createVitest } = await import('vitest/node');
+  const { createVitest, ThreadsPoolWorker } = await import('vitest/node');
+  const thread = new SuiteThread((options) => new ThreadsPoolWorker(options), filesOfLabs);
   const vitest = await createVitest('test', {
     ...vitestOptions,
+    pool: thread,
     include: [...vitestOptions.include],
     setupFiles: [...vitestOptions.setupFiles],
     reporters: [ended],
@@ -152,6 +155,8 @@ export async function judge(): Promise<void> {
         answerOf(request, modules, await limited(run(vitest, request, module), cases, () => endWith(request, cases))),
       );
       if (typeof opened !== 'string') await tidyUp(opened, request, answer);
+      // What a submission may have brought about in a suite ends with it: a promise that rejects late, a descriptor.
+      if (request.leakProof || answer.errors.length > 0) await thread.end();
       tell(answer);
     });
   });
@@ -233,6 +238,16 @@ async function withModule(
   }
 }
 
+const labs = path.join(home, 'labs');
+
+function filesOfLabs(): string[] {
+  const names = fs.readdirSync(labs, { recursive: true }) as string[];
+  return names.filter((name) => name.endsWith('.ts')).map((name) => path.join(labs, name));
+}
+
+/** When each suite that was judged had been edited, in milliseconds. */
+const edited = new Map<string, number>();
+
 /** @returns what went wrong outside of every module. */
 async function run(vitest: Vitest, request: JudgeRequest, module: string): Promise<Failure[]> {
   const { suite, titles, seed, patience, plain, untilRed = false } = request;
@@ -242,8 +257,9 @@ async function run(vitest: Vitest, request: JudgeRequest, module: string): Promi
   project.provide('skiffPatience', patience);
   project.provide('skiffPlain', plain);
   project.config.bail = untilRed ? 1 : 0;
-  // The suite may have been edited since the last run.
-  vitest.invalidateFile(suite);
+  const { mtimeMs } = fs.statSync(suite);
+  if (edited.get(suite) !== mtimeMs) vitest.invalidateFile(suite);
+  edited.set(suite, mtimeMs);
   vitest.setGlobalTestNamePattern(new RegExp(`(^| )(${titles.map(escaped).join('|')})$`));
   const { unhandledErrors } = await vitest.runTestSpecifications([project.createSpecification(suite)], false);
   return unhandledErrors as Failure[];

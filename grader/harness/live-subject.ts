@@ -62,6 +62,11 @@ const broken = new Map<string, Error>();
 
 const openSubjects = new Set<LiveSubject>();
 
+/** Those that a suite that is over has left open; the judge ends their sandboxes. */
+export function forgetSubjects(): void {
+  openSubjects.clear();
+}
+
 /**
  * After a test that failed: what the modules of the open subjects have printed.
  * @param disturbed whether each is to be replaced by a fresh one, since nobody knows what the test has left in it.

@@ -3,9 +3,9 @@
  * with the test that failed; and a test that failed gives the next one a fresh subject.
  */
 
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, type RunnerTestSuite } from 'vitest';
 import { differences, shown } from './differences.ts';
-import { renewSubjects } from './live-subject.ts';
+import { forgetSubjects, renewSubjects } from './live-subject.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -68,13 +68,25 @@ expect.extend({
   },
 });
 
+// The thread may have run another suite before.
+forgetSubjects();
+
 afterEach(async ({ task }) => {
   if (task.result?.state !== 'fail') return;
-  // What has not been written has not disturbed anything.
-  const disturbed = !task.result.errors?.every(isUnwritten);
+  // What has not been written has not disturbed anything; and after the last test nobody needs a fresh one.
+  const disturbed = !task.result.errors?.every(isUnwritten) && hasMoreTests(task.file);
   const printed = await renewSubjects(disturbed);
   if (printed !== '') task.meta.printed = printed;
 });
+
+/** Whether a test is still to come. */
+function hasMoreTests(suite: RunnerTestSuite): boolean {
+  return suite.tasks.some((task) =>
+    task.type === 'suite'
+      ? hasMoreTests(task)
+      : (task.mode === 'run' || task.mode === 'queued') && task.result === undefined,
+  );
+}
 
 /** By its message too: the suites hand on what a child said, and a matcher what it got instead. */
 function isUnwritten({ name, message = '' }: { name?: string; message?: string }): boolean {

@@ -1,8 +1,9 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readLabs, titlesOf } from '../lab.ts';
-import { descendants } from './evidence.ts';
+import { learnerFile, narrowed, readLabs, titlesOf } from '../lab.ts';
+import { cmdline, descendants } from './evidence.ts';
 import { home } from './home.ts';
 import type { JudgeAnswer } from './judge.ts';
 import { Judge } from './judge-client.ts';
@@ -90,4 +91,55 @@ test('with untilRed the tests after the first one that fails are not run', async
     (await runLab({ lab, file, judge, untilRed })).tasks.flatMap(({ tests }) => tests.map(({ outcome }) => outcome));
   expect(await outcomes(true)).toEqual(['failed', ...titles.slice(1).map(() => 'skipped')]);
   expect(await outcomes(false)).toEqual(titles.map(() => 'failed'));
+});
+
+describe('a judge that judges again', () => {
+  let judge: Judge;
+  beforeAll(() => {
+    judge = new Judge();
+  });
+  afterAll(() => judge[Symbol.asyncDispose]());
+
+  const own = path.join(home, 'solutions/00-what-is-a-container/membership.ts');
+  const echo = path.join(home, 'grader/harness/testdata/echo.ts');
+  /** Those that are asked nothing but what was drawn. */
+  const parsing = narrowed(lab, (title) => /^task [12]:/.test(title));
+  const messages = async (seed: number) => {
+    const { tasks } = await runLab({ lab: parsing, file: echo, judge, seed });
+    return tasks.flatMap(({ tests }) => tests.map(({ message }) => message));
+  };
+
+  test('draws the same inputs from the same seed, and others from another', async () => {
+    const first = await messages(7);
+    expect(first).toHaveLength(titlesOf(parsing).length);
+    // And each test after a red has a process that nobody has asked before.
+    for (const message of first) expect(message).toMatch(/call 1\b/);
+    expect(await messages(7)).toEqual(first);
+    expect(await messages(8)).not.toEqual(first);
+  });
+
+  /** Threads of the judging process that run JavaScript. */
+  const threads = () => {
+    const pid = descendants(process.pid).find((each) => cmdline(each).at(-1) === 'judge')!;
+    const all = fs.readdirSync(`/proc/${pid}/task`);
+    return all.filter((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8') === 'node\n');
+  };
+
+  test('keeps its thread for files of its own user, and has another one after each submission', async () => {
+    await runLab({ lab, file: own, judge });
+    const before = threads();
+    await runLab({ lab, file: own, judge });
+    expect(threads()).toEqual(before);
+    const submission = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-submission-'));
+    try {
+      const file = path.join(submission, learnerFile(lab));
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.copyFileSync(own, file);
+      expect((await runLab({ lab, file, submission, judge })).points).toBe(100);
+      expect(before.filter((thread) => !threads().includes(thread))).not.toEqual([]);
+    } finally {
+      fs.rmSync(submission, { recursive: true });
+    }
+    expect((await runLab({ lab, file: own, judge })).points).toBe(100);
+  });
 });

@@ -1,9 +1,8 @@
 /**
  * What subject and judge say to each other: lines of JSON on one unix socket. The judge believes nothing of it: every
- * line has a largest size and a known shape, and an answer to a question that was not asked ends the conversation.
+ * line has a largest size and a known shape (answer.ts), and an answer to a question that was not asked ends the
+ * conversation. Every subject loads this file, so it imports nothing.
  */
-
-import * as z from 'zod';
 
 /** A line longer than this ends the conversation. 1 MiB is far above what any honest answer needs. */
 export const LONGEST_LINE = 1 << 20;
@@ -14,23 +13,14 @@ export interface Call {
   args: unknown[];
 }
 
-const thrownSchema = z.object({
-  name: z.string().max(200),
-  message: z.string().max(65536),
-  code: z.string().max(200).optional(),
-  syscall: z.string().max(200).optional(),
-  stack: z.string().max(65536).optional(),
-});
 /** What the learner's code threw, as far as it can cross. */
-export type Thrown = z.infer<typeof thrownSchema>;
-
-export const answerSchema = z.union([
-  z.strictObject({ id: z.int().min(1), value: z.unknown() }),
-  z.strictObject({ id: z.int().min(1), thrown: thrownSchema }),
-  z.strictObject({ ready: z.array(z.string().max(200)).max(1000) }),
-  z.strictObject({ broken: thrownSchema }),
-]);
-export type Answer = z.infer<typeof answerSchema>;
+export interface Thrown {
+  name: string;
+  message: string;
+  code?: string | undefined;
+  syscall?: string | undefined;
+  stack?: string | undefined;
+}
 
 /** JSON has no bigint, no bytes, no undefined and no NaN; these do. @throws TypeError for functions, symbols and circles. */
 export function encode(value: unknown): unknown {
