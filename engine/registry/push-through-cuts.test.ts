@@ -42,7 +42,11 @@ async function cutting(host: string, cuts: number[]): Promise<{ host: string; by
       target.write(chunk);
       if (own < (cuts[0] ?? Number.POSITIVE_INFINITY)) return;
       cuts.shift();
-      client.destroy();
+      client.pause();
+      // The client learns of the break when the registry has read what came before it, and has hung up: what is still on
+      // its way when the client asks how far it got would be sent twice.
+      target.removeAllListeners('data').resume();
+      target.prependOnceListener('close', () => client.destroy());
       target.end();
     });
     target.on('data', (chunk) => client.write(chunk));
