@@ -24,7 +24,12 @@ export const packages: readonly DebianPackage[] = [
     use: 'workshop',
   },
   { name: 'iproute2', program: 'ip', reason: 'shows network namespaces and links from outside', use: 'workshop' },
-  { name: 'nftables', program: 'nft', reason: 'connects containers to the network and publishes ports', use: 'workshop' },
+  {
+    name: 'nftables',
+    program: 'nft',
+    reason: 'connects containers to the network and publishes ports',
+    use: 'workshop',
+  },
   { name: 'util-linux', program: 'nsenter', reason: 'looks into the namespaces of a running process', use: 'workshop' },
   { name: 'uidmap', program: 'newuidmap', reason: 'maps more than one user id without root', use: 'workshop' },
   { name: 'tmux', program: 'tmux', reason: 'the tests drive real terminals with it', use: 'tests' },
