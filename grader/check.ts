@@ -9,6 +9,7 @@ import { Unreadable } from './harness/bundle.ts';
 import { home } from './harness/home.ts';
 import { Judge } from './harness/judge-client.ts';
 import { runLab } from './harness/run-lab.ts';
+import { judgeHidden, provePack } from './hidden/judge-hidden.ts';
 import { type HiddenPack, openPack } from './hidden/pack.ts';
 import { withHidden } from './hidden/redact.ts';
 import { type LabFolder, learnerFile, readLabs } from './lab.ts';
@@ -38,6 +39,11 @@ export async function checkSubmission({
   const submission = openSubmission(directory);
   const labs = labsToGrade(submission, directory, lab);
   using pack = hidden === undefined ? undefined : openPack(hidden, readLabs(home), submission);
+  if (pack !== undefined)
+    await provePack(
+      pack,
+      labs.map(({ id }) => id),
+    );
   await using judge = new Judge();
   try {
     return await judgeLabs({ submission, name: directory, labs, seed, judge, onLab, hidden: pack });
@@ -70,7 +76,7 @@ export async function judgeLabs({ submission, name, labs, seed, judge, onLab, hi
     reports.push(
       more === undefined
         ? report
-        : withHidden(report, await runLab({ lab: more.lab, file, submission, seed, judge }), more.tests),
+        : withHidden(report, await judgeHidden(more, { file, submission, seed, judge }), more),
     );
   }
   const sum = (value: (report: LabReport) => number) => reports.reduce((total, each) => total + value(each), 0);
@@ -83,7 +89,8 @@ export async function judgeLabs({ submission, name, labs, seed, judge, onLab, hi
     points: sum(({ points }) => points),
     maxPoints: sum(({ maxPoints }) => maxPoints),
     ungradedPoints: sum(({ ungradedPoints }) => ungradedPoints),
-    durationMs: Math.round(performance.now() - start),
+    // Without the time of hidden tests: see redact.ts.
+    durationMs: hidden === undefined ? Math.round(performance.now() - start) : sum(({ durationMs }) => durationMs),
     labs: reports,
   };
 }

@@ -92,9 +92,9 @@ async function check(directory: string, { lab, seed, json, markdown, sign, hidde
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   const kept = path.join(home, '.workshop/grades', reportName(directory));
   const documents = { json: `${JSON.stringify(report, null, 2)}\n`, markdown: markdownReport(report) };
+  if (json !== '-') dropSignature(json ?? `${kept}.json`);
   write(json ?? `${kept}.json`, documents.json);
   if (key !== undefined) await signFile(json ?? `${kept}.json`, key);
-  else if (json !== '-') dropSignature(json ?? `${kept}.json`);
   write(markdown ?? `${kept}.md`, documents.markdown);
   const summary = [
     terminalReport(report, new Chalk({ level: process.env.NO_COLOR || !supportsColor ? 0 : supportsColor.level })),

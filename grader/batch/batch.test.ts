@@ -224,6 +224,20 @@ test('a fault of the grader is tried again, then reported as error, and --only e
   expect(only.status).toBe(0);
 });
 
+test('each submission has inputs of its own, the same ones every time, unless a seed is given', async () => {
+  submit('attempts/one', solution);
+  submit('attempts/two', `${solution}// another attempt\n`);
+  await grade('attempts', '--out', 'out-attempts');
+  const seeds = () => ['one', 'two'].map((student) => entryOf('out-attempts', student).report!.seed);
+  const first = seeds();
+  expect(first[0]).not.toBe(first[1]);
+  fs.rmSync(fileOf('out-attempts', 'one'));
+  await grade('attempts', '--out', 'out-attempts');
+  expect(seeds()).toEqual(first);
+  await grade('attempts', '--out', 'out-attempts', '--seed', '7');
+  expect(seeds()).toEqual([7, 7]);
+});
+
 test('--only error shows no result of other labs or another seed', async () => {
   fs.mkdirSync(path.join(folder, 'older/ada'), { recursive: true });
   await grade('older', '--out', 'out-older', '--seed', '1');

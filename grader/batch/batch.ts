@@ -1,6 +1,6 @@
 /** `grade batch`: many submissions, each graded once, whatever ends the command in between. */
 
-import { type KeyObject, randomInt } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -9,9 +9,10 @@ import { BadInput } from '../bad-input.ts';
 import { findLab } from '../check.ts';
 import { home } from '../harness/home.ts';
 import { removeTree } from '../harness/remove-tree.ts';
+import { provePack } from '../hidden/judge-hidden.ts';
 import { openPack } from '../hidden/pack.ts';
 import { type LabFolder, readLabs } from '../lab.ts';
-import { dropSignature, signFile } from '../signing/signature.ts';
+import { dropSignature, readSignature, signFile, verdictOf } from '../signing/signature.ts';
 import { allowedCpus, checkTaskset } from './cpus.ts';
 import { type Entry, entryFile, readEntry, writeWhole } from './entry.ts';
 import { type Fingerprint, graderDigest } from './fingerprint.ts';
@@ -37,7 +38,7 @@ export interface BatchOptions {
   onlyErrors?: boolean;
   /** A directory of hidden tests, which count as well. */
   hidden?: string;
-  /** What every result that holds is signed with. */
+  /** What every result is signed with. */
   key?: KeyObject;
   /** @param total submissions to grade in this run. */
   progress: (total: number) => Progress;
@@ -62,16 +63,19 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
   try {
     const unpacked = makeScratch(out);
     scratch = unpacked;
-    const seed = await seedOf(out, options.seed);
+    const { seed, secret } = await settingsOf(out, options.seed);
     const grader = graderDigest(labs);
     const terms: Terms = {
       labs,
       only,
       seed,
+      secret,
       grader: hidden === undefined ? grader : `${grader} ${hidden.digest}`,
       hidden,
     };
-    const { work, outdated } = await workOf(submissions, terms, out, options.onlyErrors ?? false);
+    const { work, outdated } = await workOf(submissions, terms, out, options);
+    if (hidden !== undefined && work.length > 0)
+      await provePack(hidden, only?.map(({ id }) => id) ?? [...hidden.labs.keys()]);
     const progress = options.progress(work.length);
     try {
       await inSlots(options.jobs ?? cpus.length, work, async ({ submission, fingerprint, file }, slot) => {
@@ -79,14 +83,21 @@ export async function gradeBatch(options: BatchOptions): Promise<Summary> {
         const entry = await gradeOne(submission, fingerprint, terms, place);
         dropSignature(file);
         await writeWhole(file, entry);
+        if (options.key !== undefined) await signFile(file, options.key);
         progress.done(entry);
       });
     } finally {
       progress.end();
     }
-    // All of them, also those that an earlier run has left unsigned.
-    if (options.key !== undefined) await signAll(submissions, outdated, out, options.key);
-    const summary = summaryOf({ submissions, seed, labs: only, out, ignored, outdated });
+    const summary = summaryOf({
+      submissions,
+      seed,
+      isSeedShared: secret === undefined,
+      labs: only,
+      out,
+      ignored,
+      outdated,
+    });
     await writeWhole(path.join(out, SUMMARY), summary);
     return summary;
   } finally {
@@ -120,21 +131,28 @@ export function submissionsOf(input: string): Found {
   throw new BadInput(`${input} is neither a folder of submissions nor a roster whose name ends in .csv.`);
 }
 
-const settingsSchema = z.strictObject({ schema: z.literal('skiff/batch/v1'), seed: z.int().min(0) });
+const settingsSchema = z.strictObject({
+  schema: z.literal('skiff/batch/v1'),
+  seed: z.int().min(0),
+  /** Absent where the instructor has chosen the seed: then all submissions have the same inputs. */
+  secret: z.string().optional(),
+});
+type Settings = Pick<z.infer<typeof settingsSchema>, 'seed' | 'secret'>;
 
-/** The seed is kept before anything is graded, so that a run that goes on has the same inputs. */
-async function seedOf(out: string, wanted: number | undefined): Promise<number> {
+/** They are kept before anything is graded, so that a run that goes on has the same inputs. */
+async function settingsOf(out: string, wanted: number | undefined): Promise<Settings> {
   const file = path.join(out, SETTINGS);
   if (wanted === undefined && fs.existsSync(file)) {
     try {
-      return settingsSchema.parse(JSON.parse(fs.readFileSync(file, 'utf8'))).seed;
+      return settingsSchema.parse(JSON.parse(fs.readFileSync(file, 'utf8')));
     } catch {
       throw new BadInput(`${file} is not the settings of a batch. Give another directory with --out, or a --seed.`);
     }
   }
-  const seed = wanted ?? randomInt(2 ** 31);
-  await writeWhole(file, { schema: 'skiff/batch/v1', seed });
-  return seed;
+  const settings: Settings =
+    wanted === undefined ? { seed: randomInt(2 ** 31), secret: randomBytes(32).toString('hex') } : { seed: wanted };
+  await writeWhole(file, { schema: 'skiff/batch/v1', ...settings });
+  return settings;
 }
 
 interface Plan {
@@ -143,7 +161,13 @@ interface Plan {
   outdated: Set<string>;
 }
 
-async function workOf(submissions: Submission[], terms: Terms, out: string, onlyErrors: boolean): Promise<Plan> {
+async function workOf(
+  submissions: Submission[],
+  terms: Terms,
+  out: string,
+  { onlyErrors = false, key }: Pick<BatchOptions, 'onlyErrors' | 'key'>,
+): Promise<Plan> {
+  const publicKey = key === undefined ? undefined : createPublicKey(key);
   const work: Work[] = [];
   const outdated = new Set<string>();
   let known = 0;
@@ -152,7 +176,11 @@ async function workOf(submissions: Submission[], terms: Terms, out: string, only
     const entry = readEntry(file);
     const fingerprint = await fingerprintOf(submission, terms);
     if (entry !== undefined) known += 1;
-    const holds = stillHolds(entry, submission, fingerprint);
+    // With a key, only what was signed as it is holds: another result may have been changed since, and is graded again.
+    const isOurs =
+      publicKey === undefined ||
+      (fs.existsSync(file) && verdictOf(fs.readFileSync(file), readSignature(file), publicKey) === 'signed');
+    const holds = isOurs && stillHolds(entry, submission, fingerprint);
     const due = onlyErrors ? entry?.state === 'error' : !holds;
     if (due) work.push({ submission, fingerprint, file });
     else if (!holds) outdated.add(file);
@@ -169,13 +197,6 @@ function stillHolds(
 ): boolean {
   if (entry?.submission !== name || entry.email !== email || entry.received !== received) return false;
   return isDeepStrictEqual(entry.fingerprint, fingerprint);
-}
-
-async function signAll(submissions: Submission[], outdated: Set<string>, out: string, key: KeyObject): Promise<void> {
-  for (const { student, received } of submissions) {
-    const file = entryFile(out, student, received);
-    if (!outdated.has(file) && fs.existsSync(file)) await signFile(file, key);
-  }
 }
 
 /** @throws the first failure, when all that was under way has ended; nothing new is begun after it. */

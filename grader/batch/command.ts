@@ -32,7 +32,7 @@ export function addBatch(program: Command, { seedOf, reportName }: Parts): void 
     .argument('<submissions>', 'a folder with one directory or archive for each student, or a roster (.csv)')
     .option('--lab <id...>', 'grade these labs only (id, number or folder name); a missing file earns 0 points')
     .option('--jobs <number>', 'grade so many at a time, each on one CPU (default: as many as there are CPUs)', jobsOf)
-    .option('--seed <number>', 'draw the inputs of the tests from this number (default: drawn once for --out)', seedOf)
+    .option('--seed <number>', 'draw the inputs of all from this number (default: each submission has its own)', seedOf)
     .option('--out <directory>', 'keep the results there (default: .workshop/batches/NAME)')
     .addOption(new Option('--only <state>', 'grade only those again that ended so').choices(['error']))
     .option('--hidden <pack>', 'judge with the hidden tests in this directory, too')

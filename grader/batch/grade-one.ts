@@ -1,5 +1,6 @@
 /** One submission of a batch, judged as `grade check` judges one. */
 
+import { createHmac } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { hasFile, judgeLabs } from '../check.ts';
@@ -21,6 +22,8 @@ export interface Terms {
   /** The labs that were asked for: one whose file is missing earns nothing. If absent, those that there is a file for. */
   only?: LabFolder[];
   seed: number;
+  /** What the seed of each submission is drawn from; absent where the instructor has chosen one seed for all. */
+  secret?: string;
   /** As of `graderDigest`, and of the hidden tests if there are any. */
   grader: string;
   hidden?: HiddenPack;
@@ -34,6 +37,15 @@ export async function fingerprintOf({ place }: Submission, terms: Terms): Promis
     seed: terms.seed,
     labs: terms.only?.map(({ id }) => id) ?? null,
   };
+}
+
+/**
+ * The inputs of a submission depend on what was handed in and on a secret of the results: what one attempt has been asked
+ * tells the next one, or a friend's, nothing, and the same submission has the same inputs again.
+ */
+function seedFor({ seed, secret }: Terms, { submission }: Fingerprint): number {
+  if (secret === undefined) return seed;
+  return createHmac('sha256', secret).update(submission).digest().readUInt32BE(0) >>> 1;
 }
 
 interface Outcome {
@@ -52,8 +64,9 @@ export async function gradeOne(
   terms: Terms,
   { scratch, cpu }: { scratch: string; cpu: number },
 ): Promise<Entry> {
-  const first = await attempt(submission, terms, scratch, cpu);
-  const outcome = first.state === 'error' ? await attempt(submission, terms, scratch, cpu) : first;
+  const own = { ...terms, seed: seedFor(terms, fingerprint) };
+  const first = await attempt(submission, own, scratch, cpu);
+  const outcome = first.state === 'error' ? await attempt(submission, own, scratch, cpu) : first;
   const { student, email, received, name } = submission;
   return {
     schema: 'skiff/batch-entry/v1',

@@ -70,7 +70,8 @@ export function twins(submissions: Submission[]): string[] {
   for (const each of submissions) {
     const student = each.student.normalize('NFC');
     const own = students.get(student) ?? [];
-    const other = own.find(({ received }) => !areAttempts(received, each.received));
+    // Names that only look alike are two rows in every table.
+    const other = own.find((one) => one.student !== each.student || !areAttempts(one.received, each.received));
     if (other !== undefined)
       problems.push(
         `Two submissions are called "${each.student}": ${other.name} and ${each.name}. Rename one of them; ` +

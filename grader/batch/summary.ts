@@ -28,6 +28,8 @@ interface Line {
 export interface Summary {
   schema: 'skiff/batch-summary/v1';
   seed: number;
+  /** Whether all submissions have the inputs of `seed`; else each has its own, which its report names. */
+  isSeedShared: boolean;
   /** Ids of the labs that were asked for; null for all that a submission has a file for. */
   labs: string[] | null;
   count: Record<State | 'open', number>;
@@ -39,6 +41,7 @@ export interface Summary {
 interface Of {
   submissions: Submission[];
   seed: number;
+  isSeedShared: boolean;
   labs: LabFolder[] | undefined;
   out: string;
   ignored: string[];
@@ -47,13 +50,14 @@ interface Of {
 }
 
 /** Results are read one at a time: what is held does not grow with their messages. */
-export function summaryOf({ submissions, seed, labs, out, ignored, outdated }: Of): Summary {
+export function summaryOf({ submissions, seed, isSeedShared, labs, out, ignored, outdated }: Of): Summary {
   const lines = submissions.map((submission) => lineOf(submission, out, outdated));
   const count = { graded: 0, empty: 0, unreadable: 0, error: 0, open: 0 };
   for (const { state } of lines) count[state] += 1;
   return {
     schema: 'skiff/batch-summary/v1',
     seed,
+    isSeedShared,
     labs: labs?.map(({ id }) => id) ?? null,
     count,
     submissions: lines,
@@ -99,7 +103,7 @@ const advice: Record<Exclude<keyof Summary['count'], 'graded'>, string> = {
 
 /** @param out as the person typed it. */
 export function terminalSummary(summary: Summary, out: string): string {
-  const { count, submissions, seed, ignored } = summary;
+  const { count, submissions, seed, isSeedShared, ignored } = summary;
   const lines = [...labLines(submissions), `${count.graded} of ${submissions.length} submissions graded`];
   for (const [state, meaning] of Object.entries(advice) as [keyof typeof advice, string][]) {
     if (count[state] === 0) continue;
@@ -111,7 +115,8 @@ export function terminalSummary(summary: Summary, out: string): string {
   if (ungraded.length > 0)
     lines.push(`${ungraded.length} with points that this machine cannot judge: ./workshop doctor says what it lacks`);
   if (ignored.length > 0) lines.push(`Not submissions: ${ignored.map(printable).join(', ')}`);
-  lines.push(`Results: ${path.join(out, 'summary.json')} and ${path.join(out, 'submissions')}, seed ${seed}`);
+  const shared = isSeedShared ? `, seed ${seed}` : '';
+  lines.push(`Results: ${path.join(out, 'summary.json')} and ${path.join(out, 'submissions')}${shared}`);
   return lines.join('\n');
 }
 

@@ -100,45 +100,116 @@ describe('grade export', () => {
     expect([none.status, fs.existsSync(path.join(folder, 'none.csv'))]).toEqual([2, false]);
   });
 
-  test('counts in deadlines, the attempt that counts, and grades set by hand', () => {
+  describe('of a batch', () => {
     const fingerprint = { submission: 'a', grader: 'b', seed: 7, labs: null };
-    const entryOf = (name: string, student: string, received: string, report: Report) => {
-      const entry = { schema: 'skiff/batch-entry/v1', student, submission: name, fingerprint };
-      put(`grades/submissions/${name}.json`, JSON.stringify({ ...entry, received, state: 'graded', report }));
-      return `grades/submissions/${name}.json`;
+    interface Result {
+      name: string;
+      student: string;
+      received?: string;
+      state: string;
+      reason?: string;
+      report: Report | null;
+    }
+    /** What a batch leaves, but for results that its summary does not list. */
+    const batch = (out: string, results: Result[], unlisted: string[] = []) => {
+      const file = (name: string) => `submissions/${name}.json`;
+      for (const { name, student, ...rest } of results) {
+        const entry = { schema: 'skiff/batch-entry/v1', student, submission: name, fingerprint, ...rest };
+        put(`${out}/${file(name)}`, JSON.stringify(entry));
+      }
+      const listed = results.filter(({ name }) => !unlisted.includes(name));
+      const submissions = listed.map(({ name, student, state }) => ({ student, state, file: file(name) }));
+      put(`${out}/summary.json`, JSON.stringify({ schema: 'skiff/batch-summary/v1', submissions }));
+      put('list.csv', rosterCsv);
+      return results.map(({ name }) => `${out}/${file(name)}`);
     };
-    const files = [
-      entryOf('early', 'ada', '2026-12-01T00:00:00Z', ada),
-      entryOf('late', 'ada', '2026-12-03T12:00:00Z', bob),
-      entryOf('bob', 'bob', '2026-12-01T00:00:00Z', bob),
-    ];
-    put('list.csv', rosterCsv);
-    const due = { process: { due: '2026-12-03T00:00:00Z' } };
-    put('policy.json', JSON.stringify({ schema: 'skiff/policy/v1', labs: due, late: { perDay: 50 } }));
-    const rows = (...args: string[]) => {
-      const { stdout, stderr, status } = grade([...files, '--format', 'lti', '--roster', 'list.csv', ...args]);
-      expect([stderr, status]).toEqual(['', 0]);
+    const scores = (args: string[]) => {
+      const { stdout, stderr, status } = grade([...args, '--format', 'lti', '--roster', 'list.csv']);
+      expect(status, stderr).toBe(0);
       const { lineItems } = JSON.parse(stdout) as {
-        lineItems: { resourceId: string; scores: { scoreGiven: number; comment: string }[] }[];
+        lineItems: { resourceId: string; scores: { userId: string; scoreGiven?: number; comment: string }[] }[];
       };
-      return lineItems.find(({ resourceId }) => resourceId === 'process')!.scores;
+      return { scores: lineItems.find(({ resourceId }) => resourceId === 'process')!.scores, stderr };
+    };
+    const override = (out: string, student: string, points: number) => {
+      const one = { student, lab: 'process', points, by: 'X', at: '2026-12-06T10:00:00.000Z', why: 'oral' };
+      put(`${out}/overrides.json`, JSON.stringify({ schema: 'skiff/batch-overrides/v1', overrides: [one] }));
     };
     const full = bob.labs.find(({ lab }) => lab === 'process')!.points;
-    expect(rows().map(({ scoreGiven }) => scoreGiven)).toEqual([full, full]);
-    const late = rows('--policy', 'policy.json');
-    expect(late.map(({ scoreGiven }) => scoreGiven)).toEqual([full / 2, full]);
-    expect(late[0]!.comment).toMatch(/^Handed in 1 day late: 50 % of the points\./);
-    const override = {
-      student: 'ada',
-      lab: 'process',
-      points: 7,
-      by: 'X',
-      at: '2026-12-06T10:00:00.000Z',
-      why: 'oral',
-    };
-    put('grades/overrides.json', JSON.stringify({ schema: 'skiff/batch-overrides/v1', overrides: [override] }));
-    expect(rows('--policy', 'policy.json')[0]).toMatchObject({ scoreGiven: 7 });
-    expect(rows()[0]!.comment).toMatch(/^Set by X: oral/);
+    const early = '2026-12-01T00:00:00Z';
+    const graded = { state: 'graded', received: early };
+
+    test('counts in deadlines, the attempt that counts, and grades set by hand', () => {
+      const files = batch('grades', [
+        { name: 'early', student: 'ada', ...graded, report: ada },
+        { name: 'late', student: 'ada', ...graded, received: '2026-12-03T12:00:00Z', report: bob },
+        { name: 'bob', student: 'bob', ...graded, report: bob },
+      ]);
+      const due = { process: { due: '2026-12-03T00:00:00Z' } };
+      put('policy.json', JSON.stringify({ schema: 'skiff/policy/v1', labs: due, late: { perDay: 50 } }));
+      const points = (...args: string[]) => scores([...files, ...args]).scores.map(({ scoreGiven }) => scoreGiven);
+      expect(points()).toEqual([full, full]);
+      expect(points('--policy', 'policy.json')).toEqual([full / 2, full]);
+      const [late] = scores([...files, '--policy', 'policy.json']).scores;
+      expect(late!.comment).toMatch(/^Handed in 1 day late: 50 % of the points\./);
+      override('grades', 'ada', 7);
+      expect(points('--policy', 'policy.json')).toEqual([7, full]);
+      expect(scores(files).scores[0]!.comment).toMatch(/^Set by X: oral/);
+    });
+
+    test('has a grade set by hand for what could not be judged', () => {
+      const files = batch('unread', [
+        { name: 'ada', student: 'ada', state: 'unreadable', reason: 'damaged', report: null },
+        { name: 'bob', student: 'bob', ...graded, report: bob },
+      ]);
+      override('unread', 'ada', 85);
+      const found = scores(files);
+      expect(found.scores.map(({ userId, scoreGiven }) => [userId, scoreGiven])).toEqual([
+        ['ada', 85],
+        ['bob', full],
+      ]);
+      expect(scores(files.slice(0, 1)).scores).toMatchObject([{ userId: 'ada', scoreGiven: 85 }]);
+    });
+
+    test('leaves out what an earlier run has left, and says so', () => {
+      const results = [
+        { name: 'ghost', student: 'bob', ...graded, received: '2026-12-14T00:00:00Z', report: ada },
+        { name: 'bob', student: 'bob', ...graded, received: '2026-12-04T00:00:00Z', report: bob },
+      ];
+      const found = scores(batch('again', results, ['ghost']));
+      expect(found.scores.map(({ scoreGiven }) => scoreGiven)).toEqual([full]);
+      expect(found.stderr).toBe('Skipped: again/submissions/ghost.json: it is of an earlier run of grade batch\n');
+    });
+
+    test('leaves a grade open whose last attempt met a fault of the grader, or is to be graded again', () => {
+      for (const state of ['error', 'open']) {
+        const files = batch(state, [
+          { name: 'first', student: 'bob', ...graded, report: bob },
+          {
+            ...{ name: 'second', student: 'bob', received: '2026-12-02T00:00:00Z' },
+            ...{ state: 'error', reason: 'no disk', report: null },
+          },
+        ]);
+        if (state === 'open') {
+          const summary = fs.readFileSync(path.join(folder, state, 'summary.json'), 'utf8');
+          put(`${state}/summary.json`, summary.replace('"error"', '"open"'));
+        }
+        const found = scores(files);
+        expect(found.scores.map(({ scoreGiven }) => scoreGiven)).toEqual([undefined]);
+        expect(found.stderr).toMatch(/Left open: bob, lab process: \d+ points could not be graded/);
+      }
+    });
+
+    test('refuses two results that were given different grades by hand', () => {
+      const files = ['one', 'two'].flatMap((out, index) => {
+        const written = batch(out, [{ name: 'bob', student: 'bob', state: 'empty', report: null }]);
+        override(out, 'bob', 10 * index);
+        return written;
+      });
+      const { status, stderr } = grade([...files, '--format', 'lti', '--roster', 'list.csv']);
+      expect(stderr).toContain('different grades set by hand for bob, lab process: 0 and 10');
+      expect(status).toBe(2);
+    });
   });
 
   test('keeps mode and owner of a file, and makes grades of a class for their owner alone', () => {

@@ -19,9 +19,10 @@ import {
   studentOf,
   withUngradedAsZero,
 } from './course-class.ts';
+import { currentResults } from './current-results.ts';
 import type { ClassExporter, Exporter, ReportExporter } from './exporter.ts';
 import { exporters } from './exporters.ts';
-import { readReport, readSigned, readText } from './read-reports.ts';
+import { readReport, readSigned, readText, type SkippedResult } from './read-reports.ts';
 import { readRoster } from './roster.ts';
 import { settled } from './settled.ts';
 import { writeDocument } from './write-document.ts';
@@ -83,11 +84,18 @@ function run(files: string[], options: Options): void {
   const exporter = exporterOf(options);
   checkOptions(exporter, files, options);
   const read = options.signedBy === undefined ? files.map(readReport) : readAllSigned(files, options.signedBy);
-  const reports = read.filter((each) => 'report' in each);
-  const skipped = read.filter((each) => 'skipped' in each);
-  const unread = skipped.map(({ from, student, skipped: why }) => `Skipped: ${from}, ${student}: ${why}\n`).join('');
-  if (reports.length === 0) throw new BadInput(`None of the files holds a report.\n${unread.trimEnd()}`);
-  const done = 'ofClass' in exporter ? exportClass(exporter, reports, options) : exportEach(exporter, reports, options);
+  const { current, open, foreign } = currentResults(read);
+  const reports = current.filter((each) => 'report' in each);
+  const outdated = open.map(({ from, student = '' }) => ({ from, student, isError: true, skipped: 'not graded yet' }));
+  const skipped = [...current.filter((each) => 'skipped' in each), ...outdated];
+  const unread = [
+    ...skipped.map(({ from, student, skipped: why }) => `Skipped: ${from}, ${student}: ${why}\n`),
+    ...foreign.map(({ from }) => `Skipped: ${from}: it is of an earlier run of grade batch\n`),
+  ].join('');
+  const isClass = 'ofClass' in exporter;
+  const done = isClass
+    ? exportClass(exporter, { reports, skipped, unread }, options)
+    : exportEach(exporter, reports, options, unread);
   const input = done.documents.find(({ file }) => file !== undefined && files.some((each) => isSameFile(each, file)));
   if (input !== undefined)
     throw new BadInput(`${input.file} is one of the reports and would be overwritten. Name another place with --out.`);
@@ -175,20 +183,35 @@ interface Done {
   open: OpenGrade[];
 }
 
-function exportClass(exporter: ClassExporter, reports: ReadReport[], options: Options): Done {
+interface ClassResults {
+  reports: ReadReport[];
+  skipped: SkippedResult[];
+  /** What is said of those without a report. */
+  unread: string;
+}
+
+function exportClass(exporter: ClassExporter, { reports, skipped, unread }: ClassResults, options: Options): Done {
   const { out, roster, key } = options;
   if (out !== undefined && isDirectory(out))
     throw new BadInput(`--format ${exporter.name} writes one file, and ${out} is a directory. Name a file in it.`);
   const list = roster === undefined ? undefined : readRoster(readText(roster, 'roster'), roster, key);
   const judged = options.ungradedAsZero ? withUngradedAsZero(reports) : reports;
-  const labs = readLabs(home).map(({ id }) => id);
-  const counted = settled(judged, policyOf(options.policy, labs, judged.map(studentOf)));
-  const whole = courseClass(counted.reports, list, counted.grades);
+  const labs = readLabs(home);
+  const students = [...judged.map(studentOf), ...skipped.map(({ student }) => student)];
+  const policy = policyOf(
+    options.policy,
+    labs.map(({ id }) => id),
+    students,
+  );
+  const counted = settled(judged, skipped, policy, labs);
+  if (counted.grades.length === 0) throw new BadInput(`None of the files holds a report.\n${unread.trimEnd()}`);
+  const whole = courseClass(counted.reports, list, counted.grades, labs);
   const course = options.lab === undefined ? whole : onlyLab(whole, options.lab);
   return { documents: [{ file: fileOf(out), text: exporter.ofClass(course) }], open: openGrades(course) };
 }
 
-function exportEach(exporter: ReportExporter, reports: ReadReport[], { out }: Options): Done {
+function exportEach(exporter: ReportExporter, reports: ReadReport[], { out }: Options, unread: string): Done {
+  if (reports.length === 0) throw new BadInput(`None of the files holds a report.\n${unread.trimEnd()}`);
   const texts = reports.map(({ from, report }) => ({ from, text: exporter.ofReport(report, process.env) }));
   if (out === undefined || !isDirectory(out)) {
     if (texts.length > 1)

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { BadInput } from '../bad-input.ts';
+import type { Lab } from '../lab.ts';
 import type { Grade } from '../policy/grades.ts';
 import type { LabReport, Report } from '../report.ts';
 import { feedbackOf, plainLine } from './judged-tests.ts';
@@ -50,6 +51,7 @@ export function courseClass(
   reports: readonly ReadReport[],
   roster?: Roster,
   grades: readonly Grade[] = [],
+  course: readonly Lab[] = [],
 ): CourseClass {
   const students = new Map<string, { student: Student; labs: Map<string, LabReport>; from: Map<string, string> }>();
   for (const { from, report, student } of reports) {
@@ -73,9 +75,17 @@ export function courseClass(
       from: origin,
     });
   }
+  // A person may have set a grade where nothing could be judged.
+  for (const { student: key, override } of grades)
+    if (override !== undefined && !students.has(key.toLowerCase())) {
+      const labs = new Map<string, LabReport>();
+      const row = roster?.rowOf(key) ?? {};
+      const student = { key, row, gradedAt: override.at, labs, grades: gradesFor(key, grades) };
+      students.set(key.toLowerCase(), { student, labs, from: new Map() });
+    }
   const all = [...students.values()].map(({ student }) => student);
   return {
-    labs: labsOf(reports),
+    labs: labsOf(reports, grades, course),
     students: all.sort((one, other) => (one.key < other.key ? -1 : 1)),
     columns: roster?.columns ?? [],
   };
@@ -100,8 +110,11 @@ function keyOf(name: string, { submission }: Report, from: string): string {
   );
 }
 
-function labsOf(reports: readonly ReadReport[]): CourseLab[] {
-  const labs = new Map<string, { lab: LabReport; from: string }>();
+type LabFacts = Pick<LabReport, 'lab' | 'number' | 'title' | 'maxPoints'>;
+
+/** Those that reports grade, and those of the course that only a person has graded. */
+function labsOf(reports: readonly ReadReport[], grades: readonly Grade[], course: readonly Lab[]): CourseLab[] {
+  const labs = new Map<string, { lab: LabFacts; from: string }>();
   for (const { from, report } of reports)
     for (const lab of report.labs) {
       const known = labs.get(lab.lab);
@@ -112,6 +125,11 @@ function labsOf(reports: readonly ReadReport[]): CourseLab[] {
         );
       labs.set(lab.lab, known ?? { lab, from });
     }
+  for (const { id, number, title } of course) {
+    const set = grades.find((grade) => grade.lab === id && grade.override !== undefined);
+    if (set !== undefined && !labs.has(id))
+      labs.set(id, { lab: { lab: id, number, title, maxPoints: set.maxPoints }, from: 'overrides.json' });
+  }
   return [...labs.values()]
     .map(({ lab }) => lab)
     .sort((one, other) => one.number - other.number || (one.lab < other.lab ? -1 : 1))
@@ -158,9 +176,13 @@ export interface OpenGrade {
 /** Grades that cannot be entered yet, because of a fault of the grader or of what the machine lacks. */
 export function openGrades({ students }: CourseClass): OpenGrade[] {
   return students.flatMap((student) =>
-    [...student.labs.values()]
-      .filter(({ lab }) => finalPoints(student, lab) === undefined)
-      .map(({ lab, ungradedPoints }) => ({ student: student.key, lab, ungradedPoints })),
+    [...new Set([...student.labs.keys(), ...student.grades.keys()])]
+      .filter((lab) => finalPoints(student, lab) === undefined)
+      .map((lab) => ({
+        student: student.key,
+        lab,
+        ungradedPoints: student.grades.get(lab)?.openPoints ?? student.labs.get(lab)!.ungradedPoints,
+      })),
   );
 }
 

@@ -14,10 +14,14 @@ import { plainLine } from './judged-tests.ts';
 const LARGEST = 64 * 1024 * 1024;
 
 /** A result of `grade batch` without a report: empty, unreadable, or a fault of the grader. */
-interface SkippedResult {
+export interface SkippedResult {
   /** Where it was read from, for messages. */
   from: string;
   student: string;
+  /** RFC 3339: when a server saw it, if that is known. */
+  received?: string;
+  /** The grader failed: what it would have earned is not known. */
+  isError: boolean;
   /** Why, in one line. */
   skipped: string;
 }
@@ -59,7 +63,8 @@ const BATCH_ENTRY = entrySchema.shape.schema.value;
 function ofEntry(value: unknown, from: string): ReadReport | SkippedResult {
   const { student, received, state, reason = '', report } = checked(entrySchema, value, from);
   if (report !== null) return { from, report, student, received };
-  return { from, student: plainLine(student), skipped: plainLine(`${state}: ${reason}`) };
+  const isError = state === 'error';
+  return { from, student: plainLine(student), received, isError, skipped: plainLine(`${state}: ${reason}`) };
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, from: string): T {

@@ -1,11 +1,16 @@
 /** Reports of a class with deadlines, attempts and grades set by hand counted in. */
 
-import path from 'node:path';
+import { BadInput } from '../bad-input.ts';
+import type { Lab } from '../lab.ts';
 import { withoutGaps } from '../policy/command.ts';
 import { type Grade, gradesOf, type Handed } from '../policy/grades.ts';
-import { readOverrides } from '../policy/overrides.ts';
+import { type Override, overrideOf, readOverrides } from '../policy/overrides.ts';
 import type { Policy } from '../policy/policy.ts';
+import { withOverridden } from '../policy/results.ts';
 import { type ReadReport, studentOf } from './course-class.ts';
+import { batchOf } from './current-results.ts';
+import { plainLine } from './judged-tests.ts';
+import type { SkippedResult } from './read-reports.ts';
 
 export interface Settled {
   /** Of several attempts at a lab, the one that counts. */
@@ -13,12 +18,20 @@ export interface Settled {
   grades: Grade[];
 }
 
-/** @throws BadInput for a deadline and a submission without a time, and for overrides that cannot be read. */
-export function settled(reports: readonly ReadReport[], policy: Policy): Settled {
-  const handed = reports.map(handedOf);
-  const labs = new Map(reports.flatMap(({ report }) => report.labs.map(({ lab, maxPoints }) => [lab, maxPoints])));
-  const overrides = [...new Set(reports.flatMap(resultsOf))].flatMap(readOverrides);
-  const grades = withoutGaps(gradesOf(handed, labs, policy, overrides));
+/**
+ * @param skipped results without a report: a person may have set a grade for them, and a fault of the grader keeps one open.
+ * @throws BadInput for a deadline and a submission without a time, and for overrides that cannot be read or do not agree
+ */
+export function settled(
+  reports: readonly ReadReport[],
+  skipped: readonly SkippedResult[],
+  policy: Policy,
+  course: readonly Lab[],
+): Settled {
+  const handed = [...reports.map(handedOf), ...skipped.map(handedWithoutReport)];
+  const judged = new Map(reports.flatMap(({ report }) => report.labs.map(({ lab, maxPoints }) => [lab, maxPoints])));
+  const overrides = overridesOf([...reports, ...skipped]);
+  const grades = withoutGaps(gradesOf(handed, withOverridden(judged, overrides, course), policy, overrides));
   const isChosen = (read: ReadReport, lab: string) => {
     const grade = grades.find((each) => each.student === studentOf(read) && each.lab === lab);
     return grade?.received === undefined || grade.received === read.received;
@@ -41,8 +54,28 @@ function handedOf(read: ReadReport): Handed {
   };
 }
 
-/** The directory of the batch that a result lies in: grades set by hand are kept there. */
-function resultsOf({ from, student }: ReadReport): string[] {
-  const folder = path.dirname(path.resolve(from));
-  return student !== undefined && path.basename(folder) === 'submissions' ? [path.dirname(folder)] : [];
+function handedWithoutReport({ student, received, isError }: SkippedResult): Handed {
+  return { student, ...(received !== undefined && { received }), isError, labs: null };
+}
+
+/** Those that count, of every batch that the results are of; names as exports have them. */
+function overridesOf(results: readonly { from: string }[]): Override[] {
+  const counting = new Map<string, Override>();
+  for (const out of new Set(results.flatMap(({ from }) => batchOf(from) ?? []))) {
+    const all = readOverrides(out);
+    for (const { student, lab } of all) {
+      const override = overrideOf(all, student, lab);
+      if (override === undefined) continue;
+      const own = { ...override, student: plainLine(student) };
+      const key = JSON.stringify([own.student, lab]);
+      const other = counting.get(key);
+      if (other !== undefined && other.points !== own.points)
+        throw new BadInput(
+          `Two results have different grades set by hand for ${own.student}, lab ${lab}: ${other.points} and ${own.points}. ` +
+            'Take one of them back with ./grade override.',
+        );
+      counting.set(key, own);
+    }
+  }
+  return [...counting.values()];
 }

@@ -154,9 +154,10 @@ export async function judge(): Promise<void> {
       const answer = await withModule(request, session, async (module) =>
         answerOf(request, modules, await limited(run(vitest, request, module), cases, () => endWith(request, cases))),
       );
-      if (typeof opened !== 'string') await tidyUp(opened, request, answer);
-      // What a submission may have brought about in a suite ends with it: a promise that rejects late, a descriptor.
+      // What a submission may have brought about in a suite ends with it: a promise that rejects late, a descriptor. It ends
+      // before what is left is looked for, so that nothing of it can still be made.
       if (request.leakProof || answer.errors.length > 0) await thread.end();
+      if (typeof opened !== 'string') await tidyUp(opened, request, answer);
       tell(answer);
     });
   });

@@ -111,7 +111,7 @@ async function judgeFile(
   return { digest, tasks: controlled(tasks, await control(lab, seed, judge)) };
 }
 
-/** What the solution gets on this machine, title by title, for each suite. */
+/** What the solution gets on this machine, title by title, for each suite and choice of tests. */
 const controls = new Map<string, Map<string, Outcome>>();
 
 /**
@@ -119,7 +119,8 @@ const controls = new Map<string, Map<string, Outcome>>();
  * only the submission meets is the submission's, by whatever words it came out of the sandbox.
  */
 async function control(lab: LabFolder, seed: number, judge: Judge): Promise<Map<string, Outcome>> {
-  const known = controls.get(suiteOf(lab));
+  const key = JSON.stringify([suiteOf(lab), titlesOf(lab)]);
+  const known = controls.get(key);
   if (known !== undefined) return known;
   const own = path.join(home, 'solutions', path.basename(lab.folder), `${lab.module}.ts`);
   if (!fs.existsSync(own)) return new Map();
@@ -128,7 +129,7 @@ async function control(lab: LabFolder, seed: number, judge: Judge): Promise<Map<
   const tasks = await judgeModule(lab, request, (asked) => judge.run(asked));
   const outcomes = new Map(tasks.flatMap(({ tests }) => tests.map(({ title, outcome }) => [title, outcome] as const)));
   // A fault of the harness may be gone by the next time; what the machine lacks is not.
-  if (!has(tasks, 'error')) controls.set(suiteOf(lab), outcomes);
+  if (!has(tasks, 'error')) controls.set(key, outcomes);
   return outcomes;
 }
 

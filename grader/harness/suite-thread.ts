@@ -30,9 +30,9 @@ export class SuiteThread implements PoolRunnerInitializer {
       async () => {
         const isNew = this.#thread === null;
         const thread = this.#thread ?? this.#makeThread(options);
-        this.#thread = thread;
         if (isNew) {
           await thread.start();
+          this.#thread = thread;
           // Between two runs nobody else listens, and an error that nobody hears would end the judge.
           for (const event of ['error', 'exit']) thread.on(event, () => this.#forget(thread));
         }

@@ -86,6 +86,45 @@ test('tell a student who fails them as much as the instructor allowed, and nothi
   expect(JSON.stringify(report)).not.toMatch(/4711|4712|secret kind/);
 });
 
+test('are not told by a module that remembers what it was asked, nor by how long it takes', () => {
+  put(
+    `diary/${FILE}`,
+    `const all = [];
+${solution.replace('export function parseNamespaceLink', 'function honest')}
+export function parseNamespaceLink(link) {
+  all.push(link);
+  console.log('asked', all.join(' '));
+  if (link === 'pid:[4713]') throw new Error(all.join(' '));
+  return honest(link);
+}
+`,
+  );
+  const { report, task } = hiddenTask('diary');
+  expect(task.tests.map(({ outcome }) => outcome)).toEqual(['passed', 'passed', 'failed']);
+  expect(task.tests[2]!.message).toContain('4713');
+  expect(JSON.stringify(report)).not.toMatch(/4711|4712|secret kind/);
+  expect(task.tests.slice(0, 2).map(({ durationMs }) => durationMs)).toEqual([0, 0]);
+});
+
+test('that the solution does not pass are told before anything is graded', () => {
+  const [first, ...rest] = TESTS.tests;
+  put(`slip/${LAB}/hidden.test.ts`, SUITE);
+  put(
+    `slip/${LAB}/hidden.json`,
+    JSON.stringify({ ...TESTS, tests: [{ ...first, title: 'a link of a secret kind' }, ...rest] }),
+  );
+  put(`broken/${LAB}/hidden.test.ts`, `import './helper.ts';\n${SUITE}`);
+  put(`broken/${LAB}/hidden.json`, JSON.stringify(TESTS));
+  for (const [name, message] of [
+    ['slip', /The hidden test "a link of a secret kind" of lab what-is-a-container: the solution does not pass it/],
+    ['broken', /the solution does not pass it: The suite does not run/],
+  ] as const) {
+    const { status, stderr } = grade('check', 'honest', '--hidden', name);
+    expect(stderr).toMatch(message);
+    expect(status).toBe(2);
+  }
+});
+
 test('are not to be found by what they judge', () => {
   put(
     `thief/${FILE}`,

@@ -47,6 +47,7 @@ export interface HiddenPack {
   [Symbol.dispose](): void;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SUITE = 'hidden.test.ts';
 const TESTS = 'hidden.json';
 
@@ -60,7 +61,9 @@ export function openPack(pack: string, labs: readonly LabFolder[], submissions: 
   if (top === around || top.startsWith(`${around}/`) || around.startsWith(`${top}/`))
     throw new BadInput(`The hidden tests in ${pack} lie among the submissions. Keep them in a directory of their own.`);
   const known = new Map(labs.map((lab) => [path.basename(lab.folder), lab]));
-  const names = fs.readdirSync(top).filter((name) => fs.statSync(path.join(top, name)).isDirectory());
+  const names = fs
+    .readdirSync(top)
+    .filter((name) => fs.statSync(path.join(top, name), { throwIfNoEntry: false })?.isDirectory() === true);
   const unknown = names.filter((name) => !known.has(name) && fs.existsSync(path.join(top, name, TESTS)));
   if (unknown.length > 0)
     throw new BadInput(`${pack} has hidden tests for ${unknown.join(', ')}: folders are called as in labs/.`);
@@ -79,6 +82,9 @@ export function openPack(pack: string, labs: readonly LabFolder[], submissions: 
   const copy = fs.mkdtempSync(path.join(kept, `hidden-${process.pid}-`));
   const dispose = () => removeTree(copy);
   process.once('exit', dispose);
+  // `exit` does not come after a signal that nothing catches.
+  const interrupted = () => process.exit(130);
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   for (const { name, suite } of documents) {
     fs.mkdirSync(path.join(copy, name));
     fs.writeFileSync(path.join(copy, name, SUITE), suite);
@@ -93,6 +99,7 @@ export function openPack(pack: string, labs: readonly LabFolder[], submissions: 
     digest: hash.digest('hex'),
     [Symbol.dispose]: () => {
       process.off('exit', dispose);
+      for (const signal of SIGNALS) process.off(signal, interrupted);
       dispose();
     },
   };
@@ -130,6 +137,7 @@ function realDirectory(pack: string): string {
 
 function readOf(file: string): string {
   try {
+    if (!fs.statSync(file).isFile()) throw new Error('it is not a regular file');
     return fs.readFileSync(file, 'utf8');
   } catch (error) {
     throw new BadInput(`The hidden tests need ${file}: ${(error as Error).message}`);

@@ -113,5 +113,6 @@ function remarkOf(state: string, reason: string | undefined): string {
     error: 'The grader failed; this is not a grade.',
     open: 'Not graded yet.',
   };
-  return [said[state] ?? state, ...(reason === undefined ? [] : [reason])].join(' ');
+  // The words of a fault of the grader are about the instructor's machine.
+  return [said[state] ?? state, ...(reason === undefined || state === 'error' ? [] : [reason])].join(' ');
 }

@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { BadInput } from '../bad-input.ts';
+import { printable } from '../batch/printable.ts';
 import { refuse } from '../batch/submission.ts';
 import { findLab } from '../check.ts';
 import { home } from '../harness/home.ts';
@@ -48,12 +49,18 @@ export function addGradebook(program: Command): void {
     });
 }
 
-/** @throws BadInput for a policy with an extension of a student who is not in the class */
+/** @throws BadInput for a policy with an extension for what looks like a slip in the name of another student */
 export function policyOf(file: string | undefined, labs: readonly string[], students: readonly string[]): Policy {
   if (file === undefined) return noPolicy;
   const policy = readPolicy(file, labs);
   const unknown = Object.keys(policy.extensions).filter((student) => !students.includes(student));
-  refuse(unknown.map((student) => `The policy ${file}, extensions: ${unknownStudent(student, students)}`));
+  const slips = unknown.filter((student) => nearest(student, students) !== undefined);
+  refuse(slips.map((student) => `The policy ${file}, extensions: ${unknownStudent(student, students)}`));
+  // An extension is often of a student who has not handed in yet.
+  for (const student of unknown)
+    process.stderr.write(
+      `The policy ${file} has an extension for "${printable(student)}", who has handed in nothing.\n`,
+    );
   return policy;
 }
 
@@ -87,30 +94,40 @@ export function addOverrideCommand(program: Command): void {
     )
     .action(
       async (results: string, student: string, typed: string, points: number | null, options: OverrideOptions) => {
-        const { why, by = os.userInfo().username } = options;
+        const { why, by = userName() } = options;
         for (const [name, text] of Object.entries({ '--why': why, '--by': by }))
           if (text.trim() === '' || /\p{Cc}/u.test(text)) throw new BadInput(`${name} must be one line of text.`);
         const lab = findLab(readLabs(home), typed);
-        const most = maxPoints(lab);
+        const { handed, labs } = readResults(results);
+        const most = labs.get(lab.id) ?? maxPoints(lab);
         if (points !== null && points > most)
           throw new BadInput(`Lab ${lab.id} has ${most} points; ${points} are more than that.`);
-        const { handed } = readResults(results);
         const students = handed.map((each) => each.student);
-        if (!students.includes(student)) throw new BadInput(unknownStudent(student, students));
+        const isKnown = students.includes(student) || readOverrides(results).some((each) => each.student === student);
+        if (!isKnown) throw new BadInput(unknownStudent(student, students));
         const override = { student, lab: lab.id, points, by, at: new Date().toISOString(), why };
         await addOverride(results, override);
         process.stdout.write(
           points === null
-            ? `${student}, ${lab.id}: what is judged counts again.\n`
-            : `${student}, ${lab.id}: ${points} of ${most} points, set by ${by}.\n`,
+            ? `${printable(student)}, ${lab.id}: what is judged counts again.\n`
+            : `${printable(student)}, ${lab.id}: ${points} of ${most} points, set by ${by}.\n`,
         );
       },
     );
 }
 
+/** A user id may have no name, in a container say. */
+function userName(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return `user ${process.getuid?.()}`;
+  }
+}
+
 function unknownStudent(typed: string, students: readonly string[]): string {
   const near = nearest(typed, students);
-  return `The results hold no student "${typed}".${near === undefined ? '' : ` Did you mean "${near}"?`}`;
+  return `The results hold no student "${printable(typed)}".${near === undefined ? '' : ` Did you mean "${near}"?`}`;
 }
 
 function pointsOf(text: string): number | null {

@@ -37,6 +37,8 @@ export interface Grade {
   late: Lateness;
   attempts: { handedIn: number; counted: number };
   override?: Override;
+  /** While it is open: how many points could not be graded yet. */
+  openPoints?: number;
   /** Why it is open, or differs from what was earned: one sentence for the student. */
   note?: string;
 }
@@ -129,7 +131,8 @@ function gradeOf(
     return { ...grade, points: override.points, override, note: `Set by ${override.by}: ${override.why}` };
   // An attempt that could still turn out better keeps a "best" open.
   const unknown = policy.attempts.count === 'last' ? (chosen?.ungraded ?? 0) : openPoints(valid, keptPoints(chosen!));
-  if (unknown > 0) return { ...grade, points: null, note: `${unknown} points could not be graded yet.` };
+  if (unknown > 0)
+    return { ...grade, points: null, openPoints: unknown, note: `${unknown} points could not be graded yet.` };
   const points = keptPoints(chosen!);
   return { ...grade, points, ...(chosen!.late.kept < 1 && { note: lateNote(chosen!.late) }) };
 }

@@ -57,13 +57,7 @@ async function similarity(input: string, { lab: typed, least, out, json }: Optio
       unread.push({ student, why: error.message });
     }
   }
-  const works: Work[] = [];
-  for (const [student, source] of sources)
-    try {
-      works.push({ student, prints: printsOf(source) });
-    } catch (error) {
-      unread.push({ student, why: `it cannot be parsed: ${(error as Error).message}` });
-    }
+  const works = [...sources].map(([student, source]): Work => ({ student, prints: printsOf(source) }));
   const compared = compare(works, givenOf(lab), least);
   if (out !== undefined) writeDocument(out, similarityPage(lab, compared, sources), 0o600);
   process.stdout.write(

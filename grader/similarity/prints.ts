@@ -4,7 +4,7 @@
  * are left out, so that renaming changes nothing; a function that moved takes its fingerprints along.
  */
 
-import { parse } from '@babel/parser';
+import jsTokens, { type Token as JsToken } from 'js-tokens';
 
 /** Tokens that a fingerprint is of: shorter agreements are chance. */
 const TOKENS = 14;
@@ -26,7 +26,7 @@ interface Token {
   last: number;
 }
 
-/** @param source of a stranger's: it is parsed here, never run. @throws Error if it cannot be parsed at all */
+/** @param source of a stranger's: it is only cut into tokens, in time that is linear in its length. Any text will do. */
 export function printsOf(source: string): Prints {
   const tokens = tokensOf(source);
   const prints = new Map<number, Lines[]>();
@@ -49,37 +49,47 @@ export function printsOf(source: string): Prints {
 }
 
 function tokensOf(source: string): Token[] {
-  const { tokens } = parse(source, {
-    sourceType: 'module',
-    tokens: true,
-    errorRecovery: true,
-    plugins: ['typescript', 'explicitResourceManagement', 'importAttributes'],
-  });
-  return (tokens as unknown as RawToken[]).flatMap(({ type, value, loc }) => {
-    // Comments have a name for a type; tokens have one with a label.
-    if (typeof type === 'string' || type.label === 'eof' || type.label === ';') return [];
-    // To the parser `let` is a name.
-    const label = type.label === 'name' && value === 'let' ? 'var' : type.label;
-    return [{ word: WORDS[label] ?? label, first: loc.start.line, last: loc.end.line }];
-  });
+  const tokens: Token[] = [];
+  let line = 1;
+  for (const { type, value } of jsTokens(source)) {
+    const first = line;
+    line += value.split(/\r\n|[\n\r\u2028\u2029]/).length - 1;
+    const word = wordOf(type, value);
+    if (word !== undefined) tokens.push({ word, first, last: line });
+  }
+  return tokens;
 }
 
-interface RawToken {
-  type: string | { label: string };
-  value?: unknown;
-  loc: { start: { line: number }; end: { line: number } };
+/** What a copy changes first is one word each: names, texts, numbers, and how a name is declared. */
+function wordOf(type: JsToken['type'], value: string): string | undefined {
+  switch (type) {
+    case 'WhiteSpace':
+    case 'LineTerminatorSequence':
+    case 'SingleLineComment':
+    case 'MultiLineComment':
+    case 'HashbangComment':
+      return undefined;
+    case 'IdentifierName':
+      return BINDINGS.has(value) ? 'binding' : KEYWORDS.has(value) ? value : 'name';
+    case 'PrivateIdentifier':
+      return 'name';
+    case 'NumericLiteral':
+      return 'number';
+    case 'Punctuator':
+      return value === ';' ? undefined : value;
+    default:
+      return 'text';
+  }
 }
 
-/** What a copy changes first. */
-const WORDS: Record<string, string> = {
-  name: 'name',
-  string: 'text',
-  template: 'text',
-  num: 'number',
-  bigint: 'number',
-  const: 'binding',
-  var: 'binding',
-};
+const BINDINGS = new Set(['const', 'let', 'var']);
+
+/** ECMA-262, 12.7.2. Words that are keywords in some places only count as names. */
+const KEYWORDS = new Set(
+  'await break case catch class continue debugger default delete do else enum export extends false finally for function if import in instanceof new null return super switch this throw true try typeof void while with yield'.split(
+    ' ',
+  ),
+);
 
 const MODULUS = 2 ** 32;
 
