@@ -13,7 +13,7 @@ export function list(options: { json?: boolean }): void {
     say(JSON.stringify({ labs: map.map(entryJson), next: nextStep(map) }, null, 2));
     return;
   }
-  sayMap(map);
+  sayMap(map, Number.POSITIVE_INFINITY);
 }
 
 /** What the two lines below the map take of a screen, and its prompt. */

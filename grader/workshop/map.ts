@@ -98,23 +98,45 @@ export const MARKS: Record<LabState, string> = {
 /** As much of the map as so many rows of a screen hold. */
 export function mapThatFits(map: MapEntry[], rows: number): string {
   const texts = [mapText(map), mapText(map, { short: true }), mapText(map, { short: true, dense: true })];
-  return texts.find((text) => text.split('\n').length <= rows) ?? briefMap(map);
+  return texts.find((text) => text.split('\n').length <= rows) ?? focusedMap(map, rows);
 }
 
-/** A line for each part: the marks of its labs. */
-function briefMap(map: MapEntry[]): string {
+/** A line for each part, with the marks of its labs; the learner's part and those after it are spread out while they fit. */
+function focusedMap(map: MapEntry[], rows: number): string {
   const written = map.filter(({ exists }) => exists !== undefined);
   const passed = written.filter(({ state }) => state === 'passed').length;
-  const lines = [
-    `${paint.bold('Build your own container engine')}  ${paint.dim(`${passed} of ${written.length} labs passed · ./workshop list tells all`)}`,
-  ];
-  for (const [part, title] of parts.entries()) {
-    const entries = map.filter(({ lab }) => lab.part === part);
-    const marks = entries.map(({ state, current }) => (current ? paint.cyan('▶') : MARKS[state])).join(' ');
-    const here = entries.find(({ current }) => current)?.lab.id;
-    lines.push(`  ${paint.bold(String(part))} ${pad(title, 20)} ${marks}${here ? `   ${paint.bold(here)}` : ''}`);
+  const here = map.find(({ current }) => current)?.lab.part ?? 0;
+  const order = [...parts.keys()].sort((one, other) => Number(one < here) - Number(other < here) || one - other);
+  let left = rows - 1 - parts.length;
+  const isSpread = new Set<number>();
+  for (const part of order) {
+    const lines = spreadPart(map, part).length;
+    if (lines > left) break;
+    left -= lines;
+    isSpread.add(part);
   }
-  return lines.join('\n');
+  return [
+    `${paint.bold('Build your own container engine')}  ${paint.dim(`${passed} of ${written.length} labs passed · ./workshop list`)}`,
+    ...[...parts.entries()].flatMap(([part, title]) => {
+      const name = `${paint.bold(`Part ${part}`)}  ${title}`;
+      if (isSpread.has(part)) return [name, ...spreadPart(map, part)];
+      const entries = map.filter(({ lab }) => lab.part === part);
+      const marks = entries.map(({ state, current }) => (current ? paint.cyan('▶') : MARKS[state])).join(' ');
+      const isPlanned = entries.every(({ state }) => state === 'planned');
+      const current = entries.find((entry) => entry.current)?.lab.id;
+      const note = isPlanned ? paint.dim('  to come') : current === undefined ? '' : `  ${paint.bold(current)}`;
+      return [`${paint.bold(`Part ${part}`)}  ${pad(title, 14)} ${marks}${note}`];
+    }),
+  ].join('\n');
+}
+
+/** The labs of a part: a line for each that is written, and one for all that are to come. */
+function spreadPart(map: MapEntry[], part: number): string[] {
+  const entries = map.filter(({ lab }) => lab.part === part);
+  const planned = entries.filter(({ state }) => state === 'planned');
+  const lines = entries.filter((entry) => !planned.includes(entry)).map(entryLine);
+  if (planned.length === 0) return lines;
+  return [...lines, paint.dim(`  ${MARKS.planned} to come: ${planned.map(({ lab }) => lab.id).join(', ')}`)];
 }
 
 /**
@@ -133,11 +155,7 @@ export function mapText(map: MapEntry[], { short = false, dense = false } = {}):
   for (const [part, title] of parts.entries()) {
     lines.push(...(dense ? [] : ['']), `${paint.bold(`Part ${part}`)}  ${title}`);
     const entries = map.filter(({ lab }) => lab.part === part);
-    const planned = entries.filter(({ state }) => state === 'planned');
-    lines.push(...(short ? entries.filter((entry) => !planned.includes(entry)) : entries).map(entryLine));
-    if (short && planned.length > 0) {
-      lines.push(paint.dim(`  ${MARKS.planned} to come: ${planned.map(({ lab }) => lab.id).join(', ')}`));
-    }
+    lines.push(...(short ? spreadPart(map, part) : entries.map(entryLine)));
   }
   return lines.join('\n');
 }
