@@ -1,6 +1,7 @@
 /** Sockets that only hold a port, in the network namespace of the calling thread. ip(7), ipv6(7). */
 
 import { close } from './descriptors.ts';
+import { KernelError } from './errors.ts';
 import { systemCall } from './libc.ts';
 
 const socketCall = systemCall('int socket(int, int, int)');
@@ -41,12 +42,8 @@ export function holdPort(
   const fd = socketCall(subject, family, type | SOCK_CLOEXEC, number);
   try {
     if (family === AF_INET6) setOption(fd, subject, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    // Connections of a server that ended a minute ago do not keep the port; but once this one has the port, the
-    // option off, nobody else can listen on it. For UDP the option would let two have one port.
-    if (protocol !== 'udp') setOption(fd, subject, SOL_SOCKET, SO_REUSEADDR, 1);
     const name = socketAddress(family, address, port);
-    bindCall(subject, fd, name, name.length);
-    if (protocol !== 'udp') setOption(fd, subject, SOL_SOCKET, SO_REUSEADDR, 0);
+    bindAlone(fd, subject, name, protocol);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(name.length);
     getsocknameCall(subject, fd, name, length);
@@ -54,6 +51,22 @@ export function holdPort(
   } catch (error) {
     close(fd);
     throw error;
+  }
+}
+
+/**
+ * The kernel remembers of a port whether the first socket that was bound to it had SO_REUSEADDR, and then gives the port to all
+ * that have it and do not listen, as another engine does not. So the option is for a port alone that connections of a server that
+ * ended a minute ago keep; off again afterwards, nobody else can listen on it. For UDP it would let two have one port.
+ */
+function bindAlone(fd: number, subject: string, name: Buffer, protocol: keyof typeof protocols): void {
+  try {
+    bindCall(subject, fd, name, name.length);
+  } catch (error) {
+    if (protocol === 'udp' || !(error instanceof KernelError) || error.code !== 'EADDRINUSE') throw error;
+    setOption(fd, subject, SOL_SOCKET, SO_REUSEADDR, 1);
+    bindCall(subject, fd, name, name.length);
+    setOption(fd, subject, SOL_SOCKET, SO_REUSEADDR, 0);
   }
 }
 

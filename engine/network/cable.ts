@@ -8,7 +8,7 @@ import { setLinkSetting } from './forwarding.ts';
 import { parseCidr } from './ip-address.ts';
 import { inNamespace } from './namespace.ts';
 import { addAddress } from './netlink/address.ts';
-import { cutAddress } from './netlink/conntrack.ts';
+import { cutAddress, whereTracked } from './netlink/conntrack.ts';
 import { changeLink, createCable, deleteLink, findLink, type Link } from './netlink/link.ts';
 import { addDefaultRoute } from './netlink/route.ts';
 import { type NetlinkSocket, withNetlink } from './netlink/socket.ts';
@@ -32,6 +32,8 @@ export function plug(endpoint: Endpoint, bridge: Link, namespace: number, owner:
     createCable(socket, { name, alias, master: bridge.index, mtu: network.mtu, peer });
     try {
       const link = findLink(socket, name)!;
+      // The host speaks by the bridge; at this end it has nothing to hear.
+      setLinkSetting(6, name, 'disable_ipv6', '1');
       changeLink(socket, link, { isUp: true, withoutLinkLocal: true, port: portOf(network) });
       inNamespace(namespace, () => configure(endpoint));
     } catch (error) {
@@ -46,6 +48,8 @@ function configure(endpoint: Endpoint): void {
   const { interface: name, addresses, isGateway } = endpoint;
   const own = addresses.map(parseCidr);
   const hasV6 = own.some(({ family }) => family === 6);
+  // Before IPv6 is on: its routes are those of the engine, whatever a neighbour says of itself as a router.
+  setLinkSetting(6, name, 'accept_ra', '0');
   setLinkSetting(6, name, 'disable_ipv6', hasV6 ? '0' : '1');
   // Bridges send a container's own question for its link-local address back to it, which would look like a second owner.
   setLinkSetting(6, name, 'accept_dad', '0');
@@ -82,7 +86,9 @@ function addDefaultRoutes(socket: NetlinkSocket, link: Link, { network, addresse
 }
 
 /** Remove the link and what the kernel remembers of its connections. It need not be there. */
-export function unplug(endpoint: Endpoint): void {
+export function unplug(endpoint: Endpoint, warn: (message: string) => void): void {
   withNetlink(NETLINK_ROUTE, (socket) => deleteLink(socket, cableName(endpoint)));
-  for (const address of endpoint.addresses) cutAddress(address.split('/')[0]!);
+  whereTracked(() => {
+    for (const address of endpoint.addresses) cutAddress(address.split('/')[0]!);
+  }, warn);
 }

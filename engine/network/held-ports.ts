@@ -36,6 +36,16 @@ function needsRelay(port: PublishedPort): boolean {
   return port.protocol === 'tcp' && (!isLed(port) || (family === 6 && value <= 1n));
 }
 
+/** The kernel says no. The owner of the port is looked for after the whole range was tried, because the search goes through all processes. */
+class InUse extends Error {
+  readonly port: PublishedPort;
+
+  constructor(port: PublishedPort) {
+    super('port is already allocated');
+    this.port = port;
+  }
+}
+
 export class HeldPorts {
   readonly #held = new Map<string, Held>();
 
@@ -79,18 +89,19 @@ export class HeldPorts {
       hostPort === 0
         ? Array.from({ length: CHOICES }, () => 0)
         : Array.from({ length: lastHostPort - hostPort + 1 }, (_, index) => hostPort + index);
-    let problem: unknown;
+    let first: PortTaken | InUse | undefined;
     for (const candidate of candidates) {
       try {
         return this.#holdAt(group, candidate);
       } catch (error) {
-        problem ??= error;
-        if (!(error instanceof PortTaken)) throw error;
+        if (!(error instanceof PortTaken || error instanceof InUse)) throw error;
+        first ??= error;
       }
     }
+    const problem = first instanceof InUse ? named(first.port) : first!;
     if (candidates.length <= 1 || hostPort === 0) throw problem;
     throw new PortTaken(
-      `Bind for ${group[0]!.hostAddress}:${hostPort}-${lastHostPort} failed: all ports are already allocated. The first: ${(problem as Error).message}`,
+      `Bind for ${group[0]!.hostAddress}:${hostPort}-${lastHostPort} failed: all ports are already allocated. The first: ${problem.message}`,
     );
   }
 
@@ -171,16 +182,19 @@ function bindFor({ hostAddress, hostPort }: PublishedPort): string {
   return `Bind for ${hostAddress.includes(':') ? `[${hostAddress}]` : hostAddress}:${hostPort}`;
 }
 
+function named(port: PublishedPort): PortTaken {
+  const owner = portOwner(port.protocol, port.hostAddress, port.hostPort);
+  const who = owner ? `${owner.name} (process ${owner.pid}) has it` : 'a program of the host has it';
+  return new PortTaken(
+    `${bindFor(port)} failed: port is already allocated: ${who}. Choose another port, or end that program.`,
+  );
+}
+
 function explained(port: PublishedPort, error: KernelError): Error {
-  const { protocol, hostAddress, hostPort } = port;
+  const { hostAddress } = port;
   switch (error.code) {
-    case 'EADDRINUSE': {
-      const owner = portOwner(protocol, hostAddress, hostPort);
-      const who = owner ? `${owner.name} (process ${owner.pid}) has it` : 'a program of the host has it';
-      return new PortTaken(
-        `${bindFor(port)} failed: port is already allocated: ${who}. Choose another port, or end that program.`,
-      );
-    }
+    case 'EADDRINUSE':
+      return new InUse(port);
     case 'EADDRNOTAVAIL':
       return new NetworkError(`${bindFor(port)} failed: ${hostAddress} is not an address of this host.`);
     case 'EACCES':

@@ -1,49 +1,72 @@
 /** The part of the host's network that belongs to one state root: its bridges, its cables, its ports, its rules. */
 
 import { NETLINK_ROUTE } from '#kernel/netlink';
-import { dropAll, dropBridge, raiseBridge } from './bridge.ts';
+import { dropAll, dropBridge, gatewaysOf, raiseBridge } from './bridge.ts';
 import { lead, plug, unplug } from './cable.ts';
 import type { BridgeNetwork, HostNetwork, HostNetworkOptions, PublishedPort } from './contract/network.ts';
 import { NetworkError } from './errors.ts';
+import { type Family, Forwarding } from './forwarding.ts';
 import { HeldPorts, isLed } from './held-ports.ts';
-import { formatAddress } from './ip-address.ts';
+import { HostChanges } from './host-changes.ts';
+import { formatAddress, parseAddress } from './ip-address.ts';
 import { listAddresses } from './netlink/address.ts';
-import { removeConnections } from './netlink/conntrack.ts';
+import { cutAnsweredBy, cutSentTo, whereTracked } from './netlink/conntrack.ts';
 import { findLink, type Link } from './netlink/link.ts';
 import { withNetlink } from './netlink/socket.ts';
 import { runNft } from './nft.ts';
 import { RuleTable } from './rule-table.ts';
 import { protocolNumbers } from './rules.ts';
+import { TableGuard } from './table-guard.ts';
 
 const ROOT_WORD = /^[a-z0-9-]{1,40}$/;
 
 /** Nothing is changed by this call. @throws RangeError for a malformed `root` */
-export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): HostNetwork {
+export function openHostNetwork({
+  root,
+  ipForward,
+  nft,
+  directory,
+  lookEvery = 0,
+  warn = () => {},
+}: HostNetworkOptions): HostNetwork {
   if (!ROOT_WORD.test(root)) throw new RangeError(`The word of a state root cannot be ${JSON.stringify(root)}.`);
   const owner = `skiff-${root}`;
-  const rules = new RuleTable(owner, (commands) => runNft(commands, nft));
+  const changes = new HostChanges(directory);
+  const forwarding = new Forwarding(changes, ipForward);
+  const rules = new RuleTable({
+    table: owner,
+    run: (commands) => runNft(commands, nft),
+    outer: () => forwarding.outer,
+  });
   const held = new HeldPorts();
+  const guard = new TableGuard(rules, lookEvery, warn);
   return {
     async raise(network) {
       const wasThere = bridgeOf(network) !== undefined;
-      raiseBridge(network, owner, ipForward);
+      raiseBridge(network, owner, changes);
       try {
-        if (!rules.has(network)) await rules.setNetwork(network);
+        const isOther = forwarding.plan(familiesOf(network));
+        if (isOther || !rules.has(network)) await rules.setNetwork(network);
+        forwarding.turnOn(familiesOf(network));
+        guard.begin();
       } catch (error) {
-        if (!wasThere) dropBridge(network, owner);
+        if (!wasThere) {
+          dropBridge(network, owner, changes);
+          await rules.removeNetwork(network.id).catch(() => {});
+        }
         throw error;
       }
     },
 
     async drop(network) {
-      dropBridge(network, owner);
+      dropBridge(network, owner, changes);
       await rules.removeNetwork(network.id);
     },
 
     connect(endpoint, namespace) {
       const { network } = endpoint;
       // Somebody may have removed the bridge under a running network.
-      plug(endpoint, bridgeOf(network) ?? raiseBridge(network, owner, ipForward), namespace, owner);
+      plug(endpoint, bridgeOf(network) ?? raiseBridge(network, owner, changes), namespace, owner);
     },
 
     lead(endpoint, namespace) {
@@ -51,7 +74,7 @@ export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): H
     },
 
     disconnect(endpoint) {
-      unplug(endpoint);
+      unplug(endpoint, warn);
     },
 
     async publish(network, ports) {
@@ -59,7 +82,7 @@ export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): H
       const published = held.hold(ports);
       try {
         await rules.addPorts(published);
-        cutEarlier(published);
+        whereTracked(() => cutEarlier(published), warn);
         return published;
       } catch (error) {
         held.release(published);
@@ -75,7 +98,7 @@ export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): H
       if (gone.length === 0) return;
       try {
         await rules.removePorts(gone);
-        cutLed(gone);
+        whereTracked(() => cutLed(gone), warn);
       } finally {
         held.release(gone);
       }
@@ -94,27 +117,43 @@ export function openHostNetwork({ root, ipForward, nft }: HostNetworkOptions): H
       });
       const problems = networks.flatMap((network) => {
         try {
-          raiseBridge(network, owner, ipForward);
+          raiseBridge(network, owner, changes);
           return [];
         } catch (error) {
           return [(error as Error).message];
         }
       });
+      const families = networks.flatMap(familiesOf);
+      forwarding.plan(families);
       await rules.setAll(networks, kept);
+      guard.begin();
+      try {
+        forwarding.turnOn(families);
+      } catch (error) {
+        problems.push((error as Error).message);
+      }
       if (problems.length > 0) throw new NetworkError(problems.join(' '));
       return lost;
     },
 
     close() {
+      guard.end();
       held.releaseAll();
     },
 
     async clear() {
-      dropAll(owner);
-      await rules.remove();
+      guard.end();
+      dropAll(owner, changes);
+      if (forwarding.turnOff()) await rules.remove();
+      else await rules.setAll([], []);
       held.releaseAll();
     },
   };
+}
+
+/** Of packets that the host is to forward. */
+function familiesOf(network: BridgeNetwork): Family[] {
+  return network.internal ? [] : gatewaysOf(network).map(({ family }) => family);
 }
 
 function bridgeOf({ bridge }: BridgeNetwork): Link | undefined {
@@ -148,22 +187,29 @@ function cutLed(ports: readonly PublishedPort[]): void {
   const led = new Set(
     ports.map((port) => key(protocolNumbers[port.protocol], port.hostPort, port.containerAddress, port.containerPort)),
   );
-  removeConnections(({ original, reply }) =>
-    led.has(key(original.protocol, original.destinationPort, reply.source, reply.sourcePort)),
-  );
+  for (const address of new Set(ports.map(({ containerAddress }) => containerAddress)))
+    cutAnsweredBy(address, ({ original, reply }) =>
+      led.has(key(original.protocol, original.destinationPort, reply.source, reply.sourcePort)),
+    );
 }
 
 /** A client of UDP that asked before there was a rule would be kept away from it as long as it goes on asking. */
 function cutEarlier(ports: readonly PublishedPort[]): void {
-  const meant = new Set(ports.filter(({ protocol }) => protocol === 'udp').map(({ hostPort }) => hostPort));
-  if (meant.size === 0) return;
+  const meant = ports.filter(({ protocol }) => protocol === 'udp');
+  if (meant.length === 0) return;
   const own = new Set(
     withNetlink(NETLINK_ROUTE, listAddresses).map(({ family, address }) => formatAddress(family, address)),
   );
-  removeConnections(
-    ({ original }) =>
-      original.protocol === protocolNumbers.udp &&
-      meant.has(original.destinationPort) &&
-      (own.has(original.destination) || original.destination.startsWith('127.')),
-  );
+  for (const family of [4, 6] as const) {
+    const numbers = new Set(
+      meant.filter((port) => parseAddress(port.hostAddress).family === family).map(({ hostPort }) => hostPort),
+    );
+    if (numbers.size > 0)
+      cutSentTo(
+        family,
+        protocolNumbers.udp,
+        numbers,
+        ({ original }) => own.has(original.destination) || original.destination.startsWith('127.'),
+      );
+  }
 }

@@ -4,12 +4,14 @@ import { spawn } from 'node:child_process';
 import { NetworkError } from './errors.ts';
 
 const MOST_WORDS = 2000;
+const MOST_MILLISECONDS = 30_000;
 
 /**
  * Carry out `commands`, in nft's own language.
+ * @param milliseconds after which nft is killed
  * @throws NetworkError with nft's words, or that says how to install nft. Nothing has changed then.
  */
-export async function runNft(commands: string, program = 'nft'): Promise<void> {
+export async function runNft(commands: string, program = 'nft', milliseconds = MOST_MILLISECONDS): Promise<void> {
   // Found by the daemon's PATH and in the places where distributions put it, which an ordinary PATH lacks.
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
   const child = spawn(program, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], env });
@@ -17,6 +19,13 @@ export async function runNft(commands: string, program = 'nft'): Promise<void> {
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     if (words.length < MOST_WORDS) words += chunk;
   });
+  let isLate = false;
+  const limit = setTimeout(() => {
+    isLate = true;
+    child.kill('SIGKILL');
+    // A child of its own may keep the pipe open.
+    child.stderr.destroy();
+  }, milliseconds);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve);
   });
@@ -31,6 +40,12 @@ export async function runNft(commands: string, program = 'nft'): Promise<void> {
     throw new NetworkError(
       'A network needs the program nft, which is not installed. Install the package nftables, or use --network none or --network host.',
     );
+  } finally {
+    clearTimeout(limit);
   }
+  if (isLate)
+    throw new NetworkError(
+      `nft did not end within ${milliseconds / 1000} s and was killed. Try "nft list tables", and end the program that keeps it waiting.`,
+    );
   if (code !== 0) throw new NetworkError(`nft failed: ${words.trim().slice(0, MOST_WORDS) || `exit code ${code}`}.`);
 }

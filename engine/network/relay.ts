@@ -6,14 +6,36 @@
 import net from 'node:net';
 import { releaseWithConnections } from '#kernel/bound-socket';
 
+/** Each connection costs this process two descriptors, which it has for all containers together. */
+export interface RelayLimits {
+  /** Connections of one port. */
+  perPort: number;
+  /** Connections of all ports. */
+  inAll: number;
+  /** Milliseconds that a container has to take a connection. */
+  connect: number;
+}
+
+const LIMITS: RelayLimits = { perPort: 512, inAll: 2048, connect: 10_000 };
+
 /** Accept what comes to `fd`, a bound socket of TCP that this relay closes, and carry it to the container. */
 export class Relay {
+  /** Of all relays. */
+  static #carried = 0;
   readonly #server: net.Server;
   readonly #open = new Set<net.Socket>();
 
-  constructor(fd: number, containerAddress: string, containerPort: number) {
+  constructor(fd: number, containerAddress: string, containerPort: number, limits = LIMITS) {
     this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+      if (Relay.#carried >= limits.inAll) {
+        client.resetAndDestroy();
+        return;
+      }
+      Relay.#carried++;
+      client.once('close', () => Relay.#carried--);
       const container = net.connect({ host: containerAddress, port: containerPort, allowHalfOpen: true });
+      container.setTimeout(limits.connect, () => container.destroy(new Error('The container does not answer.')));
+      container.once('connect', () => container.setTimeout(0));
       for (const [socket, other] of [
         [client, container],
         [container, client],
@@ -26,6 +48,7 @@ export class Relay {
       client.pipe(container);
       container.pipe(client);
     });
+    this.#server.maxConnections = limits.perPort;
     // Without memory for one more connection the others go on.
     this.#server.on('error', () => {});
     releaseWithConnections(fd);

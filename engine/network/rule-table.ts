@@ -1,104 +1,168 @@
 /** One table of nftables and what is in it. Changes that come while nft runs are made together in its next run. */
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
+import type { Outer } from './forwarding.ts';
 import { isLed, portName } from './held-ports.ts';
 import { changeElements, hasTable } from './netlink/set-elements.ts';
 import { noTable, portElement, tableRules } from './rules.ts';
 
+/** What one caller wants. */
+interface Change {
+  /** Whether the table is to be made as a whole. */
+  isWhole: boolean;
+  make(): void;
+  /** Back to how it was before `make`. What was taken away stays away, and goes with the next run that succeeds. */
+  undo(): void;
+}
+
+interface Waiting extends Change {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+export interface RuleTableOptions {
+  table: string;
+  /** Carries commands of nft out. */
+  run: (commands: string) => Promise<void>;
+  /** Links that are kept apart, as of now. */
+  outer: () => Outer;
+}
+
 export class RuleTable {
-  readonly #table: string;
-  readonly #run: (commands: string) => Promise<void>;
+  readonly #options: RuleTableOptions;
   readonly #networks = new Map<string, BridgeNetwork>();
   readonly #ports = new Map<string, PublishedPort>();
   /** What the kernel has, as far as this process knows; null before the table was made. */
   #known: Map<string, PublishedPort> | null = null;
-  /** Counts what makes the whole table out of date. */
-  #generation = 0;
-  #running: Promise<void> = Promise.resolve();
-  #next: Promise<void> | null = null;
+  #queue: Waiting[] = [];
+  #working: Promise<void> | null = null;
 
-  /** @param run carries commands of nft out */
-  constructor(table: string, run: (commands: string) => Promise<void>) {
-    this.#table = table;
-    this.#run = run;
+  constructor(options: RuleTableOptions) {
+    this.#options = options;
   }
 
-  async setNetwork(network: BridgeNetwork): Promise<void> {
-    const before = this.#networks.get(network.id);
-    this.#networks.set(network.id, network);
-    try {
-      await this.#rebuild();
-    } catch (error) {
-      if (before) this.#networks.set(network.id, before);
-      else this.#networks.delete(network.id);
-      throw error;
-    }
+  setNetwork(network: BridgeNetwork): Promise<void> {
+    let before: BridgeNetwork | undefined;
+    return this.#ask({
+      isWhole: true,
+      make: () => {
+        before = this.#networks.get(network.id);
+        this.#networks.set(network.id, network);
+      },
+      undo: () => {
+        if (before) this.#networks.set(network.id, before);
+        else this.#networks.delete(network.id);
+      },
+    });
   }
 
   async removeNetwork(id: string): Promise<void> {
-    if (this.#networks.delete(id)) await this.#rebuild();
+    if (!this.#networks.has(id) && this.#working === null) return;
+    await this.#ask({ isWhole: true, make: () => void this.#networks.delete(id), undo: () => {} });
   }
 
   /** Whether the kernel has the rules of that network, as far as this process and the table's existence tell. */
   has(network: BridgeNetwork): boolean {
     const known = this.#networks.get(network.id);
-    if (this.#known === null || known === undefined) return false;
-    return JSON.stringify(known) === JSON.stringify(network) && hasTable(this.#table);
+    if (this.#known === null || known === undefined || this.#queue.some(({ isWhole }) => isWhole)) return false;
+    return JSON.stringify(known) === JSON.stringify(network) && hasTable(this.#options.table);
   }
 
-  networks(): BridgeNetwork[] {
-    return [...this.#networks.values()];
+  /** Whether somebody removed the table. It is not told of a table that is being made. */
+  isLost(): boolean {
+    return this.#working === null && this.#known !== null && !hasTable(this.#options.table);
+  }
+
+  /** Make the table anew as it is meant to be. */
+  restore(): Promise<void> {
+    return this.#ask({ isWhole: true, make: () => {}, undo: () => {} });
   }
 
   /** Everything anew, with these networks and ports. */
-  async setAll(networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): Promise<void> {
-    this.#networks.clear();
-    this.#ports.clear();
-    for (const network of networks) this.#networks.set(network.id, network);
-    for (const port of ports) this.#ports.set(portName(port), port);
-    await this.#rebuild();
+  setAll(networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): Promise<void> {
+    const make = () => {
+      this.#networks.clear();
+      this.#ports.clear();
+      for (const network of networks) this.#networks.set(network.id, network);
+      for (const port of ports) this.#ports.set(portName(port), port);
+    };
+    return this.#ask({ isWhole: true, make, undo: () => {} });
   }
 
-  async addPorts(ports: readonly PublishedPort[]): Promise<void> {
-    for (const port of ports) this.#ports.set(portName(port), port);
-    await this.#changed();
+  addPorts(ports: readonly PublishedPort[]): Promise<void> {
+    return this.#ask({
+      isWhole: false,
+      make: () => {
+        for (const port of ports) this.#ports.set(portName(port), port);
+      },
+      undo: () => {
+        for (const port of ports) this.#ports.delete(portName(port));
+      },
+    });
   }
 
-  async removePorts(ports: readonly PublishedPort[]): Promise<void> {
-    for (const port of ports) this.#ports.delete(portName(port));
-    await this.#changed();
+  removePorts(ports: readonly PublishedPort[]): Promise<void> {
+    const make = () => {
+      for (const port of ports) this.#ports.delete(portName(port));
+    };
+    return this.#ask({ isWhole: false, make, undo: () => {} });
   }
 
   async remove(): Promise<void> {
+    while (this.#working) await this.#working;
     this.#networks.clear();
     this.#ports.clear();
     this.#known = null;
-    this.#generation++;
-    await Promise.allSettled([this.#running, this.#next]);
-    if (hasTable(this.#table)) await this.#run(noTable(this.#table));
+    const { table, run } = this.#options;
+    if (hasTable(table)) await run(noTable(table));
   }
 
-  async #rebuild(): Promise<void> {
-    this.#known = null;
-    this.#generation++;
-    await this.#changed();
+  /** Resolves once the kernel has it. */
+  #ask(change: Change): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...change, resolve, reject });
+      this.#working ??= Promise.resolve().then(() => this.#work());
+    });
   }
 
-  /** Resolves once the kernel has everything that was asked for before the call. */
-  #changed(): Promise<void> {
-    this.#next ??= this.#running
-      .catch(() => {})
-      .then(() => {
-        this.#next = null;
-        this.#running = this.#apply();
-        return this.#running;
-      });
-    return this.#next;
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0);
+      const error = await this.#attempt(batch);
+      if (error === null) for (const { resolve } of batch) resolve();
+      else if (batch.length === 1) batch[0]!.reject(error.cause);
+      else await this.#oneByOne(batch);
+    }
+    this.#working = null;
+  }
+
+  /** One change that cannot be made is not to be the failure of those that happened to come with it. */
+  async #oneByOne(batch: readonly Waiting[]): Promise<void> {
+    for (const waiting of batch) {
+      const error = await this.#attempt([waiting]);
+      if (error === null) waiting.resolve();
+      else waiting.reject(error.cause);
+    }
+  }
+
+  /** @returns null, or the error, and then nothing of the batch is kept. */
+  async #attempt(batch: readonly Change[]): Promise<{ cause: unknown } | null> {
+    for (const { isWhole, make } of batch) {
+      if (isWhole) this.#known = null;
+      make();
+    }
+    try {
+      await this.#apply();
+      return null;
+    } catch (error) {
+      for (const { undo } of batch.toReversed()) undo();
+      return { cause: error };
+    }
   }
 
   async #apply(): Promise<void> {
+    const { table, run, outer } = this.#options;
     const wanted = new Map([...this.#ports].filter(([, port]) => isLed(port)));
-    const generation = this.#generation;
     const known = this.#known;
     if (known !== null) {
       const differs = (one: Map<string, PublishedPort>, other: Map<string, PublishedPort>) =>
@@ -110,14 +174,14 @@ export class RuleTable {
           ...removed.map((port) => portElement(port, false)),
           ...added.map((port) => portElement(port, true)),
         ];
-        changeElements(this.#table, changes);
-        if (this.#generation === generation) this.#known = wanted;
+        changeElements(table, changes);
+        this.#known = wanted;
         return;
       } catch {
         // Somebody flushed the rules, or changed them: made anew as a whole they are right again, or the error is told.
       }
     }
-    await this.#run(tableRules(this.#table, this.networks(), [...wanted.values()]));
-    if (this.#generation === generation) this.#known = wanted;
+    await run(tableRules(table, [...this.#networks.values()], [...wanted.values()], outer()));
+    this.#known = wanted;
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { BridgeNetwork, PublishedPort } from './contract/network.ts';
+import type { Outer } from './forwarding.ts';
 import { isLed } from './held-ports.ts';
 import { formatAddress, formatCidr, networkOf, parseAddress, parseCidr, toBytes } from './ip-address.ts';
 import { concatenated, type ElementChange } from './netlink/set-elements.ts';
@@ -13,11 +14,18 @@ import { concatenated, type ElementChange } from './netlink/set-elements.ts';
 export const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 };
 
 /** The whole table. Whatever it was before is replaced in the same step, so that no packet finds half of it. */
-export function tableRules(table: string, networks: readonly BridgeNetwork[], ports: readonly PublishedPort[]): string {
+export function tableRules(
+  table: string,
+  networks: readonly BridgeNetwork[],
+  ports: readonly PublishedPort[],
+  outer: Outer,
+): string {
   const led = ports.filter(isLed);
   const names = networks.map(({ bridge }) => bridge);
   const open = networks.filter(({ icc }) => icc).map(({ bridge }) => bridge);
   const internal = networks.filter((network) => network.internal).map(({ bridge }) => bridge);
+  // A bridge that the host had before may be that of a network now, which leads outside.
+  const apart = (links: readonly string[] = []) => links.filter((link) => !names.includes(link));
   return `
 table inet ${table}
 delete table inet ${table}
@@ -35,12 +43,15 @@ table inet ${table} {
     type ifname . ifname
     ${elements(open.map((name) => `${quoted(name)} . ${quoted(name)}`))}
   }
+${([4, 6] as const).map((family) => outerSet(family, apart(outer[family]))).join('\n')}
 ${portMaps.map(({ name, key, data }) => portMap(name, key, data, led)).join('\n')}
 
-  # No container reaches what listens on the host's loopback, although route_localnet is on.
+  # Neither a container nor a neighbour of the host reaches what is at the host's loopback: the kernel drops such packets
+  # after a published port has led them away, and on the bridges not at all, where route_localnet is on.
   chain guard {
     type filter hook prerouting priority raw
-    iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname != "lo" ip daddr 127.0.0.0/8 drop
+    iifname != "lo" ip saddr 127.0.0.0/8 drop
   }
 
   chain ports {
@@ -62,6 +73,8 @@ ${portMaps.map(({ name, key, data }) => portMap(name, key, data, led)).join('\n'
 
   chain forwarded {
     type filter hook forward priority filter
+    meta nfproto ipv4 iifname @outer4 oifname @outer4 drop
+    meta nfproto ipv6 iifname @outer6 oifname @outer6 drop
     ct state established,related accept
     iifname . oifname @open accept
     iifname @internal drop
@@ -102,6 +115,14 @@ function portBytes(port: number): Buffer {
 /** Removes the table; it need not be there. */
 export function noTable(table: string): string {
   return `table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+/** Links between which the host forwards nothing, since it was no router before us. */
+function outerSet(family: 4 | 6, names: readonly string[]): string {
+  return `  set outer${family} {
+    type ifname
+    ${elements(names.map(quoted))}
+  }`;
 }
 
 function leavingRules({ bridge, subnets, masquerade, internal }: BridgeNetwork): string[] {

@@ -10,8 +10,17 @@ import { Networks } from './networks.ts';
 import type { NetworkSettings } from './settings.ts';
 import { whyNoBridges } from './why-no-bridges.ts';
 
+/** Milliseconds between looks at whether the rules are still there. */
+const LOOK_EVERY = 5000;
+
 export function openNetworks(root: StateRoot, settings: NetworkSettings, warn: (message: string) => void): Networks {
-  const host = openHostNetwork({ root: root.key, ipForward: settings.forward });
+  const host = openHostNetwork({
+    root: root.key,
+    ipForward: settings.forward,
+    directory: root.run,
+    lookEvery: LOOK_EVERY,
+    warn,
+  });
   const bridge = settings.bridge && whyNoBridges() === null;
   const networks = new Networks(root, { ...settings, bridge }, host);
   networks.load(warn);

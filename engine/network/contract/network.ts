@@ -64,7 +64,7 @@ export interface PublishedPort {
 export interface HostNetwork {
   /** Make the bridge, its addresses and rules, or put right what differs. Twice is the same as once. */
   raise(network: BridgeNetwork): Promise<void>;
-  /** Remove the bridge and its rules. It need not be there. */
+  /** Remove the bridge and its rules; one of somebody else loses what it was given. It need not be there. */
   drop(network: BridgeNetwork): Promise<void>;
   /**
    * Put a link into a container's network namespace, with its addresses, its routes and everything up.
@@ -90,7 +90,10 @@ export interface HostNetwork {
   takeOver(networks: BridgeNetwork[], ports: PublishedPort[]): Promise<{ port: PublishedPort; reason: string }[]>;
   /** Let go of the sockets; links and rules stay and go on working. */
   close(): void;
-  /** Remove the table and every bridge that was raised. */
+  /**
+   * Remove the table and every bridge that was raised, and turn forwarding off again if it was turned on. If links that came
+   * later may need it, forwarding stays on, and of the table what keeps the host's earlier links apart.
+   */
   clear(): Promise<void>;
 }
 
@@ -102,4 +105,10 @@ export interface HostNetworkOptions {
   ipForward: boolean;
   /** The program nft; found by its name if absent. */
   nft?: string;
+  /** A directory for what a later daemon has to know of this one, until the machine ends. Nothing is kept if absent. */
+  directory?: string;
+  /** Milliseconds between looks at whether somebody removed the table, 1 to 2^31-1; 0, or absent: it is not looked at. */
+  lookEvery?: number;
+  /** Told what could not be done, where the rest goes on. */
+  warn?: (message: string) => void;
 }

@@ -7,13 +7,15 @@ import { KernelError } from '#kernel/errors';
 import { NETLINK_NETFILTER } from '#kernel/netlink';
 import { formatAddress, fromBytes, parseAddress, toBytes } from '../ip-address.ts';
 import { AF_INET, AF_INET6 } from './address.ts';
-import { attribute, decodeAttributes, type NetlinkMessage, nested, splitBody, u32 } from './message.ts';
-import { type NetlinkSocket, withNetlink } from './socket.ts';
+import { attribute, decodeAttributes, type NetlinkMessage, nested, splitBody, u8, u32 } from './message.ts';
+import { type NetlinkSocket, type Request, withNetlink } from './socket.ts';
 
 const CTNETLINK = 1 << 8; // NFNL_SUBSYS_CTNETLINK
 const IPCTNL_MSG_CT_GET = CTNETLINK | 1;
 const IPCTNL_MSG_CT_DELETE = CTNETLINK | 2;
 const NFGENMSG_BYTES = 4;
+/** The kernel goes through all entries for each question: with more ports than this it is asked once. */
+const MOST_FILTERS = 16;
 
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
@@ -31,7 +33,10 @@ const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
-const CTA_FILTER_IP_SRC = 1;
+// Bits that say which parts of a tuple are compared.
+const CTA_FILTER_IP_SRC = 1 << 0;
+const CTA_FILTER_PROTO_NUM = 1 << 3;
+const CTA_FILTER_PROTO_DST_PORT = 1 << 5;
 
 /** A packet's ends, in one direction. */
 export interface Tuple {
@@ -48,7 +53,7 @@ export interface Connection {
   original: Tuple;
   /** What an answer looks like where it comes from: with NAT it is not the original turned around. */
   reply: Tuple;
-  /** What tells the kernel which entry is meant, of use to `removeConnections` only. */
+  /** What tells the kernel which entry is meant, of use to this file only. */
   family: number;
   key: Buffer;
 }
@@ -57,22 +62,73 @@ export interface Connection {
 export function cutAddress(address: string): number {
   const { family, value } = parseAddress(address);
   const own = formatAddress(family, value);
-  return withNetlink(NETLINK_NETFILTER, (socket) =>
-    (['original', 'reply'] as const).reduce(
-      (count, side) =>
-        count +
-        remove(
-          socket,
-          list(socket, sourceFilter(own, side)).filter((one) => one[side].source === own),
-        ),
-      0,
-    ),
+  return (['original', 'reply'] as const).reduce(
+    (count, side) => count + removeWhere(sourceFilter(own, side), (one) => one[side].source === own),
+    0,
   );
 }
 
-/** Remove the entries that `isMeant` says yes to. @returns how many */
-export function removeConnections(isMeant: (connection: Connection) => boolean): number {
-  return withNetlink(NETLINK_NETFILTER, (socket) => remove(socket, list(socket, everything(0)).filter(isMeant)));
+/** Remove those entries whose answers come from `address` that `isMeant` says yes to. @returns how many */
+export function cutAnsweredBy(address: string, isMeant: (connection: Connection) => boolean): number {
+  const { family, value } = parseAddress(address);
+  const own = formatAddress(family, value);
+  const filter = sourceFilter(own, 'reply');
+  return removeWhere(filter, (connection) => connection.reply.source === own && isMeant(connection));
+}
+
+/**
+ * Remove those entries of IPv4 or IPv6 that were sent to one of `ports` and that `isMeant` says yes to.
+ * @param protocol of IP. @returns how many
+ */
+export function cutSentTo(
+  family: 4 | 6,
+  protocol: number,
+  ports: ReadonlySet<number>,
+  isMeant: (connection: Connection) => boolean,
+): number {
+  const isSent = ({ original }: Connection) => original.protocol === protocol && ports.has(original.destinationPort);
+  const filters =
+    ports.size > MOST_FILTERS
+      ? [sentFilter(family, protocol, null)]
+      : [...ports].map((port) => sentFilter(family, protocol, port));
+  return filters.reduce(
+    (count, filter) => count + removeWhere(filter, (connection) => isSent(connection) && isMeant(connection)),
+    0,
+  );
+}
+
+/** Each entry is looked at and removed while the kernel sends the next ones: a host can have a million of them. */
+function removeWhere(filter: Buffer, isMeant: (connection: Connection) => boolean): number {
+  return withNetlink(NETLINK_NETFILTER, (remover) =>
+    withNetlink(NETLINK_NETFILTER, (reader) => {
+      let count = 0;
+      reader.each(listRequest(filter), (message) => {
+        const connection = readConnection(message);
+        if (connection !== null && isMeant(connection)) count += remove(remover, [connection]);
+      });
+      return count;
+    }),
+  );
+}
+
+/**
+ * Do what needs the kernel's list of connections. Without nf_conntrack_netlink it cannot be had, and connections that are
+ * there go on to where they went.
+ */
+export function whereTracked(task: () => void, warn: (message: string) => void): void {
+  try {
+    task();
+  } catch (error) {
+    if (!isWithoutList(error)) throw error;
+    warn(
+      `connections that were there before a port was published or taken back go on (${(error as Error).message}). Load the kernel module nf_conntrack_netlink.`,
+    );
+  }
+}
+
+/** nfnetlink answers EINVAL where a subsystem is absent. */
+function isWithoutList(error: unknown): boolean {
+  return error instanceof KernelError && ['EINVAL', 'EOPNOTSUPP', 'EPROTONOSUPPORT'].includes(error.code);
 }
 
 /** All entries of the namespace. */
@@ -99,9 +155,27 @@ function sourceFilter(address: string, side: 'original' | 'reply'): Buffer {
   ]);
 }
 
+/** @param port null for any */
+function sentFilter(family: 4 | 6, protocol: number, port: number | null): Buffer {
+  const number = attribute(CTA_PROTO_NUM, u8(protocol));
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(port ?? 0);
+  const proto = port === null ? [number] : [number, attribute(CTA_PROTO_DST_PORT, bytes)];
+  const flags = port === null ? CTA_FILTER_PROTO_NUM : CTA_FILTER_PROTO_NUM | CTA_FILTER_PROTO_DST_PORT;
+  return Buffer.concat([
+    everything(family === 4 ? AF_INET : AF_INET6),
+    nested(CTA_TUPLE_ORIG, nested(CTA_TUPLE_PROTO, ...proto)),
+    nested(CTA_FILTER, attribute(CTA_FILTER_ORIG_FLAGS, u32(flags)), attribute(CTA_FILTER_REPLY_FLAGS, u32(0))),
+  ]);
+}
+
+function listRequest(body: Buffer): Request {
+  return { name: 'IPCTNL_MSG_CT_GET', subject: 'connections', type: IPCTNL_MSG_CT_GET, flags: 0, body };
+}
+
 function list(socket: NetlinkSocket, body: Buffer): Connection[] {
   return socket
-    .dump({ name: 'IPCTNL_MSG_CT_GET', subject: 'connections', type: IPCTNL_MSG_CT_GET, flags: 0, body })
+    .dump(listRequest(body))
     .map(readConnection)
     .filter((connection) => connection !== null);
 }

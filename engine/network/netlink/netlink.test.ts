@@ -1,14 +1,14 @@
 /** Messages that the kernel understands, replies that are cut off or made up, and answers that are lost. */
 
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { KernelError } from '#kernel/errors';
-import { NETLINK_ROUTE } from '#kernel/netlink';
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from '#kernel/netlink';
 import { parseCidr } from '../ip-address.ts';
 import { inNamespace, makeNamespace } from '../namespace.ts';
 import { enterOwnNetwork } from '../testing/own-network.ts';
 import { addAddress, listAddresses, readAddress } from './address.ts';
-import { readConnection } from './conntrack.ts';
+import { readConnection, whereTracked } from './conntrack.ts';
 import { changeLink, createBridge, createCable, deleteLink, findLink, listLinks, readLink } from './link.ts';
 import {
   attribute,
@@ -159,6 +159,34 @@ describe('the kernel', () => {
       deleteLink(socket, 'veth1');
     });
     expect(inNamespace(namespace, () => withNetlink(NETLINK_ROUTE, listLinks)).map(({ name }) => name)).toEqual(['lo']);
+  });
+
+  test('is asked for the routes of the main table, and sends no other', () => {
+    withNetlink(NETLINK_ROUTE, (socket) => {
+      createBridge(socket, 'br1', '02:42:0a:00:00:01', '');
+      const bridge = findLink(socket, 'br1')!;
+      changeLink(socket, bridge, { isUp: true });
+      addAddress(socket, bridge.index, parseCidr('10.0.0.1/24'));
+      const dump = vi.spyOn(socket, 'dump');
+      expect(listRoutes(socket).map(({ index }) => index)).toEqual([bridge.index]);
+      const messages = dump.mock.results.flatMap(({ value }) => value as NetlinkMessage[]);
+      const table = ({ body }: NetlinkMessage) => body.readUInt8(4);
+      expect(messages.map(table).filter((one) => one !== 254)).toEqual([]);
+      deleteLink(socket, 'br1');
+    });
+  });
+
+  test('without the list of connections, what needs it is told and is not an error', () => {
+    const told: string[] = [];
+    const absent: Request = { ...allLinks, subject: 'a subsystem that is absent', type: (15 << 8) | 1 };
+    whereTracked(
+      () => withNetlink(NETLINK_NETFILTER, (socket) => socket.dump({ ...absent, body: Buffer.alloc(4) })),
+      (message) => told.push(message),
+    );
+    expect(told).toEqual([expect.stringMatching(/EINVAL.*Load the kernel module nf_conntrack_netlink/)]);
+    expect(() =>
+      whereTracked(() => withNetlink(NETLINK_ROUTE, (socket) => socket.request(absentLink)), console.error),
+    ).toThrow(/ENODEV/);
   });
 
   test('goes on after a request that fails, and the first error is told', () => {

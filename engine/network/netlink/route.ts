@@ -1,5 +1,6 @@
 /** Routes of the main table. rtnetlink(7), linux/rtnetlink.h. */
 
+import { KernelError } from '#kernel/errors';
 import { type Cidr, formatAddress, formatCidr, fromBytes, toBytes } from '../ip-address.ts';
 import { AF_INET, AF_INET6 } from './address.ts';
 import { attribute, type NetlinkMessage, readU32, splitBody, u32 } from './message.ts';
@@ -69,11 +70,22 @@ export interface Route extends Cidr {
 /** The routes of the main table, default routes with prefix 0. */
 export function listRoutes(socket: NetlinkSocket): Route[] {
   return [AF_INET, AF_INET6].flatMap((family) =>
-    socket
-      .dump({ name: 'RTM_GETROUTE', subject: 'all routes', type: RTM_GETROUTE, flags: 0, body: rtmsg(family) })
+    mainTable(socket, family)
       .map(readRoute)
       .filter((route) => route !== null),
   );
+}
+
+/** Other tables may have the whole internet's routes. Linux before 4.20 sends them all the same. */
+function mainTable(socket: NetlinkSocket, family: number): NetlinkMessage[] {
+  const body = rtmsg(family, { table: RT_TABLE_MAIN });
+  try {
+    return socket.dump({ name: 'RTM_GETROUTE', subject: 'all routes', type: RTM_GETROUTE, flags: 0, body });
+  } catch (error) {
+    // The kernel makes a table with its first route.
+    if (error instanceof KernelError && error.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Null for what is not a route of the main table. @throws MalformedMessage */

@@ -134,9 +134,20 @@ export class NetlinkSocket {
     }
   }
 
+  /** Everything of a kind, one by one as it arrives; what changes meanwhile may be missed or come twice. */
+  each(request: Request, visit: (message: NetlinkMessage) => void): void {
+    this.#walk(request, visit);
+  }
+
   #dumpOnce(request: Request): { messages: NetlinkMessage[]; interrupted: boolean } {
-    const sequence = this.#send(request, request.flags | NLM_F_DUMP);
     const messages: NetlinkMessage[] = [];
+    const interrupted = this.#walk(request, (message) => messages.push(message));
+    return { messages, interrupted };
+  }
+
+  /** @returns whether things changed meanwhile */
+  #walk(request: Request, visit: (message: NetlinkMessage) => void): boolean {
+    const sequence = this.#send(request, request.flags | NLM_F_DUMP);
     let interrupted = false;
     for (;;)
       for (const message of this.#receive(request)) {
@@ -145,9 +156,9 @@ export class NetlinkSocket {
         if (message.type === NLMSG_ERROR) check(request, message);
         if (message.type === NLMSG_DONE || message.type === NLMSG_ERROR) {
           if (message.type === NLMSG_DONE && message.body.length >= 4) check(request, message);
-          return { messages, interrupted };
+          return interrupted;
         }
-        messages.push(message);
+        visit(message);
       }
   }
 

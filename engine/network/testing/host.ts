@@ -1,11 +1,14 @@
 /** A host in a network namespace of the test file's own, with containers in it and a machine outside of it. */
 
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { O_RDONLY, open } from '#kernel/descriptors';
 import { NETLINK_ROUTE } from '#kernel/netlink';
 import { macFromAddress } from '../bridge.ts';
-import type { BridgeNetwork, Endpoint, HostNetwork, PublishedPort } from '../contract/network.ts';
+import type { BridgeNetwork, Endpoint, HostNetwork, HostNetworkOptions, PublishedPort } from '../contract/network.ts';
 import { openHostNetwork } from '../host-network.ts';
 import { parseAddress, parseCidr } from '../ip-address.ts';
 import { inNamespace } from '../namespace.ts';
@@ -19,6 +22,7 @@ import { enterOwnNetwork, Inhabitant } from './own-network.ts';
 export const test = { host: undefined as unknown as HostNetwork };
 
 let inhabitants: Inhabitant[] = [];
+let directory = '';
 
 /** To be called once in a test file: each test has a fresh host, and nothing may be left of it. */
 export function everyTestHasAHost(): void {
@@ -28,18 +32,23 @@ export function everyTestHasAHost(): void {
   });
   afterAll(() => home());
   beforeEach(() => {
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-host-'));
     test.host = openHost();
   });
   afterEach(async () => {
     await Promise.all(inhabitants.map((one) => one.end()));
     inhabitants = [];
+    // The kernel takes the cables of a namespace away a little after its last process.
+    await vi.waitFor(() => expect(linkNames().filter((name) => name.startsWith('outer'))).toEqual([]), 10_000);
     await test.host.clear();
+    fs.rmSync(directory, { recursive: true });
     expect(linkNames()).toEqual(['lo']);
   });
 }
 
-export function openHost(): HostNetwork {
-  return openHostNetwork({ root: 'test', ipForward: true });
+/** The host of this test, as a daemon that starts finds it. */
+export function openHost(change: Partial<HostNetworkOptions> = {}): HostNetwork {
+  return openHostNetwork({ root: 'test', ipForward: true, directory, ...change });
 }
 
 export function linkNames(): string[] {
@@ -97,18 +106,22 @@ export function local(): Inhabitant {
   return inhabit(open('/proc/thread-self/ns/net', O_RDONLY));
 }
 
-/** A machine beside the host, at 192.0.2.2 and fd99::2, which sends everything to the host at 192.0.2.1 and fd99::1. */
-export function outside(): Inhabitant {
+/**
+ * A machine beside the host, at 192.0.2.2 and fd99::2, which sends everything to the host at 192.0.2.1 and fd99::1.
+ * @param number of the link, outerNUMBER, and of its networks: 192.0.(2 + NUMBER).0/24 and fd(99 - NUMBER)::/64
+ */
+export function outside(number = 0): Inhabitant {
   const one = inhabit();
+  const [name, v4, v6] = [`outer${number}`, `192.0.${2 + number}.`, `fd${99 - number}::`];
   withNetlink(NETLINK_ROUTE, (socket) => {
     const peer = { name: 'eth0', mac: '02:42:00:00:00:02', namespace: one.namespace };
-    createCable(socket, { name: 'outer0', alias: 'skiff-test outside', master: 0, mtu: 0, peer });
-    setUp(socket, 'outer0', '192.0.2.1/24', 'fd99::1/64');
+    createCable(socket, { name, alias: 'outside', master: 0, mtu: 0, peer });
+    setUp(socket, name, `${v4}1/24`, `${v6}1/64`);
   });
   inNamespace(one.namespace, () =>
     withNetlink(NETLINK_ROUTE, (socket) => {
-      const index = setUp(socket, 'eth0', '192.0.2.2/24', 'fd99::2/64');
-      for (const gateway of ['192.0.2.1', 'fd99::1']) {
+      const index = setUp(socket, 'eth0', `${v4}2/24`, `${v6}2/64`);
+      for (const gateway of [`${v4}1`, `${v6}1`]) {
         const { family, value } = parseAddress(gateway);
         addDefaultRoute(socket, index, { family, address: value });
       }
