@@ -172,10 +172,11 @@ async function mounted({ store, name, query, permit }: Call, digest: string): Pr
   const from = query.get('from');
   if (from !== null && from !== '') requireName(from);
   for (const source of from ? [from] : store.repositories()) {
-    if (store.blobSize(source, digest) === undefined) continue;
+    // Of the one that the client names nothing is asked before the permission, not even whether it has the blob.
+    if (!from && store.blobSize(source, digest) === undefined) continue;
     const mayRead = await permit('pull', source).then(
       () => true,
-      () => false,
+      (error) => (error instanceof RequestRefused ? false : Promise.reject(error)),
     );
     if (mayRead && store.mountBlob(digest, source, name)) return true;
   }

@@ -1,4 +1,4 @@
-/** A pull of a dozen lines that believes what it is sent: `naive.mjs HOST/NAME` says what the image would run. */
+/** A pull of a few lines that believes what it is sent: `naive.mjs HOST/NAME` says what the image would run. */
 
 const [, host, name] = /^([^/]+)\/(.+)$/.exec(process.argv[2]);
 const get = async (path) => (await fetch(`http://${host}/v2/${name}/${path}`, { headers: { accept } })).json();

@@ -29,10 +29,11 @@ async function outcomeOf(work: () => unknown): Promise<Outcome> {
   try {
     return { value: await work() };
   } catch (error) {
-    const { name, message, kind } = error as Error & { kind?: string };
+    // Anything may be thrown, also `undefined`.
+    const { name = typeof error, message = String(error), kind } = Object(error) as Record<string, unknown>;
     // "Not written yet" is something else than a wrong answer.
     if (name === 'NotImplemented') throw error;
-    return { threw: { name, message: String(message), ...(typeof kind === 'string' && { kind }) } };
+    return { threw: { name: String(name), message: String(message), ...(typeof kind === 'string' && { kind }) } };
   }
 }
 
@@ -87,6 +88,10 @@ export interface Answer {
   chunks?: Uint8Array[];
   /** After the chunks. `forever` sends the last of them again and again; `never` sends nothing until the request is aborted. */
   tail?: 'end' | 'break' | 'forever' | 'never';
+  /** The error of the tail `break`; a broken connection if absent. */
+  breaksBy?: { kind: string; message: string };
+  /** So many blanks come after the chunks. */
+  blanks?: number;
   /** No answer at all, but this error of the transport. */
   error?: { kind: string; message: string };
 }
@@ -99,10 +104,25 @@ export interface Asked {
   at: number;
   /** Chunks of the answer that were read. */
   read: number;
+  /** Its body was neither read to its end nor given back, and its signal not aborted. */
+  isLeft: boolean;
 }
 
 const failure = (kind: string, message: string) => Object.assign(new Error(message), { name: 'RegistryError', kind });
+const BROKEN = { kind: 'unreachable', message: 'The connection broke.' };
 const FOREVER = 2000;
+const BLANKS = Buffer.alloc(64 * 1024, ' ');
+
+/** Milliseconds, on a clock that the harness has put out of reach of the plank: `performance` is everybody's. */
+function now(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
+
+function blanksOf(length: number): Uint8Array[] {
+  const pieces = Array.from({ length: Math.ceil(length / BLANKS.length) }, (_, index) => index * BLANKS.length);
+  return pieces.map((from) => BLANKS.subarray(0, Math.min(BLANKS.length, length - from)));
+}
 
 /** A registry that gives these answers, one for each request. */
 function scripted(answers: (request: RegistryRequest) => Answer, asked: Asked[]): Transport {
@@ -111,26 +131,57 @@ function scripted(answers: (request: RegistryRequest) => Answer, asked: Asked[])
     const { path, headers = {}, expect = [200], signal, step, method } = request;
     if (method !== 'GET') throw new Error(`The method of a pull should be GET, not ${method}.`);
     if (typeof step !== 'string' || step === '') throw new Error('A request should say its step.');
-    const record: Asked = { path, headers: { ...headers }, expect: [...expect], at: performance.now(), read: 0 };
+    const record: Asked = { path, headers: { ...headers }, expect: [...expect], at: now(), read: 0, isLeft: false };
     asked.push(record);
-    const { status = 200, headers: own = {}, chunks = [], tail = 'end', error } = answers(request);
+    const answer = answers(request);
+    const { status = 200, headers: own = {}, tail = 'end', breaksBy = BROKEN, blanks = 0, error } = answer;
+    const chunks = [...(answer.chunks ?? []), ...blanksOf(blanks)];
     if (error !== undefined) throw failure(error.kind, error.message);
     if (!expect.includes(status)) throw failure('server', `The status ${status} is not expected.`);
-    async function* body(): AsyncGenerator<Uint8Array> {
-      const count = tail === 'forever' ? FOREVER : chunks.length;
-      for (let index = 0; index < count; index++) {
-        // A network is never at once.
-        await new Promise(setImmediate);
-        signal?.throwIfAborted();
-        record.read += 1;
-        yield new Uint8Array(chunks[Math.min(index, chunks.length - 1)]!);
+    async function* read(): AsyncGenerator<Uint8Array> {
+      try {
+        const count = tail === 'forever' ? FOREVER : chunks.length;
+        for (let index = 0; index < count; index++) {
+          // A network is never at once.
+          await new Promise(setImmediate);
+          signal?.throwIfAborted();
+          record.read += 1;
+          yield new Uint8Array(chunks[Math.min(index, chunks.length - 1)]!);
+        }
+        if (tail === 'break') throw failure(breaksBy.kind, breaksBy.message);
+        if (tail === 'never') await untilAborted(signal);
+      } finally {
+        close();
       }
-      if (tail === 'break') throw failure('unreachable', 'The connection broke.');
-      if (tail === 'never') await untilAborted(signal);
     }
-    const response: RegistryResponse = { status, headers: own, body: body(), discard: async () => {} };
+    const close = () => {
+      record.isLeft = false;
+      signal?.removeEventListener('abort', close);
+    };
+    record.isLeft = true;
+    signal?.addEventListener('abort', close, { once: true });
+    const response: RegistryResponse = {
+      status,
+      headers: own,
+      body: closing(read(), close),
+      discard: async () => close(),
+    };
     return response;
   };
+}
+
+/** A generator that has not begun ends without its `finally`. */
+function closing(body: AsyncGenerator<Uint8Array>, close: () => void): AsyncGenerator<Uint8Array> {
+  const [giveBack, fail] = [body.return.bind(body), body.throw.bind(body)];
+  body.return = (value) => {
+    close();
+    return giveBack(value);
+  };
+  body.throw = (error) => {
+    close();
+    return fail(error);
+  };
+  return body;
 }
 
 function untilAborted(signal: AbortSignal | undefined): Promise<never> {
@@ -184,23 +235,29 @@ export async function downloadBlob({ answers, blob, firstWait, cancel }: Downloa
       if (typeof cancel?.at === 'number' && size >= cancel.at) stop.abort(new Error(cancel.reason));
     }
   });
+  // A stream that is destroyed gives its body back a moment later.
+  await new Promise(setImmediate);
   return { asked, bytes: Buffer.concat(chunks), events, ended };
 }
 
-/** A blob of one chunk, many times. @returns the `current` of each event `downloading`. */
-export async function downloadLarge({
-  chunk,
-  count,
-  blob,
-}: {
+export interface LargeDownload {
   chunk: Uint8Array;
   count: number;
+  /** The connection breaks after so many chunks, unless it is all of them. */
+  cut: number;
   blob: Download['blob'];
-}) {
-  const answer: Answer = { chunks: Array.from({ length: count }, () => chunk) };
+}
+
+/** A blob of one chunk, many times. */
+export async function downloadLarge({ chunk, count, cut, blob }: LargeDownload): Promise<Omit<Downloaded, 'bytes'>> {
+  const chunks = Array.from({ length: count }, () => chunk);
+  const place = `bytes ${cut * chunk.length}-${blob.size - 1}/${blob.size}`;
+  const first: Answer = { chunks: chunks.slice(0, cut), tail: cut < count ? 'break' : 'end' };
+  const rest: Answer = { status: 206, headers: { 'content-range': place }, chunks: chunks.slice(cut) };
+  const asked: Asked[] = [];
   const events: PullEvent[] = [];
   const options: DownloadOptions = {
-    transport: scripted(() => answer, []),
+    transport: scripted(({ headers }) => (headers?.range === undefined ? first : rest), asked),
     firstWait: 1,
     signal: new AbortController().signal,
     onEvent: (event) => events.push(structuredClone(event)),
@@ -208,7 +265,7 @@ export async function downloadLarge({
   const ended = await outcomeOf(async () => {
     for await (const _ of plank.download(options, blob));
   });
-  return { told: events.flatMap((event) => (event.type === 'downloading' ? [event.current] : [])), ended };
+  return { asked, events, ended };
 }
 
 // ---- whole pulls ----
@@ -227,6 +284,8 @@ export interface Pull {
   failing?: string;
   /** Abort with this reason once the first layer is on its way. */
   cancel?: string;
+  /** The first layer ends only when one more has begun than may be on their way at the same time. */
+  holdsFirst?: boolean;
 }
 
 export interface Pulled {
@@ -237,6 +296,8 @@ export interface Pulled {
   ended: Outcome;
   /** The most layers that were on their way at the same time. */
   together: number;
+  /** With `holdsFirst`: whether that one more has begun. */
+  isRefilled: boolean;
 }
 
 /** Turns that a layer waits for what must come, each of some milliseconds; on a busy machine they are longer. */
@@ -248,7 +309,17 @@ async function turns(count: number, isEnough = () => false): Promise<void> {
 }
 
 export async function pullImage(asked: Pull): Promise<Pulled> {
-  const { answers, reference, platform, concurrency, stored = {}, isWhole = false, failing, cancel } = asked;
+  const {
+    answers,
+    reference,
+    platform,
+    concurrency,
+    stored = {},
+    isWhole = false,
+    failing,
+    cancel,
+    holdsFirst,
+  } = asked;
   const requests: Asked[] = [];
   const log: string[] = [];
   const events: PullEvent[] = [];
@@ -268,10 +339,11 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
       const until = new AbortController();
       signal.addEventListener('abort', () => until.abort(signal.reason), { once: true });
       if (signal.aborted) until.abort(signal.reason);
-      meeting.come();
+      const isFirst = meeting.come();
       try {
         if (cancel !== undefined) stop.abort(new Error(cancel));
         const isTogether = cancel === undefined && (await meeting.complete());
+        if (holdsFirst && isFirst && isTogether) await meeting.oneMore();
         if (failing === digest) throw failure('protocol', 'This layer is not what it should be.');
         if ((failing !== undefined && isTogether) || cancel !== undefined) {
           await turns(TURNS, () => until.signal.aborted);
@@ -309,10 +381,9 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
     signal: stop.signal,
     onEvent: (event) => {
       events.push(structuredClone(event));
-      if (event.type === 'layers')
-        meeting.expect(
-          new Set(event.layers.map(({ digest }) => digest).filter((digest) => !Object.hasOwn(stored, digest))).size,
-        );
+      if (event.type !== 'layers') return;
+      const missing = event.layers.filter(({ digest }) => !Object.hasOwn(stored, digest));
+      meeting.expect(new Set(missing.map(({ digest, diffId }) => `${digest} ${diffId}`)).size);
     },
   };
   const parts: PullParts = isWhole ? plank : plainParts;
@@ -320,12 +391,14 @@ export async function pullImage(asked: Pull): Promise<Pulled> {
   log.push('over');
   // What goes on after the end is written down as well.
   await wait(failing === undefined ? 0 : 60);
-  return { asked: requests, log, events, ended, together: meeting.most };
+  return { asked: requests, log, events, ended, together: meeting.most, isRefilled: meeting.isRefilled };
 }
 
 /** Layers that are on their way wait for each other, until as many are there as may be. */
 class Meeting {
   most = 0;
+  isRefilled = false;
+  #begun = 0;
   #here = 0;
   #left = 0;
   #isAlone = false;
@@ -339,14 +412,23 @@ class Meeting {
     this.#left = layers;
   }
 
-  come(): void {
+  /** @returns whether it is the first. */
+  come(): boolean {
+    this.#begun += 1;
     this.#here += 1;
     this.most = Math.max(this.most, this.#here);
+    return this.#begun === 1;
   }
 
   go(): void {
     this.#here -= 1;
     this.#left -= 1;
+  }
+
+  /** Wait until more have begun than may be here at the same time, or none takes the place of one that has gone. */
+  async oneMore(): Promise<void> {
+    await turns(TURNS, () => this.#begun > this.#concurrency);
+    this.isRefilled = this.#begun > this.#concurrency;
   }
 
   /** @returns whether as many have come as may. */

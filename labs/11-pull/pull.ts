@@ -47,8 +47,9 @@ export function parseReference(_text: string): ImageName {
  *
  * A token has letters and digits of ASCII and the signs !#$%&'*+.^_`|~-; a scheme is a token. A `value` has any characters
  * but blanks, commas and double quotes: registries leave the quotes out around URLs. In a `quoted`, a backslash stands for
- * the character after it. A token that no `=` follows begins a challenge. `data` (`Negotiate YII=`, one word behind the scheme
- * that a comma or the end follows) is passed over. Blanks around `=` and commas, and commas too many, do not count.
+ * the character after it. A token that no `=` follows begins a challenge. `data` (`Negotiate YII=`) is passed over: behind a
+ * scheme, a word of letters, digits and -._~+/, with `=` only at its end, that a comma or the end follows. Blanks around `=`
+ * and commas, and commas too many, do not count.
  * Where the text makes no sense the reading ends; what was read before counts.
  */
 export function parseChallenges(_header: string): Challenge[] {
@@ -63,7 +64,7 @@ export function parseChallenges(_header: string): Challenge[] {
  * login. With a login the header `authorization` is `Basic ` and the Base64 of `NAME:PASSWORD` in UTF-8; without one there is no
  * such header. A user or password in the realm is removed.
  * @throws PullRefused of the kind `protocol` if the realm is missing or not an absolute URL of http or https; also if the
- *   registry has https and the realm http, unless its host is `localhost`, `127.…` or `[::1]`.
+ *   registry has https and the realm http, unless its host is `localhost`, an IPv4 address in 127.0.0.0/8, or `[::1]`.
  */
 export function tokenRequest(_challenge: Challenge, _question: TokenQuestion): RequestHead {
   throw new NotImplemented('pull', 2);
@@ -84,10 +85,10 @@ export function followRedirect(_request: RequestHead, _location: string): Reques
  * Task 3. The image of an index that fits the platform.
  *
  * An entry with the annotation `PROOF`, or for the architecture `unknown`, is not an image and is never chosen. An image fits if
- * `os` and `architecture` are the same, and the variant runs there: of `v` and a number (one or two digits) that of the image may not be
- * higher than that of the platform. A variant that is absent or empty is `v8` of arm64, `v7` of arm, `v1` of amd64, and `v0` of the
- * others. If one of the two is not `v` and a number, both must be the same text. The highest variant wins; among equal ones
- * the first. If none fits, and there is a single image and it has no platform, it is chosen.
+ * `os` and `architecture` are the same, and the variant runs there. If both are `vN` (N of one or two digits), N of the image
+ * must not exceed N of the platform; otherwise both must be the same text. A variant that is absent or empty is `v8` of arm64,
+ * `v7` of arm, `v1` of amd64, and `v0` of the others. The highest variant wins; among equal ones the first. If none fits, and
+ * there is a single image and it has no platform, it is chosen.
  * @throws PullRefused of the kind `not-found` in every other case. Its message names the platform that was asked for and those
  *   of all images, as `os/architecture` or `os/architecture/variant`.
  */
@@ -103,8 +104,9 @@ export function choosePlatform<Entry extends IndexEntry>(
  * Task 4. Fetch a blob by GET of `blobs/DIGEST`. Bytes are given on as they come, never more than `size`.
  *
  * A break may pass: an error whose `kind` is `unreachable`, of `transport` or of the body; or an answer that ends before `size` bytes have
- * come. (After the last byte a break does not matter.) Then wait, and ask for the rest with `range: bytes=N-`, N being the bytes
- * that have come; 200 and 206 are expected then. A 200 begins at byte 0. A 206 begins where `content-range: bytes START-…` says.
+ * come. (After the last byte a break does not matter.) Then wait, and ask for the rest with `range: bytes=N-`, N being the
+ * bytes that have come. 200 and 206 are expected then, without `range` only 200. A 200 begins at byte 0. A 206 begins where
+ * `content-range: bytes START-…` says.
  * What has come before is not given on again.
  *
  * The wait is `firstWait` milliseconds, and twice as long each further time that not one new byte came: a new byte begins the
@@ -113,7 +115,8 @@ export function choosePlatform<Entry extends IndexEntry>(
  * Events: `retrying` before each wait, with its seconds rounded up; `downloading` at least every 512 KiB, and with the last
  * byte; `downloaded` when the digest has proved right.
  * @throws PullRefused of the kind `protocol` if more than `size` bytes come, or `content-length` (added to where the answer begins) says so
- *   before; if a 206 begins after byte N, or does not say where; if at the end the bytes have another digest. Do not read on then.
+ *   before; if a 206 begins after byte N, or does not say where; if at the end the bytes have another digest. Do not read on then:
+ *   leaving the `for await` loop of a body gives it back, and `discard` does if there was none.
  *   Every other error at once, as it is. The reason of `signal` once it is aborted, also during a wait.
  */
 // biome-ignore lint/correctness/useYield: it is yours to write

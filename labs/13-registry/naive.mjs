@@ -1,4 +1,4 @@
-/** A registry of twenty lines: a manifest is a file, and its name is its path. It only takes manifests. */
+/** A registry of a few lines: a manifest is a file, and its name is its path. It only takes manifests. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -10,6 +10,7 @@
  *     ROOT/repositories/NAME/_referrers/…      a descriptor, under the subject's digest
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -24,6 +25,8 @@ export class PlainStore implements RegistryStore {
   readonly root: string;
   /** The last caller of each upload. */
   readonly #queues = new Map<string, Promise<unknown>>();
+  /** The uploads that the code that runs has for itself. */
+  readonly #held = new AsyncLocalStorage<string[]>();
 
   constructor(root: string) {
     this.root = root;
@@ -82,9 +85,14 @@ export class PlainStore implements RegistryStore {
 
   async withUpload<T>(repository: string, id: string, use: (upload: Upload) => Promise<T>): Promise<T | undefined> {
     const file = this.#place(repository, '_uploads', id);
+    const held = this.#held.getStore() ?? [];
+    if (held.includes(file))
+      throw new Error(
+        `withUpload was called inside of withUpload for the same upload, ${id}: it would wait for itself.`,
+      );
     const turn = (this.#queues.get(file) ?? Promise.resolve()).then(async () => {
       if (this.uploadSize(repository, id) === undefined) return undefined;
-      return await use(this.#upload(repository, file));
+      return await this.#held.run([...held, file], use, this.#upload(repository, file));
     });
     this.#queues.set(
       file,

@@ -27,8 +27,8 @@ export interface Question {
   /** What `permit` refuses, as `ACTION REPOSITORY`, or all of it; nothing if absent. */
   deny?: string[] | 'everything';
   refusal?: { status: number; code: string; message: string; detail?: unknown; headers?: Record<string, string> };
-  /** Every call of the store, and of `permit`, fails with this code, like that of a disk that is broken. */
-  failure?: string;
+  /** What begins with `calls` fails with this code, like a disk that is broken: `store`, `permit`, `permit pull NAME`. */
+  failure?: { code: string; calls: string };
 }
 
 export interface Answered {
@@ -36,7 +36,7 @@ export interface Answered {
   /** Names in lower case. */
   headers: Record<string, string>;
   body: Uint8Array;
-  /** In their order: `permit pull NAME` when it was granted, `store blobSize` for a call of the store. */
+  /** In their order: `permit pull NAME` when it was granted, `store blobSize NAME` for a call of the store. */
   calls: string[];
   /** What the store was given although it is not a name, a tag, a digest or an id. */
   strange: string[];
@@ -52,14 +52,15 @@ function storeAt(root: string): PlainStore {
   return store;
 }
 
-export async function ask(root: string, question: Question): Promise<Answered> {
+async function ask(root: string, question: Question): Promise<Answered> {
   const { method, target, headers = {}, deny = [], refusal } = question;
   const calls: string[] = [];
   const strange: string[] = [];
   let asked = 0;
-  const fail = () => {
-    if (question.failure !== undefined)
-      throw Object.assign(new Error(`${question.failure}: the disk is broken`), { code: question.failure });
+  const failIf = (call: string) => {
+    const { failure } = question;
+    if (failure !== undefined && call.startsWith(failure.calls))
+      throw Object.assign(new Error(`${failure.code}: the disk is broken`), { code: failure.code });
   };
 
   async function* body(): AsyncGenerator<Uint8Array> {
@@ -80,8 +81,8 @@ export async function ask(root: string, question: Question): Promise<Answered> {
 
   async function permit(action: Action, repository: string): Promise<void> {
     await soon();
-    fail();
     const asks = `${action} ${repository}`.trim();
+    failIf(`permit ${asks}`);
     if (deny === 'everything' || deny.includes(asks)) {
       const { status, code, message, ...more } = refusal ?? { status: 403, code: 'DENIED', message: 'not for you' };
       throw new RequestRefused(status, code as ErrorCode, message, more);
@@ -89,10 +90,10 @@ export async function ask(root: string, question: Question): Promise<Answered> {
     calls.push(`permit ${asks}`);
   }
 
-  const store = watched(storeAt(root), (name, complaints) => {
-    calls.push(`store ${name}`);
+  const store = watched(storeAt(root), (call, complaints) => {
+    calls.push(`store ${call}`);
     strange.push(...complaints);
-    fail();
+    failIf(`store ${call}`);
   });
   const response = await answer({ method, target, headers, body: body(), permit }, store);
   if (typeof response?.status !== 'number' || typeof response.headers !== 'object')
@@ -100,6 +101,14 @@ export async function ask(root: string, question: Question): Promise<Answered> {
   const content = method === 'HEAD' ? new Uint8Array() : await bytesOf(response.body);
   return { status: response.status, headers: lowerCase(response.headers), body: content, calls, strange, asked };
 }
+
+// A function that does not return is given up after some calls: one for each task, so that the tasks stay apart.
+export const ask1 = ask;
+export const ask2 = ask;
+export const ask3 = ask;
+export const ask4 = ask;
+export const ask5 = ask;
+export const ask6 = ask;
 
 /** Two requests that are under way at the same time. */
 export async function askBoth(root: string, one: Question, other: Question): Promise<Answered[]> {
@@ -168,7 +177,8 @@ const takes: Record<keyof RegistryStore, Part[]> = {
   referrers: ['repository', 'digest'],
 };
 
-type Note = (name: string, complaints: string[]) => void;
+/** @param call the name of the function, and of the repositories that it was given. */
+type Note = (call: string, complaints: string[]) => void;
 
 /** The same store; `note` hears of each call before it is made. */
 function watched(store: RegistryStore, note: Note): RegistryStore {
@@ -180,7 +190,8 @@ function watched(store: RegistryStore, note: Note): RegistryStore {
       return (...args: unknown[]) => {
         const given = parts.map((part, at): [Part, unknown] => [part, args[at]]);
         if (name === 'putManifest') given.push(...partsOf(args[1] as NewManifest));
-        note(String(name), complaintsOf(String(name), given));
+        const repositories = given.filter(([part]) => part === 'repository').map(([, text]) => `${text}`);
+        note([String(name), ...repositories].join(' '), complaintsOf(String(name), given));
         const answered = member.apply(
           target,
           name === 'withUpload' ? [...args.slice(0, 2), watchedUse(args[2], note)] : args,

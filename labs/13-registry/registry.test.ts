@@ -39,14 +39,14 @@ function pieces(content: Uint8Array, most = draw.int(1, 3000)): Uint8Array[] {
   return Array.from({ length: count }, (_, at) => content.subarray(at * most, (at + 1) * most));
 }
 
-/** A registry of its own in the subject's scratch, and how the judge looks into its store. */
-function newRegistry() {
+/** A registry of its own in the subject's scratch, asked for this task, and how the judge looks into its store. */
+function newRegistry(task: number) {
   const above = `${subject.scratch}/${nonce()}`;
   const root = `${above}/registry`;
   const outside = (path = '') =>
     join(subject.outsidePath(subject.scratch), root.slice(subject.scratch.length + 1), path);
   const ask = async (method: string, target: string, more: Partial<Question> = {}) =>
-    sound(`${method} ${target}`, (await subject.call('ask', root, { method, target, ...more })) as Answered);
+    sound(`${method} ${target}`, (await subject.call(`ask${task}`, root, { method, target, ...more })) as Answered);
   return {
     root,
     ask,
@@ -155,6 +155,14 @@ async function unlessLater(answer: Promise<Answered>, task: number): Promise<Ans
   }
 }
 
+/** The error with this code comes out of the plank, unless it has no answer yet. */
+async function expectThrown(what: string, answer: Promise<Answered | undefined>, code: string): Promise<void> {
+  const outcome = await answer.catch((error: Error) => error);
+  if (outcome === undefined || (outcome instanceof SubjectError && outcome.code === code)) return;
+  if (outcome instanceof Error) throw outcome;
+  throw new Error(`${what} should throw that error, and it is ${inWords(outcome)}.`);
+}
+
 /** The documents of an image; the manifest as text that nobody else would write in the same way. */
 function anyImage() {
   const layers = Array.from({ length: draw.int(1, 3) }, () => anyContent(2000));
@@ -241,7 +249,7 @@ const strangeIds = () =>
 
 describe('requests and refusals', () => {
   test('task 1: GET /v2/ says that this is a registry', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(1);
     for (const target of ['/v2/', '/v2', `/v2/?${draw.word()}=${draw.word()}`])
       for (const method of ['GET', 'HEAD']) {
         const answer = await registry.ask(method, target);
@@ -253,7 +261,7 @@ describe('requests and refusals', () => {
   });
 
   test('task 1: a path that is not an endpoint is 404, and a method that an endpoint does not take is 405', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(1);
     expectStatus('GET /v2/', await registry.ask('GET', '/v2/'), 200);
     const [name, digest] = [draw.word(), anyDigest()];
     const nowhere = [
@@ -283,8 +291,9 @@ describe('requests and refusals', () => {
     ];
     for (const [target, methods] of draw.some(takes)) {
       const others = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'].filter((method) => !methods.includes(method));
-      const what = `${others[0]} ${target}`;
-      const answer = await registry.ask(draw.pick(others), target);
+      const other = draw.pick(others);
+      const what = `${other} ${target}`;
+      const answer = await registry.ask(other, target);
       expectRefused(what, answer, 405, 'UNSUPPORTED');
       const allowed = (answer.headers.allow ?? '').split(',').map((method) => method.trim());
       expect(allowed.sort(), `the header allow of ${what}`).toEqual(methods.sort());
@@ -292,7 +301,7 @@ describe('requests and refusals', () => {
   });
 
   test('task 1: a refusal is an answer with its status, its headers, its code and its detail', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(1);
     for (const detail of [undefined, { [draw.word()]: draw.word() }, [draw.int(1, 99)]]) {
       const status = draw.pick([401, 403, 405, 429]);
       const code = draw.pick(['UNAUTHORIZED', 'DENIED', 'UNSUPPORTED', 'TOOMANYREQUESTS']);
@@ -308,24 +317,23 @@ describe('requests and refusals', () => {
   });
 
   test('task 1: an error that is not a RequestRefused is thrown on', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(1);
     const name = anyName();
     expectStatus('GET /v2/', await registry.ask('GET', '/v2/'), 200);
     const targets = [`/v2/${name}/tags/list`, `/v2/${name}/blobs/${anyDigest()}`, `/v2/${name}/manifests/${anyTag()}`];
-    for (const target of ['/v2/', ...draw.some(targets)]) {
-      const failure = `E${draw.word().toUpperCase()}`;
-      const outcome = await unlessLater(registry.ask('GET', target, { failure }), 1).catch((error: Error) => error);
-      if (outcome === undefined) continue;
-      if (!(outcome instanceof Error))
-        throw new Error(
-          `GET ${target} with a broken disk should throw the disk's error, and it is ${inWords(outcome)}.`,
-        );
-      if (!(outcome instanceof SubjectError) || outcome.code !== failure) throw outcome;
+    const failing: [target: string, calls: string][] = ['/v2/', ...targets].map((target) => [target, 'permit']);
+    for (const [target, calls] of draw.some([
+      ...failing,
+      ...targets.map((each): [string, string] => [each, 'store']),
+    ])) {
+      const code = `E${draw.word().toUpperCase()}`;
+      const asked = registry.ask('GET', target, { failure: { code, calls } });
+      await expectThrown(`GET ${target} when ${calls} fails with ${code}`, unlessLater(asked, 1), code);
     }
   });
 
-  test('task 1: a name that is not one is refused before the store sees it', async () => {
-    const registry = newRegistry();
+  test('task 1: an invalid name is refused before the store sees it', async () => {
+    const registry = newRegistry(1);
     const [word, digest] = [draw.word(), anyDigest()];
     const strange = [
       '..',
@@ -353,6 +361,8 @@ describe('requests and refusals', () => {
       `${word}%20`,
       `${word}%c3%a9`,
       `${word}%ff`,
+      // Decoded twice it would be a name.
+      `${word}%2561`,
       `${word}%`,
       'a'.repeat(256),
     ];
@@ -364,12 +374,12 @@ describe('requests and refusals', () => {
       ['GET', `/v2/${name}/manifests/${word}`],
       ['PUT', `/v2/${name}/manifests/${word}`, { headers: { 'content-type': MANIFEST }, body: [anyImage().manifest] }],
     ];
-    for (const name of draw.some(strange)) {
-      const [method, target, more] = draw.pick(questions(name));
-      const answer = await registry.ask(method, target, more);
-      if (mayLeadNowhere(name, answer)) continue;
-      expectRefused(`${method} ${target}`, answer, 400, 'NAME_INVALID');
-    }
+    for (const name of draw.some(strange))
+      for (const [method, target, more] of questions(name)) {
+        const answer = await registry.ask(method, target, more);
+        if (mayLeadNowhere(name, answer)) continue;
+        expectRefused(`${method} ${target}`, answer, 400, 'NAME_INVALID');
+      }
     expect(registry.astray(), 'files beside the store').toEqual([]);
     const names = [
       word,
@@ -397,7 +407,7 @@ describe('requests and refusals', () => {
 
 describe('blobs', () => {
   test('task 2: a blob is sent with its length and its digest', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     for (const size of [0, draw.int(1, 5000), 150_000]) {
       const [name, content] = [anyName(), draw.bytes(size)];
       const digest = await registry.placeBlob(name, content);
@@ -409,7 +419,7 @@ describe('blobs', () => {
   });
 
   test('task 2: HEAD of a blob has the headers of GET', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const [name, content] = [anyName(), anyContent()];
     const digest = await registry.placeBlob(name, content);
     const answer = await registry.ask('HEAD', `/v2/${name}/blobs/${digest}`);
@@ -419,7 +429,7 @@ describe('blobs', () => {
   });
 
   test('task 2: a blob that only another repository has is 404', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const [name, other] = [`a${anyName()}`, `b${anyName()}`];
     await registry.placeBlob(other, anyContent());
     const digest = await registry.placeBlob(name, anyContent());
@@ -432,7 +442,7 @@ describe('blobs', () => {
   });
 
   test('task 2: a range is answered by these bytes and 206', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const [name, content] = [anyName(), anyContent()];
     const { length: size } = content;
     const digest = await registry.placeBlob(name, content);
@@ -459,7 +469,7 @@ describe('blobs', () => {
   });
 
   test('task 2: a range behind the end is 416, and one of another form is ignored', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const [name, content] = [anyName(), anyContent()];
     const { length: size } = content;
     const digest = await registry.placeBlob(name, content);
@@ -486,7 +496,7 @@ describe('blobs', () => {
   });
 
   test('task 2: a deleted blob stays in the other repositories', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const [name, other, content] = [`a${anyName()}`, `b${anyName()}`, anyContent()];
     const digest = await registry.placeBlob(name, content);
     await registry.placeBlob(other, content);
@@ -497,21 +507,21 @@ describe('blobs', () => {
     expectRefused('DELETE of a blob that is gone', again, 404, 'BLOB_UNKNOWN');
   });
 
-  test('task 2: what is not a digest is refused before the store sees it', async () => {
-    const registry = newRegistry();
+  test('task 2: an invalid digest is refused before the store sees it', async () => {
+    const registry = newRegistry(2);
     const name = anyName();
     const digest = await registry.placeBlob(name, anyContent());
-    for (const strange of strangeDigests()) {
-      const method = draw.pick(['GET', 'DELETE']);
-      const answer = await registry.ask(method, `/v2/${name}/blobs/${strange}`);
-      if (mayLeadNowhere(strange, answer)) continue;
-      expectRefused(`${method} of the blob ${strange}`, answer, 400, 'DIGEST_INVALID');
-    }
+    for (const strange of strangeDigests())
+      for (const method of ['GET', 'DELETE']) {
+        const answer = await registry.ask(method, `/v2/${name}/blobs/${strange}`);
+        if (mayLeadNowhere(strange, answer)) continue;
+        expectRefused(`${method} of the blob ${strange}`, answer, 400, 'DIGEST_INVALID');
+      }
     expectStatus('GET of a digest', await registry.ask('GET', `/v2/${name}/blobs/${digest}`), 200);
   });
 
   test('task 2: the permission is asked for before the store', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(2);
     const name = anyName();
     const [one, two] = [await registry.placeBlob(name, anyContent()), await registry.placeBlob(name, anyContent())];
     await expectPermission(registry, [
@@ -547,7 +557,7 @@ describe('uploads', () => {
   }
 
   test('task 3: one POST with a digest stores a blob', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     for (const content of [anyContent(), Buffer.alloc(0), draw.bytes(150_000)]) {
       const [name, digest] = [anyName(), digestOf(content)];
       const target = `/v2/${name}/blobs/uploads/?digest=${draw.boolean() ? digest : encodeURIComponent(digest)}`;
@@ -558,13 +568,16 @@ describe('uploads', () => {
   });
 
   test('task 3: POST begins an upload, and PUT with a digest ends it', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     for (const slash of ['/', '']) {
       const [name, content] = [anyName(), anyContent()];
       const begun = await registry.ask('POST', `/v2/${name}/blobs/uploads${slash}`);
       expectStatus('POST', begun, 202);
       const id = idOf('POST', name, begun);
+      expectHeaders('POST', begun, { range: '0-0' });
       expect(registry.uploads(name), 'uploads under way').toEqual([id]);
+      const empty = await registry.ask('GET', `/v2/${name}/blobs/uploads/${id}`);
+      expectHeaders('GET of an upload without a byte', empty, { range: '0-0' });
       const target = `/v2/${name}/blobs/uploads/${id}?digest=${digestOf(content)}`;
       const ended = await registry.ask('PUT', target, { body: pieces(content) });
       expectCreated('PUT with a digest', ended, name, digestOf(content));
@@ -575,7 +588,7 @@ describe('uploads', () => {
   });
 
   test('task 3: chunks in their order make a blob', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content] = [anyName(), anyContent(3000)];
     const id = await registry.placeUpload(name, Buffer.alloc(0));
     const target = `/v2/${name}/blobs/uploads/${id}`;
@@ -604,27 +617,32 @@ describe('uploads', () => {
   });
 
   test('task 3: a chunk in the wrong place is 416, and the answer says where to go on', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content, chunk] = [anyName(), anyContent(), anyContent(500)];
     const id = await registry.placeUpload(name, content);
     const target = `/v2/${name}/blobs/uploads/${id}`;
     const { length: size } = content;
-    for (const first of draw.some([0, size - 1, size + 1, size + draw.int(2, 500)])) {
-      const method = draw.pick(['PATCH', 'PUT']);
-      const answer = await registry.ask(method, method === 'PUT' ? `${target}?digest=${digestOf(content)}` : target, {
-        headers: { 'content-range': `${first}-${first + chunk.length - 1}`, 'content-length': `${chunk.length}` },
-        body: pieces(chunk),
-      });
-      const what = `a chunk for byte ${first} of an upload of ${size} bytes`;
-      expectRefused(what, answer, 416, 'BLOB_UPLOAD_INVALID');
-      expectHeaders(what, answer, { range: range(size), location: target });
-      expectBytes('what has arrived', registry.arrived(name, id), content);
-    }
-    for (const strange of draw.some(['', draw.word(), '5', '-5', `${size}-x`])) {
-      const answer = await registry.ask('PATCH', target, { headers: { 'content-range': strange }, body: [chunk] });
-      expectRefused(`the content-range "${strange}"`, answer, 400, 'BLOB_UPLOAD_INVALID');
-      expectBytes('what has arrived', registry.arrived(name, id), content);
-    }
+    const questions = [
+      ['PATCH', target],
+      ['PUT', `${target}?digest=${digestOf(content)}`],
+    ] as const;
+    for (const first of draw.some([0, size - 1, size + 1, size + draw.int(2, 500)]))
+      for (const [method, asked] of questions) {
+        const answer = await registry.ask(method, asked, {
+          headers: { 'content-range': `${first}-${first + chunk.length - 1}`, 'content-length': `${chunk.length}` },
+          body: pieces(chunk),
+        });
+        const what = `${method} of a chunk for byte ${first} of an upload of ${size} bytes`;
+        expectRefused(what, answer, 416, 'BLOB_UPLOAD_INVALID');
+        expectHeaders(what, answer, { range: range(size), location: target });
+        expectBytes('what has arrived', registry.arrived(name, id), content);
+      }
+    for (const strange of draw.some(['', draw.word(), '5', '-5', `${size}-x`]))
+      for (const [method, asked] of questions) {
+        const answer = await registry.ask(method, asked, { headers: { 'content-range': strange }, body: [chunk] });
+        expectRefused(`${method} with the content-range "${strange}"`, answer, 400, 'BLOB_UPLOAD_INVALID');
+        expectBytes('what has arrived', registry.arrived(name, id), content);
+      }
     const right = { 'content-range': `${size}-${size + chunk.length - 1}`, 'content-length': `${chunk.length}` };
     expectStatus(
       'a chunk in the right place',
@@ -635,7 +653,7 @@ describe('uploads', () => {
   });
 
   test('task 3: of two chunks for the same place that come at the same time, one is taken', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     for (let round = 0; round < 3; round++) {
       const [name, content] = [anyName(), anyContent(500)];
       const id = await registry.placeUpload(name, content);
@@ -659,32 +677,34 @@ describe('uploads', () => {
   });
 
   test('task 3: what has arrived stays when the client goes away', async () => {
-    const registry = newRegistry();
-    const [name, content] = [anyName(), anyContent()];
-    const id = await registry.placeUpload(name, Buffer.alloc(0));
-    const target = `/v2/${name}/blobs/uploads/${id}`;
-    const body = pieces(content, draw.int(10, 1000)).slice(0, -1);
-    const arrived = Buffer.concat(body);
-    const cut = await registry.ask('PATCH', target, { body, after: 'break' }).catch((error: Error) => error);
-    if (!(cut instanceof SubjectError) || cut.code !== 'ECONNRESET') {
-      if (cut instanceof Error) throw cut;
-      throw new Error(`A PATCH whose body breaks should throw the error of the body, and it is ${inWords(cut)}.`);
-    }
-    expectBytes('what has arrived', registry.arrived(name, id), arrived);
-    const status = await registry.ask('GET', target);
-    expectStatus('GET of the upload', status, 204);
-    expectHeaders('GET of the upload', status, { range: range(arrived.length) });
-    const rest = content.subarray(arrived.length);
-    const ended = await registry.ask('PUT', `${target}?digest=${digestOf(content)}`, {
-      headers: { 'content-range': `${arrived.length}-${content.length - 1}`, 'content-length': `${rest.length}` },
-      body: [rest],
-    });
-    expectCreated('PUT of the rest', ended, name, digestOf(content));
-    expectStored(registry, name, content);
+    const registry = newRegistry(3);
+    for (const method of ['PATCH', 'PUT'])
+      for (const hasArrived of draw.some([true, false])) {
+        const [name, content] = [anyName(), anyContent()];
+        const id = await registry.placeUpload(name, Buffer.alloc(0));
+        const target = `/v2/${name}/blobs/uploads/${id}`;
+        const ending = `${target}?digest=${digestOf(content)}`;
+        const body = hasArrived ? pieces(content, draw.int(10, content.length - 1)).slice(0, -1) : [];
+        const arrived = Buffer.concat(body);
+        const cut = registry.ask(method, method === 'PUT' ? ending : target, { body, after: 'break' });
+        await expectThrown(`${method} with a body that fails with ECONNRESET`, cut, 'ECONNRESET');
+        expect(registry.uploads(name), `uploads under way after the ${method}`).toEqual([id]);
+        expectBytes('what has arrived', registry.arrived(name, id), arrived);
+        const status = await registry.ask('GET', target);
+        expectStatus('GET of the upload', status, 204);
+        expectHeaders('GET of the upload', status, { range: range(arrived.length) });
+        const rest = content.subarray(arrived.length);
+        const ended = await registry.ask('PUT', ending, {
+          headers: { 'content-range': `${arrived.length}-${content.length - 1}`, 'content-length': `${rest.length}` },
+          body: [rest],
+        });
+        expectCreated('PUT of the rest', ended, name, digestOf(content));
+        expectStored(registry, name, content);
+      }
   });
 
   test('task 3: bytes that have another digest are not stored', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content, digest] = [anyName(), anyContent(), anyDigest()];
     const posted = await registry.ask('POST', `/v2/${name}/blobs/uploads/?digest=${digest}`, { body: pieces(content) });
     expectRefused('POST with another digest', posted, 400, 'DIGEST_INVALID');
@@ -705,23 +725,18 @@ describe('uploads', () => {
   });
 
   test('task 3: a POST whose client goes away leaves no upload', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content] = [anyName(), anyContent()];
     const target = `/v2/${name}/blobs/uploads/?digest=${digestOf(content)}`;
-    const cut = await registry
-      .ask('POST', target, { body: pieces(content), after: 'break' })
-      .catch((error: Error) => error);
-    if (!(cut instanceof SubjectError) || cut.code !== 'ECONNRESET') {
-      if (cut instanceof Error) throw cut;
-      throw new Error(`A POST whose body breaks should throw the error of the body, and it is ${inWords(cut)}.`);
-    }
+    const cut = registry.ask('POST', target, { body: pieces(content), after: 'break' });
+    await expectThrown('POST with a body that fails with ECONNRESET', cut, 'ECONNRESET');
     expect(registry.uploads(name), 'uploads that are left').toEqual([]);
     expect(registry.hasBlob(name, digestOf(content)), `${name} has the blob`).toBe(false);
     expectCreated('the whole POST', await registry.ask('POST', target, { body: [content] }), name, digestOf(content));
   });
 
   test('task 3: a cancelled upload is gone', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content] = [anyName(), anyContent()];
     const [id, other] = [await registry.placeUpload(name, content), await registry.placeUpload(name, content)];
     const target = `/v2/${name}/blobs/uploads/${id}`;
@@ -735,7 +750,7 @@ describe('uploads', () => {
   });
 
   test('task 3: a blob is mounted from another repository, and not sent', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, from, content] = [`a${anyName()}`, `b${anyName()}`, anyContent()];
     const digest = await registry.placeBlob(from, content);
     const target = `/v2/${name}/blobs/uploads/?mount=${digest}&from=${encodeURIComponent(from)}`;
@@ -751,7 +766,7 @@ describe('uploads', () => {
   });
 
   test('task 3: a blob is mounted only for a client that may pull it', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, from, content] = [`a${anyName()}`, `b${anyName()}`, anyContent()];
     const digest = await registry.placeBlob(from, content);
     const target = `/v2/${name}/blobs/uploads/?mount=${digest}&from=${from}`;
@@ -760,6 +775,12 @@ describe('uploads', () => {
     expect(registry.hasBlob(name, digest), `${name} has the blob`).toBe(false);
     const begun = idOf('POST with mount', name, secret);
     expect(registry.uploads(name), 'the upload that has begun instead').toEqual([begun]);
+    const looked = secret.calls.filter((call) => call.startsWith('store') && call.split(' ').includes(from));
+    expect(looked, `what the store was asked about ${from} without its permission`).toEqual([]);
+    const code = `E${draw.word().toUpperCase()}`;
+    const broken = registry.ask('POST', target, { failure: { code, calls: `permit pull ${from}` } });
+    await expectThrown(`POST with mount when permit('pull', '${from}') fails with ${code}`, broken, code);
+    expect(registry.hasBlob(name, digest), `${name} has the blob`).toBe(false);
     const open = await registry.ask('POST', target);
     expectCreated('POST with mount of what the client may pull', open, name, digest);
     expect(open.calls, 'the permissions').toEqual(
@@ -767,29 +788,29 @@ describe('uploads', () => {
     );
   });
 
-  test('task 3: what is not an id, a digest or a name is refused before the store sees it', async () => {
-    const registry = newRegistry();
+  test('task 3: an invalid id, digest or name is refused before the store sees it', async () => {
+    const registry = newRegistry(3);
     const [name, content] = [anyName(), anyContent()];
     const id = await registry.placeUpload(name, content);
-    for (const strange of strangeIds()) {
-      const method = draw.pick(['GET', 'PATCH', 'DELETE', 'PUT']);
-      const target = `/v2/${name}/blobs/uploads/${strange}${method === 'PUT' ? `?digest=${anyDigest()}` : ''}`;
-      const answer = await registry.ask(method, target, { body: method === 'GET' ? [] : [content] });
-      expectStatus(`${method} ${target}`, answer, 404);
-    }
+    for (const strange of strangeIds())
+      for (const method of ['GET', 'PATCH', 'DELETE', 'PUT']) {
+        const target = `/v2/${name}/blobs/uploads/${strange}${method === 'PUT' ? `?digest=${anyDigest()}` : ''}`;
+        const answer = await registry.ask(method, target, { body: method === 'GET' ? [] : [content] });
+        expectStatus(`${method} ${target}`, answer, 404);
+      }
     const stranger = await registry.ask('GET', `/v2/x${name}/blobs/uploads/${id}`);
     expectRefused('an upload of another repository', stranger, 404, 'BLOB_UPLOAD_UNKNOWN');
-    for (const strange of strangeDigests()) {
-      const target = draw.pick([
-        `uploads/?digest=${strange}`,
-        `uploads/?mount=${strange}&from=x`,
-        `uploads/${id}?digest=${strange}`,
-      ]);
-      const method = target.includes(id) ? 'PUT' : 'POST';
-      const answer = await registry.ask(method, `/v2/${name}/blobs/${target}`, { body: [content] });
-      expectRefused(`${method} ${target}`, answer, 400, 'DIGEST_INVALID');
-    }
-    const without = await registry.ask('PUT', `/v2/${name}/blobs/uploads/${id}`);
+    for (const strange of strangeDigests())
+      for (const [method, path] of [
+        ['POST', `uploads/?digest=${strange}`],
+        ['POST', `uploads/?mount=${strange}&from=x`],
+        ['PUT', `uploads/${id}?digest=${strange}`],
+      ] as const) {
+        const answer = await registry.ask(method, `/v2/${name}/blobs/${path}`, { body: [content] });
+        expectRefused(`${method} ${path}`, answer, 400, 'DIGEST_INVALID');
+      }
+    expect(registry.uploads(name), 'uploads under way').toEqual([id]);
+    const without = await registry.ask('PUT', `/v2/${name}/blobs/uploads/${id}`, { body: [content] });
     expectRefused('PUT without a digest', without, 400, 'DIGEST_INVALID');
     const digest = await registry.placeBlob(draw.word(), anyContent());
     // Whatever the answer is: the store must not be asked about it.
@@ -800,7 +821,7 @@ describe('uploads', () => {
   });
 
   test('task 3: the permission is asked for before the store', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(3);
     const [name, content] = [anyName(), anyContent()];
     const upload = async (): Promise<string> =>
       `/v2/${name}/blobs/uploads/${await registry.placeUpload(name, content)}`;
@@ -838,7 +859,7 @@ describe('manifests', () => {
   }
 
   test('task 4: a manifest is sent as it was pushed, by its tag and by its digest', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     const digest = await registry.placeManifest(name, [tag], image.manifest);
     for (const reference of [tag, digest]) {
@@ -857,7 +878,7 @@ describe('manifests', () => {
   });
 
   test('task 4: a manifest that is not there is MANIFEST_UNKNOWN, or NAME_UNKNOWN without its repository', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag] = [anyName(), anyTag()];
     await registry.placeManifest(name, [tag], anyImage().manifest);
     for (const reference of [`x${anyTag()}`, anyDigest()])
@@ -871,7 +892,7 @@ describe('manifests', () => {
   });
 
   test('task 4: a manifest is stored byte for byte, under its tag and its digest', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, first, second] = [anyName(), anyTag(), anyImage(), anyImage()];
     for (const [image, type] of [
       [first, `${MANIFEST}; charset=utf-8`],
@@ -889,7 +910,7 @@ describe('manifests', () => {
   });
 
   test('task 4: a manifest whose blobs are missing is refused with a list of them', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, other, image] = [`a${anyName()}`, `b${anyName()}`, anyImage()];
     const parts = [image.config, ...image.layers];
     const [lost, ...rest] = draw.some(parts);
@@ -903,16 +924,24 @@ describe('manifests', () => {
     expect(digests, 'the digests in detail').toEqual([digestOf(lost!)]);
     expect(registry.hasManifest(name, digestOf(image.manifest)), 'the manifest is stored').toBe(false);
     await registry.placeBlob(name, lost!);
-    const { config } = image.document;
-    const lying = textOf({ ...image.document, config: { ...config, size: config.size + draw.int(1, 9) } });
-    expectRefused('a blob of another size', await put(registry, name, anyTag(), lying), 404, 'MANIFEST_BLOB_UNKNOWN');
+    const { config, layers } = image.document;
+    const longer = <T extends { size: number }>(part: T): T => ({ ...part, size: part.size + draw.int(1, 9) });
+    const at = draw.int(0, layers.length - 1);
+    const lies = {
+      config: longer(config),
+      layers: layers.map((layer, which) => (which === at ? longer(layer) : layer)),
+    };
+    for (const key of ['config', 'layers'] as const) {
+      const lying = await put(registry, name, anyTag(), textOf({ ...image.document, [key]: lies[key] }));
+      expectRefused(`a wrong size in ${key}`, lying, 404, 'MANIFEST_BLOB_UNKNOWN');
+    }
     await expectPut(registry, name, anyTag(), image.manifest);
   });
 
   test('task 4: an index needs its manifests', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, one, two] = [anyName(), anyTag(), anyImage(), anyImage()];
-    const { index } = anyIndex([one.manifest, two.manifest]);
+    const { index, document } = anyIndex([one.manifest, two.manifest]);
     await registry.placeManifest(name, [], one.manifest);
     // The same bytes as a blob are not a manifest.
     await registry.placeBlob(name, two.manifest);
@@ -920,12 +949,16 @@ describe('manifests', () => {
     expectRefused('an index without one of its manifests', answer, 404, 'MANIFEST_BLOB_UNKNOWN');
     expect(JSON.stringify(errorsOf(answer)[0]!.detail), 'detail').toContain(digestOf(two.manifest));
     await registry.placeManifest(name, [], two.manifest);
+    const wrong = draw.int(0, 1);
+    const manifests = document.manifests.map((each, at) => ({ ...each, size: each.size + (at === wrong ? 1 : 0) }));
+    const lying = await put(registry, name, tag, textOf({ ...document, manifests }), INDEX);
+    expectRefused('a wrong size in manifests', lying, 404, 'MANIFEST_BLOB_UNKNOWN');
     await expectPut(registry, name, tag, index, INDEX);
     expect(registry.tag(name, tag), `where the tag ${tag} points`).toBe(digestOf(index));
   });
 
   test('task 4: a manifest under the digest of other bytes is refused', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, image] = [anyName(), anyImage()];
     await registry.placeParts(name, image);
     for (const digest of [anyDigest(), digestOf(image.config)]) {
@@ -938,7 +971,7 @@ describe('manifests', () => {
   });
 
   test('task 4: what is not a manifest is refused', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     await registry.placeParts(name, image);
     const { document } = image;
@@ -974,7 +1007,7 @@ describe('manifests', () => {
   });
 
   test('task 4: the media type is that of the document or of the request, and both must agree', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     await registry.placeParts(name, image);
     const typeless = textOf({ ...image.document, mediaType: undefined });
@@ -993,7 +1026,7 @@ describe('manifests', () => {
   });
 
   test('task 4: a manifest of more than 4 MiB is refused, and not read to its end', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     await registry.placeParts(name, image);
     const ask = (more: Partial<Question>) =>
@@ -1011,7 +1044,7 @@ describe('manifests', () => {
   });
 
   test('task 4: deleting a tag leaves the manifest, and deleting the manifest takes its tags along', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, image, other] = [anyName(), anyImage(), anyImage()];
     const [one, two, three] = [`a${anyTag()}`, `b${anyTag()}`, `c${anyTag()}`];
     const digest = await registry.placeManifest(name, [one, two], image.manifest);
@@ -1026,25 +1059,25 @@ describe('manifests', () => {
     expect(registry.hasManifest(name, another), 'the other manifest is there').toBe(true);
   });
 
-  test('task 4: what is not a tag or a digest is refused before the store sees it', async () => {
-    const registry = newRegistry();
+  test('task 4: an invalid tag or digest is refused before the store sees it', async () => {
+    const registry = newRegistry(4);
     const [name, image] = [anyName(), anyImage()];
     await registry.placeParts(name, image);
     const body = { headers: { 'content-type': MANIFEST }, body: [image.manifest] };
     const tags = ['..', '%2e%2e', '.x', '-x', `${draw.word()}%0a`, 'a'.repeat(129), 'a%20b', '%c3%a9', 'a+b', '@x'];
-    for (const strange of draw.some([...tags, ...strangeDigests()])) {
-      const method = draw.pick(['GET', 'PUT', 'DELETE']);
-      const answer = await registry.ask(method, `/v2/${name}/manifests/${strange}`, method === 'PUT' ? body : {});
-      if (mayLeadNowhere(strange, answer)) continue;
-      const code = strange.includes(':') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID';
-      expectRefused(`${method} of the manifest ${strange}`, answer, 400, code);
-    }
+    for (const strange of draw.some([...tags, ...strangeDigests()]))
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const answer = await registry.ask(method, `/v2/${name}/manifests/${strange}`, method === 'PUT' ? body : {});
+        if (mayLeadNowhere(strange, answer)) continue;
+        const code = strange.includes(':') ? 'DIGEST_INVALID' : 'MANIFEST_INVALID';
+        expectRefused(`${method} of the manifest ${strange}`, answer, 400, code);
+      }
     expect(registry.astray(), 'files beside the store').toEqual([]);
     for (const tag of ['a'.repeat(128), '_', 'A.b-c_D', '0']) await expectPut(registry, name, tag, image.manifest);
   });
 
   test('task 4: the permission is asked for before the store', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(4);
     const [name, image, tag] = [anyName(), anyImage(), anyTag()];
     await registry.placeParts(name, image);
     await registry.placeManifest(name, [`x${tag}`], anyImage().manifest);
@@ -1069,7 +1102,7 @@ describe('lists', () => {
   const bytes = () => anyImage().manifest;
 
   test('task 5: the tags of a repository are listed', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(5);
     const [name, tags] = [anyName(), anyNames(draw.int(2, 6), anyTag)];
     await registry.placeManifest(name, draw.some(tags), bytes());
     const target = `/v2/${name}/tags/list`;
@@ -1088,7 +1121,7 @@ describe('lists', () => {
   });
 
   test('task 5: the repositories are listed', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(5);
     expect(jsonOf(await registry.ask('GET', '/v2/_catalog')), 'of an empty registry').toEqual({ repositories: [] });
     const names = anyNames(draw.int(2, 6), anyName);
     for (const name of draw.some(names)) await registry.placeBlob(name, anyContent());
@@ -1097,7 +1130,7 @@ describe('lists', () => {
   });
 
   test('task 5: a long list comes in pages, and the header link leads from one to the next', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(5);
     const [name, tags] = [anyName(), anyNames(draw.int(5, 9), anyTag)];
     await registry.placeManifest(name, tags, bytes());
     const names = anyNames(draw.int(5, 9), () => `${draw.word()}/${draw.word()}`);
@@ -1128,7 +1161,7 @@ describe('lists', () => {
   });
 
   test('task 5: `last` and `n` choose a part of a list', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(5);
     const [name, tags] = [anyName(), anyNames(draw.int(5, 9), anyTag)];
     await registry.placeManifest(name, tags, bytes());
     const list = async (query: string) => {
@@ -1146,7 +1179,7 @@ describe('lists', () => {
       link: undefined,
     });
     expect(await list('last=zzzzzzzzzzzzz'), 'after all').toEqual({ tags: [], link: undefined });
-    for (const n of [tags.length, tags.length + draw.int(1, 99)])
+    for (const n of [tags.length, tags.length + draw.int(1, 99), 10 ** draw.int(10, 13)])
       expect(await list(`n=${n}`), `n=${n} of ${tags.length}`).toEqual({ tags, link: undefined });
     expect(await list('n=0'), 'n=0').toEqual({ tags: [], link: undefined });
     for (const n of draw.some(['-1', draw.word(), '1.5', '1e1', '', '%2b1'])) {
@@ -1160,19 +1193,44 @@ describe('lists', () => {
 
 const run = promisify(execFile);
 
-/** Whether this machine has it: asked before anything of the subject is. */
-const hasSkopeo = spawnSync('skopeo', ['--version']).error === undefined;
+/** Whether this machine has one that can what is asked of it here: asked before anything of the subject is. */
+const hasSkopeo = `${spawnSync('skopeo', ['copy', '--help']).stdout}`.includes('--preserve-digests');
+
+/** All that is handed on of an answer's headers. */
+const HANDED_ON = new Set(
+  'allow content-length content-range content-type docker-content-digest link location range'.split(' '),
+);
+
+/**
+ * The client runs outside of the sandbox, and would ask whatever host an answer of the submission names.
+ * @param manifest the only one that there is: the layers of another may have addresses of their own.
+ */
+function leadsAway(asked: string, { status, headers, body }: Answered, manifest: Uint8Array): string | undefined {
+  const { location, link, 'www-authenticate': login } = headers;
+  if (!(status >= 200 && status < 300) && !(status >= 400 && status < 600)) return `the status ${status}`;
+  if (login !== undefined) return `www-authenticate: ${login}`;
+  if (location !== undefined && !location.startsWith('/v2/')) return `location: ${location}`;
+  if (link !== undefined && !link.startsWith('</v2/')) return `link: ${link}`;
+  const isManifest = /^GET [^?]*\/manifests\/[^/?]*(?:\?|$)/.test(asked) && status < 300;
+  return isManifest && Buffer.compare(body, manifest) !== 0
+    ? 'another manifest than the one that was pushed'
+    : undefined;
+}
 
 /** The registry on a port of the loopback: the judge's own HTTP, each request of it handed to the plank. */
-async function listening(registry: Registry): Promise<{ host: string; failures: string[] }> {
+async function listening(registry: Registry, manifest: Uint8Array): Promise<{ host: string; failures: string[] }> {
   const failures: string[] = [];
   const server = http.createServer(async (request, response) => {
     const { method = '', url = '', headers } = request;
     try {
-      const body = pieces(await buffer(request), 60_000);
+      const sent = pieces(await buffer(request), 60_000);
       const flat = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, `${value}`]));
-      const answer = await registry.ask(method, url, { headers: flat, body });
-      response.writeHead(answer.status, answer.headers).end(method === 'HEAD' ? undefined : answer.body);
+      const answer = await registry.ask(method, url, { headers: flat, body: sent });
+      const away = leadsAway(`${method} ${url}`, answer, manifest);
+      if (away !== undefined) throw new Error(`a client is not handed ${away}`);
+      const told = Object.entries(answer.headers).filter(([name]) => HANDED_ON.has(name));
+      const body = method === 'HEAD' ? undefined : answer.body;
+      response.writeHead(answer.status, Object.fromEntries(told)).end(body);
     } catch (error) {
       failures.push(`${method} ${url}: ${(error as Error).message}`);
       response.writeHead(500).end();
@@ -1196,7 +1254,7 @@ function imageIn(directory: string, image: ReturnType<typeof anyImage>): void {
 describe('clients', () => {
   async function skopeo(failures: string[], ...args: string[]): Promise<string> {
     try {
-      return (await run('skopeo', args, { timeout: 60_000 })).stdout;
+      return (await run('skopeo', ['--insecure-policy', ...args], { timeout: 60_000 })).stdout;
     } catch (error) {
       const { stderr } = error as { stderr?: string };
       throw new Error([`skopeo ${args[0]} fails: ${stderr}`, ...failures].join('\n'));
@@ -1228,10 +1286,10 @@ describe('clients', () => {
   }
 
   test('task 6: what skopeo pushes is stored, byte for byte', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(6);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     if (hasSkopeo) {
-      const [source, { host, failures }] = [emptyDirectory(), await listening(registry)];
+      const [source, { host, failures }] = [emptyDirectory(), await listening(registry, image.manifest)];
       imageIn(source, image);
       const target = `docker://${host}/${name}:${tag}`;
       await skopeo(failures, 'copy', '--preserve-digests', '--dest-tls-verify=false', `dir:${source}`, target);
@@ -1246,13 +1304,13 @@ describe('clients', () => {
   });
 
   test('task 6: what skopeo pulls is what was pushed', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(6);
     const [name, tag, image] = [anyName(), anyTag(), anyImage()];
     await registry.placeParts(name, image);
     await registry.placeManifest(name, [tag], image.manifest);
     const parts = [image.config, ...image.layers];
     if (hasSkopeo) {
-      const [target, { host, failures }] = [emptyDirectory(), await listening(registry)];
+      const [target, { host, failures }] = [emptyDirectory(), await listening(registry, image.manifest)];
       await skopeo(
         failures,
         'copy',
@@ -1273,13 +1331,13 @@ describe('clients', () => {
   });
 
   test('task 6: skopeo copies an image to another repository, lists its tags and deletes it', async () => {
-    const registry = newRegistry();
+    const registry = newRegistry(6);
     const [name, other, image] = [`a${anyName()}`, `b${anyName()}`, anyImage()];
     const tags = [`a${anyTag()}`, `b${anyTag()}`];
     await registry.placeParts(name, image);
     await registry.placeManifest(name, tags, image.manifest);
     if (hasSkopeo) {
-      const { host, failures } = await listening(registry);
+      const { host, failures } = await listening(registry, image.manifest);
       const insecure = ['--src-tls-verify=false', '--dest-tls-verify=false'];
       const [from, to] = [`docker://${host}/${name}`, `docker://${host}/${other}`];
       await skopeo(failures, 'copy', '--preserve-digests', ...insecure, `${from}:${tags[0]}`, `${to}:copy`);

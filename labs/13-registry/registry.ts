@@ -17,8 +17,8 @@ import type { RegistryRequest, RegistryResponse, RegistryStore } from '#contract
  *
  * ## Task 1. Requests and refusals
  *
- * `target` is a path, and perhaps `?` and a query. The path is percent-decoded as a whole; one that cannot be decoded is 400
- * NAME_INVALID. The endpoints:
+ * `target` is a path, and perhaps `?` and a query. The path is percent-decoded as a whole, once; one that cannot be decoded is
+ * 400 NAME_INVALID. `.` and `..` are not resolved (the class `URL` would). The endpoints:
  *
  *     GET                       /v2/                          (also /v2)                           task 1
  *     GET, DELETE               /v2/NAME/blobs/DIGEST                                              task 2
@@ -64,14 +64,15 @@ import type { RegistryRequest, RegistryResponse, RegistryStore } from '#contract
  * - POST with `?digest=DIGEST`: the body is the whole blob. Answered like PUT. If anything goes wrong, no upload is left.
  * - POST with `?mount=DIGEST&from=OTHER`: if the repository OTHER has the blob, it is a blob of NAME from now on, and the answer
  *   is that of PUT. Otherwise an upload begins, 202. OTHER needs `permit('pull', OTHER)`: a client without it learns no more than
- *   one that asks for what is not there, and gets 202. (`mount` without `from`, and what the answer to a `from` is
- *   that is not a name, are not judged.)
+ *   one that asks for what is not there, and gets 202. A `mount` that is not a DIGEST is 400 DIGEST_INVALID. (`mount` without
+ *   `from`, and what the answer to a `from` is that is not a name, are not judged.)
  * - PATCH appends the body: 202 with `location` and `range`. What has arrived stays if the client goes away in the middle.
- *   A header `content-range: FIRST-LAST` says where the body belongs. Of any other form it is 400 BLOB_UPLOAD_INVALID. If FIRST
- *   is not the place after the last byte, nothing is appended: 416 BLOB_UPLOAD_INVALID with `location` and `range`.
+ *   A header `content-range: FIRST-LAST` says where the body belongs. Of any other form (an empty one, too) it is 400
+ *   BLOB_UPLOAD_INVALID. If FIRST is not the place after the last byte, it is 416 BLOB_UPLOAD_INVALID with `location` and `range`.
+ *   Either way nothing is appended.
  * - PUT with `?digest=DIGEST` appends the body as PATCH does, and ends the upload: 201 with `location: /v2/NAME/blobs/DIGEST` and
- *   `docker-content-digest`. Without a DIGEST it is 400 DIGEST_INVALID, and the upload goes on. If the bytes have another digest,
- *   it is 400 DIGEST_INVALID, nothing is stored, and the upload is gone.
+ *   `docker-content-digest`. Without a DIGEST it is 400 DIGEST_INVALID, nothing is appended, and the upload goes on. If
+ *   the bytes have another digest, it is 400 DIGEST_INVALID, nothing is stored, and the upload is gone.
  * - GET: 204 with `location` and `range`. DELETE: 204, and the upload is gone.
  *
  * Two requests may come for one upload at the same time: the second one waits for the first (`withUpload`).

@@ -317,7 +317,7 @@ async function catalog({ store, query, permit }: Call): Promise<RegistryResponse
 
 function page(all: string[], query: URLSearchParams, path: string): [string[], Record<string, string>] {
   const n = query.get('n');
-  if (n !== null && !/^\d{1,9}$/.test(n)) throw refusal(400, 'UNSUPPORTED', 'n must be a number');
+  if (n !== null && !/^\d+$/.test(n)) throw refusal(400, 'UNSUPPORTED', 'n must be a number');
   const rest = all.filter((each) => each > (query.get('last') ?? ''));
   const some = rest.slice(0, n === null ? undefined : Number(n));
   if (some.length === 0 || some.length === rest.length) return [some, {}];

@@ -84,7 +84,7 @@ export interface PullStore {
   findDocument(digest: string): Promise<Uint8Array | undefined>;
 
   /**
-   * Make a layer be there, and unpacked.
+   * Fetch and unpack a layer unless the store has it.
    * @param download gives its bytes. Called at most once: not when the layer is there, nor when another pull fetches it.
    * @param signal ends it, with its reason.
    * @returns whether it was there already.

@@ -448,7 +448,7 @@ class Pull {
     outer.addEventListener('abort', stop);
     if (outer.aborted) stop();
     const seen = new Set<string>();
-    const todo = wanted.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+    const todo = wanted.filter(({ digest, diffId }) => !seen.has(digest + diffId) && seen.add(digest + diffId));
     let next = 0;
     const step = async (): Promise<void> => {
       const layer = mine.signal.aborted ? undefined : todo[next++];
