@@ -24,6 +24,7 @@ import { networkMode, sharesNetworkOf } from './network.ts';
 import { checkNetworkOptions } from './networks/check-options.ts';
 import { chooseEndpoints } from './networks/choose.ts';
 import type { NetworkingConfig } from './networks/endpoint.ts';
+import { exposedPorts } from './networks/port-map.ts';
 import type { ContainerRecord } from './record.ts';
 import { checkRestartPolicy } from './restart-policy.ts';
 import { containerPaths } from './root.ts';
@@ -76,6 +77,7 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
   };
   checkModes(config, hostConfig);
   checkNetworkOptions(engine, request.config, hostConfig);
+  checkImagePorts(config);
   checkRestartPolicy(hostConfig);
   checkHealthCheck(request.config);
   const record: ContainerRecord = {
@@ -147,6 +149,18 @@ async function createOf(engine: Engine, request: CreateRequest, image: ImageReco
 /** Whether the image has nothing at a working directory: then it is made at once, so that `cp` finds it too. */
 function isMissing(lower: string[], directory: string): boolean {
   return directory !== '' && resolveInTree(new StackTree(lower), directory) === undefined;
+}
+
+/** Those of the request are checked before: what is wrong now comes from the image. */
+function checkImagePorts({ ExposedPorts, Image }: ContainerConfig): void {
+  try {
+    exposedPorts(Object.keys(ExposedPorts));
+  } catch (error) {
+    throw new ContainerError(
+      'invalid',
+      `with the ports that ${Image.slice(0, 200)} exposes: ${(error as Error).message}`,
+    );
+  }
 }
 
 function checkPlatform(

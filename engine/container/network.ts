@@ -16,6 +16,7 @@ import type { HostConfig } from './config.ts';
 import type { Container } from './container.ts';
 import type { Engine } from './engine.ts';
 import { ContainerError } from './errors.ts';
+import { openNamespace } from './networks/container-namespace.ts';
 import { joinNetworks, leaveNetworks } from './networks/join.ts';
 import { whyNoBridges } from './networks/why-no-bridges.ts';
 import type { ContainerRecord } from './record.ts';
@@ -111,7 +112,7 @@ export async function connectNetwork(engine: Engine, record: ContainerRecord): P
     }
     return { path: namespacePath(directory), letGo: () => {} };
   }
-  if (sharesNetworkOf(mode) !== undefined) return held(openNamespaceOf(targetOf(engine, mode)));
+  if (sharesNetworkOf(mode) !== undefined) return held(openNamespaceOf(engine, targetOf(engine, mode)));
   if (record.endpoints.length === 0) return undefined;
   return held(await joinNetworks(engine, record));
 }
@@ -126,14 +127,21 @@ function held(namespace: number): MadeNetwork {
 }
 
 /** @returns a descriptor. @throws ContainerError `conflict` if the container does not run */
-function openNamespaceOf({ running, record, id }: Container): number {
+function openNamespaceOf(engine: Engine, container: Container): number {
+  const { running, record, id } = container;
   const stopped = () => new ContainerError('conflict', `cannot join network of a non running container: ${id}`);
   if (!running) throw stopped();
   try {
-    return fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
+    return openNamespace(record, { isHost: hasHostNetwork(engine, container) });
   } catch {
     throw stopped();
   }
+}
+
+/** Whether it has the host's network, or shares that of one that has. */
+function hasHostNetwork(engine: Engine, { record }: Container): boolean {
+  const other = engine.containers.get(sharesNetworkOf(record.hostConfig.NetworkMode) ?? '');
+  return record.hostConfig.NetworkMode === 'host' || (other !== undefined && hasHostNetwork(engine, other));
 }
 
 export function disconnectNetwork(engine: Engine, record: ContainerRecord): void {

@@ -78,8 +78,14 @@ export async function openEngine({
       warn('the shim has gone, and all containers with it');
       loseShim(engine).catch((error: Error) => warn(`after the loss of the shim: ${error.message}`));
     });
-    await recover(engine);
-    await takeOverNetworks(engine);
+    // What a restart policy starts meanwhile would take the bridges of running containers for somebody else's.
+    const release = engine.networks.hold();
+    try {
+      await recover(engine);
+      await takeOverNetworks(engine);
+    } finally {
+      release();
+    }
     const stopMonitoring = monitorHealth(engine);
     const cached = engine.buildCache.layers();
     const kept = engine.puller.kept();
@@ -97,7 +103,9 @@ export async function openEngine({
         await Promise.all(engine.containers.all().map((container) => container.flush()));
         await engine.trash.emptied(CLOSING_MOST);
         if (!engine.containers.all().some((container) => container.running)) removeCgroups(engine);
-        await closeNetworks(engine);
+        await closeNetworks(engine).catch((error: Error) =>
+          warn(`the networks are left as they are: ${error.message}`),
+        );
         lock.release();
       },
     };

@@ -123,6 +123,9 @@ describe.skipIf(why)('networks of bridges', () => {
     [['-o', 'com.docker.network.bridge.name=much-too-long-a-name'], /1 to 15/],
     [['--ipam-driver', 'dhcp'], /IPAM driver "dhcp"/],
     [['--config-only'], /--config-only/],
+    [['--subnet', '10.6.0.0/24', '--aux-address', 'a=10.6.0.255'], /10\.6\.0\.255 is the broadcast address/],
+    [['-o', 'com.docker.network.bridge.name=br:1'], /1 to 15/],
+    [['--subnet', '169.254.0.0/16'], /169\.254\.0\.0\/16, which has a meaning/],
   ])('a network with %j is refused, and nothing is left of it', async (options, message) => {
     await out('run', '-d', 'hostbox', 'sleep', '100');
     const links = net.links();

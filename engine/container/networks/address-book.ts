@@ -67,16 +67,21 @@ export class AddressBook {
     this.#subnets.delete(text);
   }
 
-  /** Begin with a network: its subnets, and the addresses that no container gets. */
+  /**
+   * Begin with a network: its subnets, and the addresses that no container gets.
+   * @throws BadAddress, AddressError for what is malformed; nothing is taken then
+   */
   open(network: NetworkRecord): void {
+    const subnets = new Map<string, Cidr>();
     const pools = new Map<4 | 6, AddressPool>();
     for (const { subnet, range, gateway, auxiliary } of network.ipam) {
       const cidr = parseCidr(subnet);
-      this.#subnets.set(subnet, cidr);
+      subnets.set(subnet, cidr);
       const pool = new AddressPool(cidr, range === '' ? cidr : parseCidr(range));
       for (const address of new Set([gateway, ...Object.values(auxiliary)])) if (address !== '') pool.reserve(address);
       pools.set(cidr.family, pool);
     }
+    for (const [text, subnet] of subnets) this.#subnets.set(text, subnet);
     this.#pools.set(network.id, pools);
   }
 

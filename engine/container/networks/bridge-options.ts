@@ -34,7 +34,7 @@ export function bridgeOptions(
   for (const [option, value] of Object.entries(options)) {
     switch (option) {
       case `${BRIDGE}name`:
-        if (!/^[\w.:-]{1,15}$/.test(value) || value === '.' || value === '..')
+        if (!/^[\w.-]{1,15}$/.test(value) || value === '.' || value === '..')
           throw wrong(option, value, 'a name of 1 to 15 letters, digits, "_", "." and "-"');
         result.name = value;
         break;

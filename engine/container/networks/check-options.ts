@@ -3,7 +3,7 @@ import type { Engine } from '../engine.ts';
 import { ContainerError } from '../errors.ts';
 import { sharesNetworkOf } from '../network.ts';
 import { parseLink } from './links.ts';
-import { parseExposed, portRequests } from './port-map.ts';
+import { exposedPorts, portRequests } from './port-map.ts';
 
 /**
  * Check what of a request's options goes with its network mode, in Docker's words.
@@ -11,7 +11,7 @@ import { parseExposed, portRequests } from './port-map.ts';
  */
 export function checkNetworkOptions(engine: Engine, config: ContainerConfig, hostConfig: HostConfig): void {
   const { NetworkMode, Links, PublishAllPorts, PortBindings, Dns, ExtraHosts } = hostConfig;
-  for (const port of Object.keys(config.ExposedPorts)) parseExposed(port);
+  exposedPorts(Object.keys(config.ExposedPorts));
   portRequests(config, hostConfig);
   const conflict = (what: string) => {
     throw new ContainerError('invalid', `conflicting options: ${what}`);

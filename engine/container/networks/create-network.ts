@@ -5,6 +5,7 @@ import {
   contains,
   formatAddress,
   formatCidr,
+  lastOf,
   networkOf,
   overlap,
   parseAddress,
@@ -21,6 +22,10 @@ import { whyNoBridges } from './why-no-bridges.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_. -]*$/;
 const MOST_NAME = 255;
+/** Addresses that no network of its own can have: this host, loopback, link-local, multicast. RFC 6890, RFC 4291. */
+const SPECIAL = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '::/96', 'fe80::/10', 'ff00::/8'].map(
+  parseCidr,
+);
 
 const string = z
   .string()
@@ -184,7 +189,10 @@ function chooseSubnets(engine: Engine, { EnableIPv4, EnableIPv6, IPAM }: Network
 }
 
 function checkIpam({ Config }: IpamRequest): { cidr: Cidr; config: IpamConfig }[] {
-  const checked = Config.filter(({ Subnet, IPRange, Gateway }) => Subnet || IPRange || Gateway).map((config) => {
+  const checked = Config.filter(
+    ({ Subnet, IPRange, Gateway, AuxiliaryAddresses }) =>
+      Subnet || IPRange || Gateway || Object.keys(AuxiliaryAddresses).length > 0,
+  ).map((config) => {
     try {
       return checkSubnet(config);
     } catch (error) {
@@ -207,7 +215,7 @@ function checkIpam({ Config }: IpamRequest): { cidr: Cidr; config: IpamConfig }[
 
 function checkSubnet({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamRequest['Config'][number]) {
   const invalid = (why: string) => new ContainerError('invalid', `invalid network config: ${why}`);
-  if (Subnet === '') throw invalid('a gateway or an IP range needs the subnet that it is of. Add --subnet.');
+  if (Subnet === '') throw invalid('a gateway, an IP range or an auxiliary address needs its subnet. Add --subnet.');
   const cidr = parseCidr(Subnet);
   const whole = networkOf(cidr);
   if (whole.address !== cidr.address) throw invalid(`invalid subnet ${Subnet}: it should be ${formatCidr(whole)}`);
@@ -216,9 +224,17 @@ function checkSubnet({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamReque
     throw invalid(
       `the subnet ${Subnet} must have a prefix of 8 to ${most} bits: a bridge and containers have to fit in`,
     );
+  const special = SPECIAL.find((range) => overlap(range, cidr));
+  if (special !== undefined)
+    throw invalid(
+      `the subnet ${Subnet} overlaps with ${formatCidr(special)}, which has a meaning of its own. Choose another --subnet.`,
+    );
   const inside = (text: string, what: string) => {
     const { family, value } = parseAddress(text.replace(/\/\d+$/, ''));
     if (!contains(cidr, family, value)) throw invalid(`the ${what} ${text} is not in the subnet ${Subnet}`);
+    if (value === cidr.address) throw invalid(`the ${what} ${text} is the address of the subnet itself`);
+    if (family === 4 && value === lastOf(cidr))
+      throw invalid(`the ${what} ${text} is the broadcast address of the subnet ${Subnet}`);
     return formatAddress(family, value);
   };
   if (IPRange !== '') {
@@ -231,7 +247,7 @@ function checkSubnet({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamReque
   const config: IpamConfig = {
     subnet: formatCidr(cidr),
     range: IPRange,
-    gateway: Gateway === '' ? firstOf(IPRange === '' ? cidr : parseCidr(IPRange), cidr) : inside(Gateway, 'gateway'),
+    gateway: inside(Gateway || firstOf(IPRange === '' ? cidr : parseCidr(IPRange), cidr), 'gateway'),
     auxiliary: Object.fromEntries(
       Object.entries(AuxiliaryAddresses).map(([name, address]) => [name, inside(address, 'auxiliary address')]),
     ),

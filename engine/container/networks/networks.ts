@@ -33,16 +33,31 @@ export class Networks {
     this.addresses = new AddressBook(root.dir, settings.pools);
   }
 
-  /** Read what an earlier daemon kept, and add the networks that there always are. */
+  /**
+   * Read what an earlier daemon kept, and add the networks that there always are.
+   * @param warn told of each network that cannot be used, which is left out and whose file stays
+   */
   load(warn: (message: string) => void): void {
     this.table.load(warn);
     for (const name of ['host', 'none'] as const) this.table.add(predefinedRecord(this.#root, name));
     for (const record of this.table.all()) {
       // A daemon with --bridge none leaves the record of the default bridge where it is.
       if (record.name === 'bridge' && !this.settings.bridge) this.table.hide(record);
-      else this.addresses.open(record);
+      else this.#openOrHide(record, warn);
     }
     if (this.settings.bridge) this.#loadBridge();
+  }
+
+  #openOrHide(record: NetworkRecord, warn: (message: string) => void): void {
+    try {
+      if (record.driver === 'bridge') this.bridgeOf(record);
+      this.addresses.open(record);
+    } catch (error) {
+      this.table.hide(record);
+      warn(
+        `the network ${record.name} (${record.id.slice(0, 12)}) is damaged and left out: ${(error as Error).message}. Remove its file in ${this.#root.networks} to be rid of it.`,
+      );
+    }
   }
 
   /** The default bridge keeps its subnet from one daemon to the next, unless --bip says another. */
@@ -148,6 +163,17 @@ export class Networks {
     const tracked: Promise<void> = work.finally(() => this.#pending.delete(tracked));
     tracked.catch(() => {});
     this.#pending.add(tracked);
+  }
+
+  /** Let nobody get past `settled` until the function that this returns is called. */
+  hold(): () => void {
+    let release = () => {};
+    this.defer(
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+    );
+    return () => release();
   }
 
   /** Resolves when all that was deferred is done: ports and addresses of containers that have ended are free. */

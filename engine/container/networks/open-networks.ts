@@ -5,6 +5,7 @@ import { openHostNetwork } from '../../network/host-network.ts';
 import type { Container } from '../container.ts';
 import type { Engine } from '../engine.ts';
 import type { StateRoot } from '../root.ts';
+import { openNamespace } from './container-namespace.ts';
 import type { PublishedRecord } from './endpoint.ts';
 import { Networks } from './networks.ts';
 import type { NetworkSettings } from './settings.ts';
@@ -29,7 +30,8 @@ export function openNetworks(root: StateRoot, settings: NetworkSettings, warn: (
 
 /**
  * What runs goes on: its addresses are taken, its ports held, and the rules made anew from the records. Containers that
- * have ended since the last daemon have given everything back already.
+ * have ended since the last daemon have given everything back already. What goes wrong with a network is a warning. To be
+ * called before anything else gets past `Networks.settled`.
  */
 export async function takeOverNetworks(engine: Engine): Promise<void> {
   const { networks, containers } = engine;
@@ -43,9 +45,10 @@ export async function takeOverNetworks(engine: Engine): Promise<void> {
     for (const endpoint of record.endpoints) endpoint.connection = null;
   const all = networks.table.all().filter(({ driver, ipam }) => driver === 'bridge' && ipam.length > 0);
   const isUsed = running.some(({ record }) => record.endpoints.length > 0);
-  const work = isUsed ? takeOver() : networks.clear();
-  networks.defer(work);
-  await work;
+  // A host that has changed must not keep the daemon from those containers that go on.
+  await (isUsed ? takeOver() : networks.clear()).catch((error: Error) =>
+    engine.warn(`the networks of an earlier daemon could not be taken over whole: ${error.message}`),
+  );
 
   async function takeOver(): Promise<void> {
     networks.takeOver(all);
@@ -66,7 +69,7 @@ function nameAgain({ networks, warn }: Engine, container: Container): void {
   if (record.endpoints.length === 0) return;
   for (const endpoint of record.endpoints) networks.names.enter(record, endpoint);
   try {
-    const namespace = fs.openSync(`/proc/${record.pid}/ns/net`, 'r');
+    const namespace = openNamespace(record);
     try {
       networks.names.serve(record, namespace);
     } finally {

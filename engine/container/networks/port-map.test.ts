@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseExposed, portName, portRequests } from './port-map.ts';
+import { exposedOf, exposedPorts, portName, portRequests } from './port-map.ts';
 
 const requests = (
   PortBindings: Record<string, { HostIp: string; HostPort: string }[]>,
@@ -39,7 +39,7 @@ test('-P publishes what is exposed and not published yet, each port once', () =>
 test.each(['', '0', '65536', '80/xtp', '80/tcp/x', 'http', '-1', '1e3', '90-80', '80-'])(
   'the port %j is refused',
   (port) => {
-    expect(() => parseExposed(port)).toThrow(/invalid (port|proto)/);
+    expect(() => exposedPorts([port])).toThrow(/invalid (port|proto)/);
   },
 );
 
@@ -52,4 +52,18 @@ test.each([
   ['', 'x'],
 ])('a binding to %j and %j is refused', (HostIp, HostPort) => {
   expect(() => requests({ '80/tcp': [{ HostIp, HostPort }] })).toThrow(/invalid (IP address|published port)/);
+});
+
+test('what an image exposes is bounded before it is counted out, and is never a reason to show nothing at all', () => {
+  const ranges = Array.from({ length: 10_000 }, (_, index) => `${index + 1}-65535`);
+  expect(() => exposedPorts(ranges)).toThrow('at most 65535 can be');
+  expect(exposedPorts(['1-65535']).length).toBe(65_535);
+  expect(exposedPorts(['80', '80/tcp', '79-81/tcp', '80/udp']).map(portName)).toEqual([
+    '80/tcp',
+    '79/tcp',
+    '81/tcp',
+    '80/udp',
+  ]);
+  for (const names of [['x'], ranges])
+    expect(exposedOf({ ExposedPorts: Object.fromEntries(names.map((name) => [name, {}])) })).toEqual([]);
 });

@@ -36,15 +36,51 @@ export function parseContainerPort(text: string): ContainerPort {
   return { port, protocol: known };
 }
 
-/** The ports of `8000-8010/tcp`, as an image or --expose may name them. @throws ContainerError `invalid` */
-export function parseExposed(text: string): ContainerPort[] {
+/** Ports that one container can expose. */
+const EXPOSED_MOST = 65_535;
+
+/**
+ * The ports of names such as `80/tcp` and `8000-8010/udp`, each of them once.
+ * @throws ContainerError `invalid` for one that is malformed, or if they are more than 65,535 with those named twice
+ */
+export function exposedPorts(names: string[]): ContainerPort[] {
+  const ranges = names.map(parseExposed);
+  const total = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  if (total > EXPOSED_MOST)
+    throw new ContainerError(
+      'invalid',
+      `invalid port specification: ${total} ports are exposed, and at most ${EXPOSED_MOST} can be. Expose fewer.`,
+    );
+  const ports: ContainerPort[] = [];
+  // Numbers, for texts of so many ports are what the time would go to.
+  const seen = new Set<number>();
+  for (const { first, last, protocol } of ranges)
+    for (let port = first; port <= last; port++) {
+      const key = PROTOCOLS.indexOf(protocol) * (MOST_PORT + 1) + port;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      ports.push({ port, protocol });
+    }
+  return ports;
+}
+
+/** As `exposedPorts`, of a container that an engine has made which did not look at its image's: none if they are malformed. */
+export function exposedOf({ ExposedPorts }: Pick<ContainerConfig, 'ExposedPorts'>): ContainerPort[] {
+  try {
+    return exposedPorts(Object.keys(ExposedPorts));
+  } catch {
+    return [];
+  }
+}
+
+/** The first and the last port of `80`, `80/tcp` or `8000-8010/tcp`. */
+function parseExposed(text: string): { first: number; last: number; protocol: Protocol } {
   const range = /^(\d{1,5})-(\d{1,5})(\/\w+)?$/.exec(text);
-  if (range === null) return [parseContainerPort(text)];
-  const [, first, last, protocol = ''] = range;
-  if (Number(first) > Number(last))
-    throw new ContainerError('invalid', `invalid port specification: "${text.slice(0, 60)}"`);
-  const ports = Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index);
-  return ports.map((port) => parseContainerPort(`${port}${protocol}`));
+  const [, from = '', to = '', behind = ''] = range ?? [];
+  const { port: first, protocol } = parseContainerPort(range === null ? text : `${from}${behind}`);
+  const last = range === null ? first : parseContainerPort(`${to}${behind}`).port;
+  if (first > last) throw new ContainerError('invalid', `invalid port specification: "${text.slice(0, 60)}"`);
+  return { first, last, protocol };
 }
 
 export function portName({ port, protocol }: ContainerPort): string {
@@ -62,10 +98,7 @@ export function portRequests(
   });
   if (!PublishAllPorts) return requests;
   const named = new Set(requests.map(portName));
-  const rest = [
-    ...Object.keys(ExposedPorts).flatMap(parseExposed),
-    ...Object.keys(PortBindings).map(parseContainerPort),
-  ]
+  const rest = [...exposedPorts(Object.keys(ExposedPorts)), ...Object.keys(PortBindings).map(parseContainerPort)]
     .filter((port) => !named.has(portName(port)) && named.add(portName(port)))
     .map((port) => ({ ...port, hostAddress: '', hostPort: 0, lastHostPort: 0 }));
   return [...requests, ...rest];

@@ -1,7 +1,7 @@
 import type { Container } from '../../container/container.ts';
 import type { Engine } from '../../container/engine.ts';
 import type { EndpointRecord } from '../../container/networks/endpoint.ts';
-import { parseExposed, portName } from '../../container/networks/port-map.ts';
+import { exposedOf, portName } from '../../container/networks/port-map.ts';
 import type { ContainerRecord } from '../../container/record.ts';
 import { SLIRP } from '../../network/user-mode.ts';
 
@@ -99,8 +99,7 @@ export function networkSettings(engine: Engine, { record, running }: Container) 
 function portsView({ endpoints, published, config }: ContainerRecord, running: boolean) {
   if (!running || endpoints.length === 0) return {};
   const map: Record<string, { HostIp: string; HostPort: string }[] | null> = {};
-  for (const exposed of Object.keys(config.ExposedPorts))
-    for (const port of parseExposed(exposed)) map[portName(port)] = null;
+  for (const port of exposedOf(config)) map[portName(port)] = null;
   for (const { containerPort: port, protocol, hostAddress, hostPort } of published) {
     const name = portName({ port, protocol });
     map[name] = [...(map[name] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }];
@@ -119,8 +118,7 @@ export function portSummaries({ endpoints, published, config }: ContainerRecord,
       PublicPort: hostPort,
       Type: protocol,
     })),
-    ...Object.keys(config.ExposedPorts)
-      .flatMap(parseExposed)
+    ...exposedOf(config)
       .filter((port) => !open.has(portName(port)))
       .map(({ port, protocol }) => ({ PrivatePort: port, Type: protocol })),
   ];

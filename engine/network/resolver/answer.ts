@@ -5,15 +5,16 @@ import { DnsFormatError, nameBytes } from './domain-name.ts';
 import {
   CLASS_IN,
   type DnsRecord,
-  decodeMessage,
   encodeMessage,
-  firstQuestion,
+  failureBytes,
   HEADER_BYTES,
   MESSAGE_MOST,
   type Message,
   OPCODE_QUERY,
+  type Query,
   type Question,
   RCODE,
+  readQuery,
   TYPE,
 } from './message.ts';
 import type { NameTable } from './names.ts';
@@ -39,18 +40,17 @@ export type Decision = Buffer | 'forward' | 'ignore';
 /** Decide on the message `bytes` that a client has sent. Never throws, whatever they are. */
 export function answer(bytes: Buffer, transport: Transport, names: NameTable): Decision {
   if (bytes.length < HEADER_BYTES) return 'ignore';
-  let query: Message;
+  let query: Query;
   try {
-    query = decodeMessage(bytes);
+    query = readQuery(bytes);
   } catch (error) {
     if (!(error instanceof DnsFormatError)) throw error;
-    return failure(bytes, RCODE.FORMERR);
+    return failureBytes(bytes, RCODE.FORMERR);
   }
   if (query.isResponse) return 'ignore';
-  if (query.opcode !== OPCODE_QUERY) return failure(bytes, RCODE.NOTIMP);
-  const [question] = query.questions;
-  const opts = query.additionals.filter(({ type }) => type === TYPE.OPT);
-  if (question === undefined || query.questions.length > 1 || opts.length > 1) return failure(bytes, RCODE.FORMERR);
+  if (query.opcode !== OPCODE_QUERY) return failureBytes(bytes, RCODE.NOTIMP);
+  const { question, questionCount, opts } = query;
+  if (question === undefined || questionCount > 1 || opts.length > 1) return failureBytes(bytes, RCODE.FORMERR);
   const known = question.class === CLASS_IN ? recordsFor(question, names) : undefined;
   if (known === undefined) return 'forward';
   const [opt] = opts;
@@ -58,7 +58,7 @@ export function answer(bytes: Buffer, transport: Transport, names: NameTable): D
   const most = opt === undefined ? UDP_MOST : Math.max(UDP_MOST, opt.class);
   return encodeMessage(
     {
-      ...responseTo(query, RCODE.NOERROR),
+      ...responseTo(query),
       questions: [question],
       answers: version === 0 ? known : [],
       additionals: opt === undefined ? [] : [ownOpt(version)],
@@ -104,7 +104,7 @@ function ownOpt(asked: number): DnsRecord {
   return { name: '', type: TYPE.OPT, class: EDNS_BYTES, ttl: (extended << 24) >>> 0, data: Buffer.alloc(0) };
 }
 
-function responseTo(query: Pick<Message, 'id' | 'opcode' | 'recursionDesired'>, rcode: number): Message {
+function responseTo(query: Query): Message {
   return {
     id: query.id,
     isResponse: true,
@@ -115,30 +115,10 @@ function responseTo(query: Pick<Message, 'id' | 'opcode' | 'recursionDesired'>, 
     recursionAvailable: true,
     authenticData: false,
     checkingDisabled: false,
-    rcode,
+    rcode: RCODE.NOERROR,
     questions: [],
     answers: [],
     authorities: [],
     additionals: [],
   };
-}
-
-/** Say to the sender of `query`, which has a header at least, that it did not work. Its question is repeated if it can be read. */
-export function failure(query: Buffer, rcode: number): Buffer {
-  const flags = query.readUInt16BE(2);
-  const header = {
-    id: query.readUInt16BE(0),
-    opcode: (flags >> 11) & 0xf,
-    recursionDesired: (flags & 0x0100) !== 0,
-  };
-  return encodeMessage({ ...responseTo(header, rcode), questions: questionsOf(query) });
-}
-
-function questionsOf(query: Buffer): Question[] {
-  try {
-    const question = firstQuestion(query);
-    return question === undefined ? [] : [question];
-  } catch {
-    return [];
-  }
 }

@@ -56,6 +56,26 @@ export function readName(message: Buffer, offset: number): { name: string; end: 
   }
 }
 
+/**
+ * Step over the name at `offset` of a message. A pointer ends it and is not followed: the time is that of its own bytes.
+ * @returns the offset of what follows it, and whether it ends in a pointer
+ * @throws DnsFormatError if it runs out of the message, is too long, or has a label of an unknown kind
+ */
+export function skipName(message: Buffer, offset: number): { end: number; hasPointer: boolean } {
+  let at = offset;
+  for (;;) {
+    const first = byteAt(message, at);
+    if (first === 0) return { end: at + 1, hasPointer: false };
+    if ((first & KIND) === POINTER) {
+      byteAt(message, at + 1);
+      return { end: at + 2, hasPointer: true };
+    }
+    if ((first & KIND) !== 0) throw new DnsFormatError(`the name at ${offset} has a label of an unknown kind`);
+    at += 1 + first;
+    if (at - offset >= NAME_MOST) throw new DnsFormatError(`the name at ${offset} is longer than ${NAME_MOST} bytes`);
+  }
+}
+
 function byteAt(message: Buffer, at: number): number {
   const byte = message[at];
   if (byte === undefined) throw new DnsFormatError('a name runs out of the message');
@@ -119,23 +139,18 @@ export function foldName(name: string): string {
  */
 export function nameBytes(name: string, at: number, known: Map<string, number>): Buffer {
   const labels = labelsOf(name);
-  const parts: Buffer[] = [];
-  let offset = at;
-  for (const [index, label] of labels.entries()) {
-    // Different cases of a name are different keys: what a client has asked is given back as it was spelled.
-    const rest = labels
-      .slice(index)
-      .map((each) => `${each.length}:${each.toString('latin1')}`)
-      .join('');
+  const bytes = Buffer.concat([...labels.flatMap((label) => [Buffer.from([label.length]), label]), Buffer.from([0])]);
+  // Different cases of a name are different keys: what a client has asked is given back as it was spelled.
+  const text = bytes.toString('latin1');
+  let from = 0;
+  for (const label of labels) {
+    // A slice shares the bytes of its text, so a name whose whole stands there already costs one look.
+    const rest = text.slice(from);
     const earlier = known.get(rest);
-    if (earlier !== undefined) {
-      parts.push(Buffer.from([POINTER | (earlier >> 8), earlier & 0xff]));
-      return Buffer.concat(parts);
-    }
-    if (offset < POINTER_REACH) known.set(rest, offset);
-    parts.push(Buffer.from([label.length]), label);
-    offset += 1 + label.length;
+    if (earlier !== undefined)
+      return Buffer.concat([bytes.subarray(0, from), Buffer.from([POINTER | (earlier >> 8), earlier & 0xff])]);
+    if (at + from < POINTER_REACH) known.set(rest, at + from);
+    from += 1 + label.length;
   }
-  parts.push(Buffer.from([0]));
-  return Buffer.concat(parts);
+  return bytes;
 }

@@ -1,6 +1,6 @@
 /** DNS messages as objects and as bytes. RFC 1035, section 4; RFC 6891 for OPT. */
 
-import { DnsFormatError, nameBytes, readName } from './domain-name.ts';
+import { DnsFormatError, nameBytes, readName, skipName } from './domain-name.ts';
 
 /** Types of records, and of questions about them. */
 export const TYPE = {
@@ -109,6 +109,90 @@ export function decodeMessage(bytes: Buffer): Message {
     authorities: list(bytes.readUInt16BE(8), readRecord),
     additionals: list(bytes.readUInt16BE(10), readRecord),
   };
+}
+
+/** What a resolver has to know of a question that a client has sent. */
+export interface Query {
+  id: number;
+  isResponse: boolean;
+  opcode: number;
+  recursionDesired: boolean;
+  /** How many it claims to have. */
+  questionCount: number;
+  /** The first one; undefined if there is none. */
+  question: Question | undefined;
+  /** OPT records in the third list: how many bytes the client takes, and 32 bits of flags. RFC 6891, section 6.1.2. */
+  opts: Pick<DnsRecord, 'class' | 'ttl'>[];
+}
+
+/**
+ * Read header, question and OPT of what a client has sent. Other records are stepped over: their pointers are not followed,
+ * so the time grows with the length of the message and no faster.
+ * @throws DnsFormatError if it is cut short, a name in it is malformed, or the name of its question has a pointer
+ */
+export function readQuery(bytes: Buffer): Query {
+  need(bytes, HEADER_BYTES, 'header');
+  const flags = bytes.readUInt16BE(2);
+  const [questionCount, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  let at = questionCount === 0 ? HEADER_BYTES : questionEnd(bytes, HEADER_BYTES);
+  const question = questionCount === 0 ? undefined : readQuestion(bytes, HEADER_BYTES).value;
+  for (let index = 1; index < questionCount; index++) at = questionEnd(bytes, at);
+  const opts: Query['opts'] = [];
+  for (let index = 0; index < answers + authorities + additionals; index++) {
+    const fixed = skipName(bytes, at).end;
+    need(bytes, fixed + RECORD_TAIL_BYTES, 'record');
+    if (index >= answers + authorities && bytes.readUInt16BE(fixed) === TYPE.OPT)
+      opts.push({ class: bytes.readUInt16BE(fixed + 2), ttl: bytes.readUInt32BE(fixed + 4) });
+    at = fixed + RECORD_TAIL_BYTES + bytes.readUInt16BE(fixed + 8);
+    need(bytes, at, 'record');
+  }
+  return {
+    id: bytes.readUInt16BE(0),
+    isResponse: (flags & QR) !== 0,
+    opcode: (flags >> OPCODE_SHIFT) & 0xf,
+    recursionDesired: (flags & RD) !== 0,
+    questionCount,
+    question,
+    opts,
+  };
+}
+
+/** Where the question at `at` ends. Before it there are only the header and questions, so a pointer in it serves nobody. */
+function questionEnd(bytes: Buffer, at: number): number {
+  const { end, hasPointer } = skipName(bytes, at);
+  if (hasPointer) throw new DnsFormatError(`the name of the question at ${at} has a pointer`);
+  need(bytes, end + QUESTION_TAIL_BYTES, 'question');
+  return end + QUESTION_TAIL_BYTES;
+}
+
+/**
+ * The bytes that say to the sender of `query`, which has a header at least, that it did not work. Its first question is given
+ * back as it came, if it is well formed.
+ */
+export function failureBytes(query: Buffer, rcode: number): Buffer {
+  const flags = query.readUInt16BE(2);
+  const question = firstQuestionBytes(query);
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt16BE(query.readUInt16BE(0), 0);
+  header.writeUInt16BE(QR | (flags & (0xf << OPCODE_SHIFT)) | (flags & RD) | RA | rcode, 2);
+  header.writeUInt16BE(question.length > 0 ? 1 : 0, 4);
+  return Buffer.concat([header, question]);
+}
+
+/** Empty if there is none, or it is malformed. */
+function firstQuestionBytes(query: Buffer): Buffer {
+  if (query.readUInt16BE(4) === 0) return Buffer.alloc(0);
+  try {
+    return query.subarray(HEADER_BYTES, questionEnd(query, HEADER_BYTES));
+  } catch (error) {
+    if (error instanceof DnsFormatError) return Buffer.alloc(0);
+    throw error;
+  }
 }
 
 /** The first question alone, if there is one. @throws DnsFormatError if it is malformed. */

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { close } from '#kernel/descriptors';
 import { boundSocket } from '#kernel/inet-sockets';
 import { setInterfaceUp } from '#kernel/interfaces';
@@ -224,6 +224,54 @@ describe.skipIf(!isRoot)('inside of a network namespace', () => {
       const replies = await messagesOf(socket, queries.length);
       expect(replies.map((reply) => reply.readUInt16BE(0))).toEqual(queries.map((query) => query.readUInt16BE(0)));
     }
+  });
+});
+
+describe.skipIf(!isRoot)('a connection', () => {
+  test('is closed when a message is not whole ten seconds after its first byte, whatever else has come', async () => {
+    serve();
+    const socket = await connected();
+    let isClosed = false;
+    const closed = new Promise<void>((resolve) => {
+      for (const event of ['end', 'close'])
+        socket.on(event, () => {
+          isClosed = true;
+          resolve();
+        });
+    });
+    socket.resume();
+    const turns = async () => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    cleanups.push(() => vi.useRealTimers());
+    socket.write(Buffer.from([0]));
+    while (vi.getTimerCount() === 0) await turns();
+    for (let second = 0; second < 9; second++) {
+      vi.advanceTimersByTime(1_000);
+      socket.write(Buffer.from([40]));
+      await turns();
+    }
+    expect(isClosed).toBe(false);
+    vi.advanceTimersByTime(1_000);
+    await closed;
+  });
+
+  test('is closed by a message that is shorter than a header', async () => {
+    serve();
+    const socket = await connected();
+    socket.end(Buffer.concat([framed(Buffer.from('short')), framed(question('web'))]));
+    expect(await messagesOf(socket, 1).catch(() => [])).toEqual([]);
+  });
+
+  test('has 32 questions under way, however many come at once', async () => {
+    const silent = await nameServer(() => undefined);
+    serve([silent]);
+    const socket = await connected();
+    socket.write(Buffer.concat(Array.from({ length: 200 }, (_, index) => framed(question(`n${index}.example`)))));
+    await expect.poll(() => silent.asked.length).toBeGreaterThanOrEqual(32);
+    expect(addressesOf(decodeMessage(await overUdp(question('web'))))).toEqual(['172.20.0.2']);
+    expect(silent.asked.length).toBe(32);
   });
 });
 

@@ -4,12 +4,13 @@ import dgram from 'node:dgram';
 import { setMaxListeners } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { KernelError } from '#kernel/errors';
-import { answer, failure, type Transport } from './answer.ts';
-import { RCODE } from './message.ts';
+import { answer, type Transport } from './answer.ts';
+import { failureBytes, HEADER_BYTES, RCODE } from './message.ts';
 import type { NameTable } from './names.ts';
 import { aliasPort } from './port-alias.ts';
 import { boundPair } from './sockets.ts';
 import { framed, MessageReader } from './tcp-messages.ts';
+import { TokenBucket } from './token-bucket.ts';
 import { forward, type NameServer } from './upstream.ts';
 
 /** Where every container asks for names. The address is Docker's, and known to programs. */
@@ -24,12 +25,17 @@ const CONNECTIONS_MOST = 64;
 const PER_CONNECTION_MOST = 32;
 /** Milliseconds without a byte in either direction, after which a connection is closed. RFC 7766, section 6.2.3. */
 const IDLE_MOST = 10_000;
+/** Milliseconds from the first byte of a message to its last one: a client that sends byte by byte is not idle. */
+const MESSAGE_WITHIN = 10_000;
+/** Datagrams of one container that are looked at; further ones are dropped, and their clients ask again. */
+const DATAGRAMS_PER_SECOND = 2_000;
 
 export class Resolver {
   readonly #names: NameTable;
   readonly #servers: () => readonly NameServer[];
   readonly #stop = new AbortController();
   readonly #connections = new Set<net.Socket>();
+  readonly #datagrams = new TokenBucket(DATAGRAMS_PER_SECOND);
   #sockets: { udp: dgram.Socket; tcp: net.Server } | undefined;
   #forwarded = 0;
 
@@ -66,6 +72,7 @@ export class Resolver {
   #listen(namespace: number, port: number): [udp: dgram.Socket, tcp: net.Server] {
     const sockets = boundPair(namespace, RESOLVER_ADDRESS, port);
     const udp = dgram.createSocket('udp4', (query, from) => {
+      if (!this.#datagrams.take()) return;
       void this.#reply(query, 'udp').then((reply) => {
         // A client that has gone is passed over, and so is whatever else a datagram may meet.
         if (reply && !this.#stop.signal.aborted) udp.send(reply, from.port, from.address, () => {});
@@ -93,29 +100,54 @@ export class Resolver {
     const reader = new MessageReader();
     let open = 0;
     let ended = false;
-    const settle = () => {
-      if (ended && open === 0) socket.end();
-      else if (open < PER_CONNECTION_MOST && !socket.writableNeedDrain) socket.resume();
-    };
+    let deadline: NodeJS.Timeout | undefined;
+    let scheduled: NodeJS.Immediate | undefined;
     this.#connections.add(socket);
-    socket.setTimeout(IDLE_MOST, () => socket.destroy());
-    socket.on('close', () => this.#connections.delete(socket));
-    socket.on('error', () => {});
-    socket.on('drain', settle);
-    socket.on('end', () => {
-      ended = true;
-      settle();
-    });
-    socket.on('data', (piece) => {
-      for (const query of reader.push(piece)) {
+    const take = () => {
+      scheduled = undefined;
+      while (open < PER_CONNECTION_MOST && !socket.writableNeedDrain) {
+        const query = reader.next();
+        if (query === undefined) {
+          if (ended && open === 0) socket.end();
+          else if (reader.isAmid) deadline ??= setTimeout(() => socket.destroy(), MESSAGE_WITHIN);
+          socket.resume();
+          return;
+        }
+        clearTimeout(deadline);
+        deadline = undefined;
+        if (query.length < HEADER_BYTES) {
+          socket.destroy();
+          return;
+        }
         open++;
         void this.#reply(query, 'tcp').then((reply) => {
           open--;
           if (reply && socket.writable) socket.write(framed(reply));
-          settle();
+          later();
         });
       }
-      if (open >= PER_CONNECTION_MOST || socket.writableNeedDrain) socket.pause();
+      socket.pause();
+    };
+    // Others get their turn between one handful of questions and the next.
+    const later = () => {
+      if (!socket.destroyed) scheduled ??= setImmediate(take);
+    };
+    socket.setTimeout(IDLE_MOST, () => socket.destroy());
+    socket.on('close', () => {
+      clearTimeout(deadline);
+      clearImmediate(scheduled);
+      this.#connections.delete(socket);
+    });
+    socket.on('error', () => {});
+    socket.on('drain', later);
+    socket.on('end', () => {
+      ended = true;
+      later();
+    });
+    socket.on('data', (piece) => {
+      reader.add(piece);
+      socket.pause();
+      later();
     });
   }
 
@@ -124,10 +156,10 @@ export class Resolver {
     if (decision === 'ignore') return undefined;
     if (decision !== 'forward') return decision;
     const servers = this.#servers();
-    if (servers.length === 0 || this.#forwarded >= FORWARDED_MOST) return failure(query, RCODE.SERVFAIL);
+    if (servers.length === 0 || this.#forwarded >= FORWARDED_MOST) return failureBytes(query, RCODE.SERVFAIL);
     this.#forwarded++;
     try {
-      return (await forward(query, transport, servers, this.#stop.signal)) ?? failure(query, RCODE.SERVFAIL);
+      return (await forward(query, transport, servers, this.#stop.signal)) ?? failureBytes(query, RCODE.SERVFAIL);
     } finally {
       this.#forwarded--;
     }

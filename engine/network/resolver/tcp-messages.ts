@@ -9,32 +9,57 @@ export function framed(message: Buffer): Buffer {
   return Buffer.concat([length, message]);
 }
 
-/** Finds the messages in what arrives piece by piece. It never holds more than one message that is not whole, and one piece. */
+/**
+ * Finds the messages in what arrives piece by piece. It holds one message that is not whole, in a buffer of the length that
+ * it has announced, and the pieces that were added since the last message was taken.
+ */
 export class MessageReader {
   #pieces: Buffer[] = [];
-  #length = 0;
+  /** What is being filled: first the length, then the message. */
+  #filling: Buffer = Buffer.alloc(LENGTH_BYTES);
+  #filled = 0;
+  #isLength = true;
 
-  /** @returns the messages that `piece` completes, in their order. */
-  push(piece: Buffer): Buffer[] {
-    this.#pieces.push(piece);
-    this.#length += piece.length;
-    const messages: Buffer[] = [];
+  /** Add what came next. */
+  add(piece: Buffer): void {
+    if (piece.length > 0) this.#pieces.push(piece);
+  }
+
+  /** Take the next message out; undefined if it is not whole yet. */
+  next(): Buffer | undefined {
     for (;;) {
-      const whole = this.#next();
-      if (whole === undefined) return messages;
-      messages.push(whole);
+      this.#fill();
+      if (this.#filled < this.#filling.length) return undefined;
+      const whole = this.#filling;
+      const isMessage = !this.#isLength;
+      this.#isLength = isMessage;
+      this.#filling = Buffer.alloc(isMessage ? LENGTH_BYTES : whole.readUInt16BE(0));
+      this.#filled = 0;
+      if (isMessage) return whole;
     }
   }
 
-  #next(): Buffer | undefined {
-    if (this.#length < LENGTH_BYTES) return undefined;
-    // A message that comes byte by byte is put together once its length is known, and once when it is whole.
-    if (this.#pieces[0]!.length < LENGTH_BYTES) this.#pieces = [Buffer.concat(this.#pieces)];
-    const end = LENGTH_BYTES + this.#pieces[0]!.readUInt16BE(0);
-    if (this.#length < end) return undefined;
-    const all = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
-    this.#pieces = all.length > end ? [all.subarray(end)] : [];
-    this.#length -= end;
-    return all.subarray(LENGTH_BYTES, end);
+  /** Add a piece, and take all messages that it completes, in their order. */
+  push(piece: Buffer): Buffer[] {
+    this.add(piece);
+    const messages: Buffer[] = [];
+    for (let message = this.next(); message !== undefined; message = this.next()) messages.push(message);
+    return messages;
+  }
+
+  /** Whether some bytes of a message have come, and it is not taken. */
+  get isAmid(): boolean {
+    return this.#filled > 0 || !this.#isLength || this.#pieces.length > 0;
+  }
+
+  #fill(): void {
+    while (this.#filled < this.#filling.length) {
+      const piece = this.#pieces[0];
+      if (piece === undefined) return;
+      const taken = piece.copy(this.#filling, this.#filled);
+      this.#filled += taken;
+      if (taken === piece.length) this.#pieces.shift();
+      else this.#pieces[0] = piece.subarray(taken);
+    }
   }
 }
