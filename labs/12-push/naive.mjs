@@ -1,4 +1,4 @@
-/** A client of twenty lines: `naive.mjs HOST REPOSITORY LAYER` sends a layer, whether the registry has it or not. */
+/** A client of a few lines: `naive.mjs HOST REPOSITORY LAYER` sends a layer, whether the registry has it or not. */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

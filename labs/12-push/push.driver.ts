@@ -3,6 +3,7 @@
  * transport, of the source and of each other travels there as a message, and the judge's reply comes back.
  */
 
+import { setTimeout as wait } from 'node:timers/promises';
 import type { BlobSteps, PushDescriptor, PushJob, PushSource, Upload } from '#contract/push';
 import type { RegistryRequest, RegistryResponse, Transport } from '#contract/transport';
 import * as yours from '#push';
@@ -25,7 +26,9 @@ export type Message =
   | { type: 'call'; id: number; name: string; blob: PushDescriptor; upload?: Upload }
   /** The signal that a call was given aborted while it was under way. */
   | { type: 'aborted'; of: number }
-  | { type: 'end' };
+  /** A reply is owed, and nothing more comes until it is given. */
+  | { type: 'quiet' }
+  | { type: 'end'; outcome: Outcome };
 
 interface RequestMessage {
   type: 'request';
@@ -35,6 +38,7 @@ interface RequestMessage {
   headers: Record<string, string>;
   scopes: string[];
   hasBody: boolean;
+  hasSignal: boolean;
 }
 
 /** What the judge says. */
@@ -84,13 +88,36 @@ export interface Outcome {
 
 let told: Message[] = [];
 let heard: (() => void) | undefined;
+/** What is not an outcome but an end of everything: the function is not written yet. */
+let unwritten: unknown;
+/** Of the call that is under way. */
+let isOver = true;
+/** Messages and replies so far. */
+let words = 0;
 const waiting = new Map<number, (reply: Reply) => void>();
 let count = 0;
 let ends = new AbortController();
 
 function tell(message: Message): void {
+  words += 1;
   told.push(message);
   heard?.();
+}
+
+/** Turns of some milliseconds each, without a word, after which nothing more comes; on a busy machine they are longer. */
+const QUIET_TURNS = 150;
+
+/** Tell the judge, once for each silence, that everything waits for a reply of theirs. */
+async function listenForSilence(): Promise<void> {
+  const mine = ends;
+  for (let [before, turns] = [words, 0]; ends === mine && !isOver; turns += 1) {
+    await wait(20);
+    if (words !== before || waiting.size === 0) [before, turns] = [words, 0];
+    else if (turns >= QUIET_TURNS) {
+      tell({ type: 'quiet' });
+      [before, turns] = [words, Number.NEGATIVE_INFINITY];
+    }
+  }
 }
 
 type Asking<T = Message> = T extends { id: number } ? Omit<T, 'id'> : never;
@@ -102,22 +129,9 @@ function ask(message: Asking): Promise<Reply> & { id: number } {
   return Object.assign(reply, { id });
 }
 
-/** The messages that have come since the last time; at least one. */
-export async function messages(): Promise<Message[]> {
-  if (told.length === 0)
-    await new Promise<void>((resolve) => {
-      heard = resolve;
-    });
-  const all = told;
-  [told, heard] = [[], undefined];
-  return all;
-}
-
-export function reply(replies: [id: number, reply: Reply][]): void {
-  for (const [id, each] of replies) {
-    waiting.get(id)?.(each);
-    waiting.delete(id);
-  }
+/** Wait for so many turns of some milliseconds each; on a busy machine they are longer. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await wait(20);
 }
 
 /** The client goes away: the signal of the job aborts. */
@@ -157,7 +171,16 @@ const transport: Transport = async ({
   if (signal?.aborted) throw gone();
   const names = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
   const hasBody = body !== undefined;
-  const request = ask({ type: 'request', method, path, headers: Object.fromEntries(names), scopes, hasBody });
+  const hasSignal = signal !== undefined;
+  const request = ask({
+    type: 'request',
+    method,
+    path,
+    headers: Object.fromEntries(names),
+    scopes,
+    hasBody,
+    hasSignal,
+  });
   const of = request.id;
   const ended = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(gone())));
   ended.catch(() => {});
@@ -169,7 +192,7 @@ const transport: Transport = async ({
   let answer = await next(request);
   for (; !('status' in answer); ) {
     // The pieces of a body one after the other, as a connection takes them.
-    for await (const bytes of piecesOf(body)) {
+    for await (const bytes of piecesOf(body, `${method} ${path}`)) {
       answer = await next(ask({ type: 'body', of, bytes }));
       if ('status' in answer) break;
     }
@@ -177,6 +200,8 @@ const transport: Transport = async ({
   }
   const { status } = answer;
   if (!expect.includes(status)) {
+    // A transport discards itself what it does not hand out.
+    tell({ type: 'discarded', of });
     const kind = KINDS[status] ?? (status >= 500 ? 'server' : 'protocol');
     throw failed(kind, `unexpected status ${status}`, status);
   }
@@ -186,10 +211,13 @@ const transport: Transport = async ({
 /** A real connection takes no more at once. */
 const PIECE_MOST = 128 * 1024;
 
-async function* piecesOf(body: RegistryRequest['body']): AsyncGenerator<Uint8Array> {
+async function* piecesOf(body: RegistryRequest['body'], what: string): AsyncGenerator<Uint8Array> {
   if (body === undefined) return;
-  for await (const chunk of typeof body === 'function' ? body() : [body])
+  for await (const chunk of typeof body === 'function' ? body() : [body]) {
+    if (!(chunk instanceof Uint8Array))
+      throw new TypeError(`The body of ${what} should give Uint8Arrays, and it gave ${String(chunk).slice(0, 80)}.`);
     for (let at = 0; at < chunk.length; at += PIECE_MOST) yield chunk.subarray(at, at + PIECE_MOST);
+  }
 }
 
 function answerOf(of: number, status: number, given: Record<string, string>): RegistryResponse {
@@ -249,9 +277,7 @@ const judgesSteps: BlobSteps = {
 // ---- calls ----
 
 /** Call one function of the plank; `push` is a whole push, by the engine, with your functions in it. */
-export async function run(setup: Setup): Promise<Outcome> {
-  [told, ends] = [[], new AbortController()];
-  waiting.clear();
+async function outcomeOf(setup: Setup): Promise<Outcome> {
   const { blob, manifest, chunkSize } = setup;
   const upload = setup.upload && { ...setup.upload };
   const after = () => (upload ? { upload } : {});
@@ -285,7 +311,65 @@ export async function run(setup: Setup): Promise<Outcome> {
     // "Not written yet" is something else than a wrong answer.
     if (name === 'NotImplemented') throw error;
     return { threw: { name, message, kind, status }, ...after() };
-  } finally {
-    tell({ type: 'end' });
   }
 }
+
+async function start(setup: Setup): Promise<void> {
+  [told, unwritten, ends, isOver] = [[], undefined, new AbortController(), false];
+  waiting.clear();
+  void listenForSilence();
+  try {
+    const outcome = await outcomeOf(setup);
+    isOver = true;
+    tell({ type: 'end', outcome });
+  } catch (error) {
+    [unwritten, isOver] = [error, true];
+    heard?.();
+  }
+}
+
+/** One turn of the conversation: what the judge says, and the messages that have come since the last time, at least one. */
+export interface Turn {
+  /** Begin this call. */
+  setup?: Setup;
+  replies?: Replies;
+}
+
+type Replies = [id: number, reply: Reply][];
+
+async function talk({ setup, replies = [] }: Turn): Promise<Message[]> {
+  if (setup) void start(setup);
+  hear(replies);
+  if (told.length === 0 && unwritten === undefined)
+    await new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+  if (unwritten !== undefined) throw unwritten;
+  const all = told;
+  [told, heard] = [[], undefined];
+  return all;
+}
+
+function hear(replies: Replies): void {
+  for (const [id, each] of replies) {
+    words += 1;
+    waiting.get(id)?.(each);
+    waiting.delete(id);
+  }
+}
+
+// The judge gives up a name that hung twice. So each function has names of its own, and one that hangs costs no other's points.
+export const talkOfBeginUpload = (turn: Turn) => talk(turn);
+export const talkOfSendBytes = (turn: Turn) => talk(turn);
+export const talkOfResumeUpload = (turn: Turn) => talk(turn);
+export const talkOfPushBlob = (turn: Turn) => talk(turn);
+export const talkOfPushManifest = (turn: Turn) => talk(turn);
+export const talkOfPush = (turn: Turn) => talk(turn);
+
+/** Replies that come while a turn waits for messages. */
+export const lateOfBeginUpload = (replies: Replies) => hear(replies);
+export const lateOfSendBytes = (replies: Replies) => hear(replies);
+export const lateOfResumeUpload = (replies: Replies) => hear(replies);
+export const lateOfPushBlob = (replies: Replies) => hear(replies);
+export const lateOfPushManifest = (replies: Replies) => hear(replies);
+export const lateOfPush = (replies: Replies) => hear(replies);

@@ -41,7 +41,8 @@ export function beginUpload(_job: PushJob, _blob: PushDescriptor): Promise<Begun
  * `FIRST-LAST`, both counted from 0 in the blob: in each PATCH, and in a PUT that is not the whole blob. A request without
  * bytes has none.
  * The body is a function that reads from `job.source` each time it is called, for the transport may have to send it
- * again. The bytes are handed on as they are read: a layer may be larger than the memory.
+ * again. The bytes are handed on as they are read, with at most 200,000 of them read and not yet sent: a layer may be larger
+ * than the memory.
  *
  * After each 202 `upload.location` and `upload.sent` are set: `location` to the answer's `Location`. So `upload` is right
  * at any moment, also when the next request fails.
@@ -80,7 +81,7 @@ export function resumeUpload(_job: PushJob, _blob: PushDescriptor, _upload: Uplo
  *
  * Cancel: DELETE to `upload.location`, accepting 202, 204, 400, 404 and 405; if it fails, nothing happens. It must also
  * work when `job.signal` is aborted. An upload that is given up for good is cancelled, once, before the error is thrown.
- * @throws the failure that ended it.
+ * @throws the failure that ended it; if the client went away while bytes were sent, that or the reason of `job.signal`.
  */
 export function pushBlob(_job: PushJob, _blob: PushDescriptor, _steps: BlobSteps): Promise<Pushed> {
   throw new NotImplemented('push', 4);

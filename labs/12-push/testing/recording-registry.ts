@@ -10,6 +10,8 @@ export interface Seen {
   url: URL;
   headers: Record<string, string>;
   scopes: string[];
+  hasSignal: boolean;
+  /** Once all of it has come, or the connection broke. */
   body: Buffer;
   /** What the registry answered; undefined when the connection broke. */
   status?: number;
@@ -34,8 +36,16 @@ interface Open {
   token: string;
 }
 
+/** No test needs as many requests, nor as many bytes or pieces in one body. */
+const REQUESTS_MOST = 1000;
+const BODY_MOST = 1024 * 1024;
+const PIECES_MOST = 10_000;
+
 interface Pending {
   seen: Seen;
+  pieces: Buffer[];
+  /** Bytes of all pieces. */
+  size: number;
   fault: Fault | undefined;
 }
 
@@ -84,17 +94,26 @@ export class RecordingRegistry {
     return this.#locationOf(id);
   }
 
-  /** For messages about requests. */
+  /** Requests that were made without a signal, but for those that cancel an upload. */
+  get unsignalled(): string[] {
+    return this.seen
+      .filter(({ method, hasSignal }) => method !== 'DELETE' && !hasSignal)
+      .map((each) => `${each.method} ${this.#short(each)}`);
+  }
+
+  /** For messages about requests. @throws Error if there are too many, or a body is too large or not of bytes. */
   answer(message: Message): Reply | undefined {
     if (message.type === 'request') {
       const url = this.#urlOf(message.path);
-      const { id, method, path, headers, scopes } = message;
-      const seen: Seen = { method, path, url, headers, scopes, body: Buffer.alloc(0) };
+      const { id, method, path, headers, scopes, hasSignal } = message;
+      if (this.seen.length === REQUESTS_MOST)
+        throw new Error(`More than ${REQUESTS_MOST} requests are made. The last one: ${method} ${path}.`);
+      const seen: Seen = { method, path, url, headers, scopes, hasSignal, body: Buffer.alloc(0) };
       this.seen.push(seen);
       const fault = this.rule(seen);
       if (fault && 'status' in fault) return this.#say(id, seen, fault);
       if (!message.hasBody) return fault ? { cut: true } : this.#say(id, seen, this.#work(seen));
-      this.#pending.set(id, { seen, fault });
+      this.#pending.set(id, { seen, fault, pieces: [], size: 0 });
       return { go: true };
     }
     if (message.type === 'discarded') {
@@ -102,27 +121,37 @@ export class RecordingRegistry {
       return undefined;
     }
     if (message.type !== 'body' && message.type !== 'sent') return undefined;
-    const pending = this.#pending.get(message.of)!;
+    const pending = this.#pending.get(message.of);
+    if (pending === undefined)
+      throw new Error('A body came that belongs to no request of this call. Did the call before it leave one behind?');
     const { seen, fault } = pending;
     const cut = fault && 'cutAfter' in fault ? fault.cutAfter : Number.POSITIVE_INFINITY;
-    if (message.type === 'body') {
-      const part = Buffer.from(message.bytes).subarray(0, cut - seen.body.length);
-      seen.body = Buffer.concat([seen.body, part]);
-      this.received += part.length;
-    }
-    if (seen.body.length >= cut) {
+    if (message.type === 'body') this.#take(pending, message.bytes, cut);
+    if (pending.size >= cut) {
+      seen.body = Buffer.concat(pending.pieces);
       const open = this.#open(seen.url)?.open;
       if (open) open.bytes = Buffer.concat([open.bytes, seen.body]);
       return { cut: true };
     }
     if (message.type === 'body') return { go: true };
     if (fault && 'again' in fault) {
-      pending.fault = undefined;
-      seen.body = Buffer.alloc(0);
+      [pending.fault, pending.pieces, pending.size] = [undefined, [], 0];
       return { again: true };
     }
+    seen.body = Buffer.concat(pending.pieces);
     const answer = this.#work(seen);
     return fault && 'cutAnswer' in fault ? { cut: true } : this.#say(message.of, seen, answer);
+  }
+
+  #take(pending: Pending, bytes: Uint8Array, most: number): void {
+    const what = `The body of ${pending.seen.method} ${pending.seen.path}`;
+    if (!(bytes instanceof Uint8Array)) throw new Error(`${what} should be bytes.`);
+    const piece = Buffer.from(bytes).subarray(0, most - pending.size);
+    pending.pieces.push(piece);
+    pending.size += piece.length;
+    this.received += piece.length;
+    if (pending.size > BODY_MOST) throw new Error(`${what} has more than ${BODY_MOST} bytes.`);
+    if (pending.pieces.length > PIECES_MOST) throw new Error(`${what} comes in more than ${PIECES_MOST} pieces.`);
   }
 
   #say(id: number, seen: Seen, answer: { status: number; headers?: Record<string, string> }): Reply {
