@@ -1,10 +1,34 @@
 /** The program nft(8): one transaction of nftables, of which the kernel takes all or nothing. */
 
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { NetworkError } from './errors.ts';
 
 const MOST_WORDS = 2000;
 const MOST_MILLISECONDS = 30_000;
+
+/** Found by the daemon's PATH and in the places where distributions put it, which an ordinary PATH lacks. */
+function searchPath(): string {
+  return `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+}
+
+/** Whether there is an nft that could be run. */
+export function hasNft(): boolean {
+  return searchPath()
+    .split(':')
+    .filter(Boolean)
+    .some((directory) => isExecutable(path.join(directory, 'nft')));
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Carry out `commands`, in nft's own language.
@@ -12,8 +36,7 @@ const MOST_MILLISECONDS = 30_000;
  * @throws NetworkError with nft's words, or that says how to install nft. Nothing has changed then.
  */
 export async function runNft(commands: string, program = 'nft', milliseconds = MOST_MILLISECONDS): Promise<void> {
-  // Found by the daemon's PATH and in the places where distributions put it, which an ordinary PATH lacks.
-  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  const env = { ...process.env, PATH: searchPath(), LC_ALL: 'C' };
   const child = spawn(program, ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'], env });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {

@@ -4,6 +4,7 @@ import { ContainerError } from '../errors.ts';
 import { sharesNetworkOf } from '../network.ts';
 import { parseLink } from './links.ts';
 import { exposedPorts, portRequests } from './port-map.ts';
+import { whyNoBridges } from './why-no-bridges.ts';
 
 /**
  * Check what of a request's options goes with its network mode, in Docker's words.
@@ -40,7 +41,7 @@ function refuseWithoutBridge({ MacAddress }: ContainerConfig, hostConfig: HostCo
   const refuse = (what: string) => {
     throw new ContainerError(
       'unsupported',
-      `${what} needs a network of bridges, and this container has the network ${NetworkMode}. Leave it out, or use --network bridge or a network of your own, which need root.`,
+      `${what} needs a network of bridges, and this container has the network ${NetworkMode}. ${whyNoBridges() ?? 'Leave it out, or use --network bridge or a network of your own.'}`,
     );
   };
   if (publishes(hostConfig)) refuse('A published port (--publish, --publish-all)');

@@ -111,7 +111,7 @@ export function plug(
 }
 
 /** A place as the room of networks knows it. */
-function endpointOf(networks: Networks, { endpoint, network }: Place, connection: Connection, isGateway: boolean) {
+function endpointOf(networks: Networks, { network }: Place, connection: Connection, isGateway: boolean) {
   const { id, interface: name, mac, ipv4, ipv6 } = connection;
   const addresses = [ipv4, ipv6].filter(Boolean);
   return { id, network: networks.bridgeOf(network), interface: name, addresses, mac, isGateway };
