@@ -86,7 +86,13 @@ function run(files: string[], options: Options): void {
   const read = options.signedBy === undefined ? files.map(readReport) : readAllSigned(files, options.signedBy);
   const { current, open, foreign } = currentResults(read);
   const reports = current.filter((each) => 'report' in each);
-  const outdated = open.map(({ from, student = '' }) => ({ from, student, isError: true, skipped: 'not graded yet' }));
+  const outdated = open.map(({ from, student = '', received }) => ({
+    from,
+    student,
+    received,
+    isError: true,
+    skipped: 'not graded yet',
+  }));
   const skipped = [...current.filter((each) => 'skipped' in each), ...outdated];
   const unread = [
     ...skipped.map(({ from, student, skipped: why }) => `Skipped: ${from}, ${student}: ${why}\n`),

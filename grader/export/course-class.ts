@@ -112,7 +112,7 @@ function keyOf(name: string, { submission }: Report, from: string): string {
 
 type LabFacts = Pick<LabReport, 'lab' | 'number' | 'title' | 'maxPoints'>;
 
-/** Those that reports grade, and those of the course that only a person has graded. */
+/** Those that reports grade, and those of the course that have a grade without a report: open, or set by hand. */
 function labsOf(reports: readonly ReadReport[], grades: readonly Grade[], course: readonly Lab[]): CourseLab[] {
   const labs = new Map<string, { lab: LabFacts; from: string }>();
   for (const { from, report } of reports)
@@ -126,9 +126,9 @@ function labsOf(reports: readonly ReadReport[], grades: readonly Grade[], course
       labs.set(lab.lab, known ?? { lab, from });
     }
   for (const { id, number, title } of course) {
-    const set = grades.find((grade) => grade.lab === id && grade.override !== undefined);
-    if (set !== undefined && !labs.has(id))
-      labs.set(id, { lab: { lab: id, number, title, maxPoints: set.maxPoints }, from: 'overrides.json' });
+    const grade = grades.find((each) => each.lab === id);
+    if (grade !== undefined && !labs.has(id))
+      labs.set(id, { lab: { lab: id, number, title, maxPoints: grade.maxPoints }, from: 'the grades' });
   }
   return [...labs.values()]
     .map(({ lab }) => lab)
