@@ -9,6 +9,7 @@ import { O_RDONLY, open } from '#kernel/descriptors';
 import { NETLINK_ROUTE } from '#kernel/netlink';
 import { macFromAddress } from '../bridge.ts';
 import type { BridgeNetwork, Endpoint, HostNetwork, HostNetworkOptions, PublishedPort } from '../contract/network.ts';
+import { setLinkSetting } from '../forwarding.ts';
 import { openHostNetwork } from '../host-network.ts';
 import { parseAddress, parseCidr } from '../ip-address.ts';
 import { inNamespace } from '../namespace.ts';
@@ -132,6 +133,8 @@ export function outside(number = 0): Inhabitant {
 
 function setUp(socket: NetlinkSocket, name: string, ...addresses: string[]): number {
   const link = findLink(socket, name)!;
+  // An address that is still being looked for on the link is silent for a second or two. RFC 4862, section 5.4.
+  setLinkSetting(6, name, 'accept_dad', '0');
   changeLink(socket, link, { isUp: true });
   for (const address of addresses) addAddress(socket, link.index, parseCidr(address));
   return link.index;
