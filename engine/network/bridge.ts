@@ -63,6 +63,8 @@ function setAddresses(socket: NetlinkSocket, network: BridgeNetwork, link: Link,
   if (isOurs) {
     // Before IPv6 is on: a container could say that it is the host's router (CVE-2020-13401).
     setLinkSetting(6, link.name, 'accept_ra', '0');
+    // Nobody else makes addresses here: without looking for a twin of them first, the gateway answers at once.
+    setLinkSetting(6, link.name, 'accept_dad', '0');
     setLinkSetting(6, link.name, 'disable_ipv6', hasV6 ? '0' : '1');
   }
   const present = addressesOf(socket, link);
