@@ -6,7 +6,7 @@ import { SUMMARY } from '../batch/results-folder.ts';
 import { summaryIn } from '../policy/results.ts';
 
 export interface Current<T> {
-  /** In the place of a result that the last run has found outdated stands undefined knowledge: see `open`. */
+  /** Of the last run, or of no batch at all. */
   current: T[];
   /** Listed by the last run as not graded yet: their grade is open. */
   open: T[];

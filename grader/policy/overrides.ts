@@ -41,7 +41,7 @@ export async function addOverride(out: string, override: Override): Promise<void
   await writeWhole(fileIn(out), { schema: OVERRIDES_VERSION, overrides });
 }
 
-/** The one that counts; undefined if there is none, or if it was taken back. */
+/** The one that counts; undefined where no grade was set, or the last one was taken back. */
 export function overrideOf(overrides: readonly Override[], student: string, lab: string): Override | undefined {
   const last = overrides.findLast((each) => each.student === student && each.lab === lab);
   return last?.points === null ? undefined : last;

@@ -95,7 +95,7 @@ function textOf({ file, verdict, student, points, maxPoints, gradedAt, differs }
         ? `signed: ${printable(student ?? '')}, without a report`
         : `signed: ${printable(student ?? '')}, ${points} of ${maxPoints} points, graded ${gradedAt}`,
     forged: 'FORGED: the signature is not of this key, or the report was changed',
-    unsigned: 'unsigned: there is no signature beside it',
+    unsigned: 'unsigned: it has no signature file beside it',
     'other-files': `signed, but for other files: ${(differs ?? []).map(printable).join(', ')}`,
   };
   return `${printable(file)}: ${said[verdict]}\n`;

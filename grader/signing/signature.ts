@@ -34,7 +34,7 @@ export function verdictOf(bytes: Uint8Array, signature: Uint8Array | undefined, 
   return signature.length === BYTES && verify(null, bytes, key, signature) ? 'signed' : 'forged';
 }
 
-/** @returns undefined if there is no signature beside `file`, or what is there is not a file of its size. */
+/** @returns undefined without a file beside `file`; no bytes if that is not a regular file of the size of a signature. */
 export function readSignature(file: string): Uint8Array | undefined {
   const place = signatureFile(file);
   const stat = fs.statSync(place, { throwIfNoEntry: false });
